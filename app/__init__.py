@@ -1,0 +1,1 @@
+"""Gradmark over HTTP: routes, JSON, errors, settings. Knows core; core does not know it."""
