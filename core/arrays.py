@@ -1,0 +1,68 @@
+"""What every array of the core has to be: floating point, of a known rank, not empty, finite."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import DomainError, Path, ShapeError
+
+Array: TypeAlias = npt.NDArray[np.float64]
+"""An array of floating-point numbers. Verification alone passes complex ones through the same rules."""
+
+AXES = {0: "a number", 1: "a list of numbers", 2: "a list of rows of numbers"}
+
+
+def require_array(array: object, n_axes: int, name: str, *, kind: str = "f", path: Path = ()) -> None:
+    """Check an array's type, rank, extent and numbers.
+
+    Parameters
+    ----------
+    array : ndarray
+        What was handed in.
+    n_axes : int
+        The number of axes it must have.
+    name : str
+        What the array is, for the message.
+    kind : str
+        NumPy's letter for the kind of number needed: ``"f"`` floating point, ``"i"`` integer.
+    path : tuple
+        Where the array is, for the error.
+
+    Raises
+    ------
+    ShapeError
+        If the rank is another one, or an axis is empty.
+    DomainError
+        If the numbers are of another kind, or not all finite.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype.kind != kind:
+        found = getattr(array, "dtype", type(array).__name__)
+        needed = {"f": "floating-point", "i": "integer"}[kind]
+        raise DomainError(f"{name}: found {found}, needed a NumPy array of {needed} numbers", path=path)
+    if array.ndim != n_axes:
+        raise ShapeError(f"{name}: found {array.ndim} axes, needed {n_axes}: {AXES[n_axes]}", path=path)
+    if array.size == 0:
+        raise ShapeError(f"{name}: found shape {array.shape}; every axis needs at least one entry", path=path)
+    require_finite_entries(array, name, path=path)
+
+
+def require_finite_entries(array: npt.NDArray[Any], name: str, *, path: Path = ()) -> None:
+    """Check that no entry is NaN or infinite.
+
+    Raises
+    ------
+    DomainError
+        If one is; the error's path ends with the first such entry's index.
+    """
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise DomainError(
+            f"{name}: every number must be finite, for sums and products with it to be", path=path + index
+        )
+
+
+def as_index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the index of an array's entry from its position in memory order."""
+    return tuple(int(i) for i in np.unravel_index(flat, shape))
