@@ -1,0 +1,218 @@
+"""Activations: each entry holds its value, its derivative and its formulas side by side.
+
+Conventions of every entry, with z the pre-activations, of shape (..., n_out):
+
+- ``value(z)`` gives the activations, of the same shape. It also accepts complex z and then branches on
+  the real part only, so that a complex step through it gives the derivative.
+- ``vjp(z, a, grad)`` gives gradᵀ·J for the Jacobian J = ∂a/∂z of each row, where a = value(z). Leading
+  axes broadcast, so a whole stack of rows can be pulled back at once.
+- ``formula`` and ``derivative`` are expressions in z (and a): what the entry means, at any precision.
+
+To add an activation, add one entry here; the API, the catalogue and the tests find it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.arrays import Array
+from core.registry import Registry
+
+LEAKY_SLOPE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """One activation function.
+
+    Parameters
+    ----------
+    name : str
+        As written in a request.
+    formula : str
+        The value as an expression in z.
+    derivative : str
+        The derivative as an expression in z and a: entry by entry, or a matrix where outputs are coupled.
+    latex : str
+        The value as a LaTeX formula.
+    range : str
+        Where the values lie; every real z is allowed.
+    value : callable
+        ``value(z)``, see the module.
+    vjp : callable
+        ``vjp(z, a, grad)``, see the module.
+    """
+
+    name: str
+    formula: str
+    derivative: str
+    latex: str
+    range: str
+    value: Callable[[Array], Array]
+    vjp: Callable[[Array, Array, Array], Array]
+
+
+def sigmoid(z: Array) -> Array:
+    """Compute 1 / (1 + exp(-z)) without overflow, keeping every digit in both tails.
+
+    Parameters
+    ----------
+    z : ndarray, any shape
+
+    Returns
+    -------
+    ndarray, same shape
+    """
+    decay = _decay(z)
+    return np.where(z.real > 0, 1.0, decay) / (1.0 + decay)
+
+
+def softplus(z: Array) -> Array:
+    """Compute ln(1 + exp(z)) without overflow.
+
+    Parameters
+    ----------
+    z : ndarray, any shape
+
+    Returns
+    -------
+    ndarray, same shape
+    """
+    return _relu(z) + np.log1p(_decay(z))
+
+
+def _decay(z: Array) -> Array:
+    # exp(-|z|) never overflows; |z| is written as a branch because a complex step does not survive abs
+    return np.exp(np.where(z.real > 0, -z, z))
+
+
+def _sigmoid_vjp(z: Array, a: Array, grad: Array) -> Array:
+    # a·(1 - a) = t/(1 + t)² with t = exp(-|z|); the difference 1 - a would lose its digits near 1
+    decay = _decay(z)
+    return grad * (decay / (1.0 + decay) ** 2)
+
+
+def _tanh_vjp(z: Array, a: Array, grad: Array) -> Array:
+    # 1 - a² = 4t/(1 + t)² with t = exp(-2|z|), for the same reason
+    decay = _decay(2.0 * z)
+    return grad * (4.0 * decay / (1.0 + decay) ** 2)
+
+
+def _relu(z: Array) -> Array:
+    return np.where(z.real > 0, z, 0.0)
+
+
+def _leaky_relu(z: Array) -> Array:
+    return np.where(z.real > 0, z, LEAKY_SLOPE * z)
+
+
+def _normal_density(x: Array) -> Array:
+    return np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+
+
+_ERFC = np.frompyfunc(math.erfc, 1, 1)
+
+
+def _normal_cdf(z: Array) -> Array:
+    if np.iscomplexobj(z):
+        # Φ(x + iy) = Φ(x) + i·y·φ(x) up to y², which is below the last digit for the y of a complex step
+        return _normal_cdf(z.real) + 1j * z.imag * _normal_density(z.real)
+    # erfc keeps its digits in the left tail, where 1 + erf cancels
+    return np.asarray(0.5 * _ERFC(z * -math.sqrt(0.5)), dtype=z.dtype)
+
+
+def _gelu_vjp(z: Array, a: Array, grad: Array) -> Array:
+    return grad * (_normal_cdf(z) + z * _normal_density(z))
+
+
+def _softmax(z: Array) -> Array:
+    # shifting a row changes nothing, and with its largest entry at 0 nothing overflows
+    exponentials = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def _softmax_vjp(z: Array, a: Array, grad: Array) -> Array:
+    # J = diag(a) - a·aᵀ is symmetric and maps constants to 0: Jᵀg = a·(g - ⟨a, g⟩) for any shift of g.
+    # Measured from its value at the largest probability, g loses no digits when that one is nearly 1.
+    centred = grad - np.take_along_axis(grad, a.argmax(axis=-1, keepdims=True), axis=-1)
+    return np.asarray(a * (centred - (a * centred).sum(axis=-1, keepdims=True)))
+
+
+ACTIVATIONS: Registry[Activation] = Registry(
+    "activation",
+    Activation(
+        name="identity",
+        formula="z",
+        derivative="1",
+        latex=r"a = z",
+        range="all real numbers",
+        value=lambda z: z,
+        vjp=lambda z, a, grad: grad,
+    ),
+    Activation(
+        name="sigmoid",
+        formula="1 / (1 + exp(-z))",
+        derivative="a * (1 - a)",
+        latex=r"a = \frac{1}{1 + e^{-z}}",
+        range="0 to 1",
+        value=sigmoid,
+        vjp=_sigmoid_vjp,
+    ),
+    Activation(
+        name="tanh",
+        formula="tanh(z)",
+        derivative="1 - a**2",
+        latex=r"a = \tanh z",
+        range="-1 to 1",
+        value=np.tanh,
+        vjp=_tanh_vjp,
+    ),
+    Activation(
+        name="relu",
+        formula="max(z, 0)",
+        derivative="where(z > 0, 1, 0)",
+        latex=r"a = \max(z, 0)",
+        range="0 and above",
+        value=_relu,
+        # subgradient 0 at z = 0, as torch and JAX have it
+        vjp=lambda z, a, grad: np.where(z > 0, grad, 0.0),
+    ),
+    Activation(
+        name="leaky_relu",
+        formula="max(z, 0.01 * z)",
+        derivative="where(z > 0, 1, 0.01)",
+        latex=r"a = \max(z, 0.01\,z)",
+        range="all real numbers",
+        value=_leaky_relu,
+        vjp=lambda z, a, grad: np.where(z > 0, grad, LEAKY_SLOPE * grad),
+    ),
+    Activation(
+        name="softplus",
+        formula="ln(1 + exp(z))",
+        derivative="1 / (1 + exp(-z))",
+        latex=r"a = \ln(1 + e^{z})",
+        range="0 and above",
+        value=softplus,
+        vjp=lambda z, a, grad: grad * sigmoid(z),
+    ),
+    Activation(
+        name="gelu",
+        formula="z * (1 + erf(z / sqrt(2))) / 2",
+        derivative="(1 + erf(z / sqrt(2))) / 2 + z * exp(-z**2 / 2) / sqrt(2 * pi)",
+        latex=r"a = z\,\Phi(z) = \tfrac{z}{2}\left(1 + \operatorname{erf}\tfrac{z}{\sqrt 2}\right)",
+        range="-0.17 and above",
+        value=lambda z: z * _normal_cdf(z),
+        vjp=_gelu_vjp,
+    ),
+    Activation(
+        name="softmax",
+        formula="exp(z) / sum(exp(z))",
+        derivative="diag(a) - outer(a, a)",
+        latex=r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}",
+        range="0 to 1, each row sums to 1",
+        value=_softmax,
+        vjp=_softmax_vjp,
+    ),
+)

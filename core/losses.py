@@ -1,0 +1,199 @@
+"""Losses: each entry holds its value, its derivatives, its domain and its formulas side by side.
+
+Conventions of every entry, with z, a, y of shape (n_samples, n_out), everything in nats and per sample;
+the mean over samples and the logarithm's base are conventions of the problem, applied outside:
+
+- ``value(z, a, y)`` gives one loss per sample, summed over outputs. It accepts complex z and a.
+- ``grad_outputs(z, a, y)`` gives ∂loss/∂a.
+- ``grad_logits(z, a, y)``, where the loss belongs to one activation, gives ∂loss/∂z in one exact step.
+
+Both cross-entropies read the logits z: no logarithm is clipped, no probability rounds to 0 or 1 first.
+
+References
+----------
+.. [1] Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.108 and 4.109 (softmax and
+   cross-entropy), 4.90 and 4.91 (sigmoid and binary cross-entropy).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.activations import sigmoid, softplus
+from core.arrays import Array
+from core.errors import DomainError, Path
+from core.registry import Registry
+
+SUM_TOLERANCE = 1e-9
+"""How far from 1 a distribution's sum may lie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """One loss function.
+
+    Parameters
+    ----------
+    name : str
+        As written in a request.
+    formula : str
+        The loss of one sample as an expression in a and y.
+    derivative : str
+        Its derivative by the outputs, as an expression in a and y.
+    latex : str
+        The loss of one sample as a LaTeX formula.
+    targets : str
+        What targets have to be.
+    output_activation : str or None
+        The last activation it needs; None for any.
+    logarithmic : bool
+        Whether ``log_base`` applies.
+    value, grad_outputs : callable
+        See the module.
+    grad_logits : callable or None
+        See the module; None where the chain goes through the outputs.
+    require_targets : callable
+        ``require_targets(targets, path)`` raises a `DomainError` for targets outside the domain.
+    """
+
+    name: str
+    formula: str
+    derivative: str
+    latex: str
+    targets: str
+    output_activation: str | None = None
+    logarithmic: bool = False
+    value: Callable[[Array, Array, Array], Array]
+    grad_outputs: Callable[[Array, Array, Array], Array]
+    grad_logits: Callable[[Array, Array, Array], Array] | None = None
+    require_targets: Callable[[Array, Path], None]
+
+
+def _log_softmax(z: Array) -> Array:
+    # ln Σ e^z = max + ln(1 + the others), with the largest term's 1 left to log1p: a sure prediction's
+    # loss keeps its digits instead of rounding to 0
+    top = z.real.argmax(axis=-1, keepdims=True)
+    shifted = z - np.take_along_axis(z, top, axis=-1)
+    others = np.exp(shifted)
+    np.put_along_axis(others, top, 0.0, axis=-1)
+    return np.asarray(shifted - np.log1p(others.sum(axis=-1, keepdims=True)))
+
+
+def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
+    return np.asarray((-y * _log_softmax(z)).sum(axis=-1))
+
+
+def _quotient(y: Array, a: Array) -> Array:
+    # y/a where y is not 0; a class without target weight adds nothing, whatever its probability
+    return np.divide(y, a, out=np.zeros(np.broadcast(y, a).shape), where=y != 0)
+
+
+def _cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
+    return np.asarray(0.0 - _quotient(y, a))
+
+
+def _cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
+    # Σy·a - y, written as a·(Σy - y) - y·(1 - a), and 1 - a of the largest probability as the sum of the
+    # others: nothing cancels when the prediction is sure and right
+    top = a.argmax(axis=-1, keepdims=True)
+    others = a.copy()
+    np.put_along_axis(others, top, 0.0, axis=-1)
+    complement = 1.0 - a
+    np.put_along_axis(complement, top, others.sum(axis=-1, keepdims=True), axis=-1)
+    return np.asarray(a * (y.sum(axis=-1, keepdims=True) - y) - y * complement)
+
+
+def _binary_cross_entropy(z: Array, a: Array, y: Array) -> Array:
+    # -ln a = softplus(-z) and -ln(1 - a) = softplus(z)
+    return np.asarray((y * softplus(-z) + (1.0 - y) * softplus(z)).sum(axis=-1))
+
+
+def _binary_cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
+    return np.asarray(_quotient(1.0 - y, sigmoid(-z)) - _quotient(y, a))
+
+
+def _binary_cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
+    # a - y = (1 - y)·a - y·(1 - a), with 1 - a taken as the sigmoid of -z
+    return np.asarray((1.0 - y) * a - y * sigmoid(-z))
+
+
+def _require_distribution(targets: Array, path: Path) -> None:
+    sums = targets.sum(axis=-1)
+    negative = np.asarray((targets < 0).any(axis=-1))
+    wrong = np.asarray(negative | (np.abs(sums - 1.0) > SUM_TOLERANCE))
+    if wrong.any():
+        row = int(wrong.argmax())
+        found = "it has a negative entry" if negative[row] else f"its sum is {sums[row]:.12g}"
+        raise DomainError(
+            f"targets row {row} is not a distribution: {found}; needed entries of at least 0 with sum 1 "
+            f"(within {SUM_TOLERANCE:g}), because cross_entropy compares probabilities",
+            path=(*path, row),
+        )
+
+
+def _require_unit_interval(targets: Array, path: Path) -> None:
+    wrong = (targets < 0) | (targets > 1)
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        raise DomainError(
+            f"targets row {row}, column {column} is {targets[row, column]:.12g}; needed 0 to 1, because "
+            "binary_cross_entropy takes each target as the probability of a yes",
+            path=(*path, row, column),
+        )
+
+
+def _any_targets(targets: Array, path: Path) -> None:
+    """Accept all finite numbers."""
+
+
+LOSSES: Registry[Loss] = Registry(
+    "loss",
+    Loss(
+        name="cross_entropy",
+        formula="-sum(y * ln(a))",
+        derivative="-y / a",
+        latex=r"-\sum_k y_k \ln s_k",
+        targets="class indices from 0, or a distribution per sample",
+        output_activation="softmax",
+        logarithmic=True,
+        value=_cross_entropy,
+        grad_outputs=_cross_entropy_grad_outputs,
+        grad_logits=_cross_entropy_grad_logits,
+        require_targets=_require_distribution,
+    ),
+    Loss(
+        name="binary_cross_entropy",
+        formula="-sum(y * ln(a) + (1 - y) * ln(1 - a))",
+        derivative="(1 - y) / (1 - a) - y / a",
+        latex=r"-\sum_k \left[y_k \ln a_k + (1 - y_k) \ln(1 - a_k)\right]",
+        targets="numbers from 0 to 1 per sample and output",
+        output_activation="sigmoid",
+        logarithmic=True,
+        value=_binary_cross_entropy,
+        grad_outputs=_binary_cross_entropy_grad_outputs,
+        grad_logits=_binary_cross_entropy_grad_logits,
+        require_targets=_require_unit_interval,
+    ),
+    Loss(
+        name="squared_error",
+        formula="sum((a - y)**2)",
+        derivative="2 * (a - y)",
+        latex=r"\sum_k (a_k - y_k)^2",
+        targets="any finite numbers per sample and output; class indices where the outputs are softmax",
+        value=lambda z, a, y: np.asarray(((a - y) ** 2).sum(axis=-1)),
+        # textbooks differ by a factor 2: this is the one without ½; half_squared_error has it
+        grad_outputs=lambda z, a, y: 2.0 * (a - y),
+        require_targets=_any_targets,
+    ),
+    Loss(
+        name="half_squared_error",
+        formula="sum((a - y)**2) / 2",
+        derivative="a - y",
+        latex=r"\tfrac12 \sum_k (a_k - y_k)^2",
+        targets="any finite numbers per sample and output; class indices where the outputs are softmax",
+        value=lambda z, a, y: np.asarray(0.5 * ((a - y) ** 2).sum(axis=-1)),
+        grad_outputs=lambda z, a, y: a - y,
+        require_targets=_any_targets,
+    ),
+)
