@@ -1,0 +1,33 @@
+"""The table of steps: the whole of back-propagation, written once, as data.
+
+Each rule computes one quantity from earlier ones. Everything else is a reading of this table: gradients
+run it with the exact rules; another convention or a student's mistake runs it with a rule replaced;
+follow-through runs it with given values; the long way multiplies the local Jacobians along a path.
+
+Names in the table are templates: ``{l}`` is the layer at hand, ``{n}`` the last one, ``{*}`` all layers;
+``?`` marks what a layer may lack. ``A0`` is X. Beside the quantities of the grammar there are ``y`` (the
+targets per output), ``losses`` (one per sample, in nats), ``divisor`` (what the sum of the losses is
+divided by: n_samples for a mean, times ln(log_base)), and the decays (2 · factor · strength of L2).
+
+References
+----------
+.. [1] Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, 1986.
+.. [2] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
+"""
+
+from core.steps.evaluation import evaluate
+from core.steps.rules import LocalJacobian, Place, Rule, Structure
+from core.steps.table import RULES, Step, fill, steps_of, structure_of
+
+__all__ = [
+    "RULES",
+    "LocalJacobian",
+    "Place",
+    "Rule",
+    "Step",
+    "Structure",
+    "evaluate",
+    "fill",
+    "steps_of",
+    "structure_of",
+]

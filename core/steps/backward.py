@@ -1,0 +1,79 @@
+"""The backward rules: the four equations of back-propagation, and the output layer's two ways in."""
+
+import numpy as np
+
+from core.arrays import Array
+from core.steps.rules import Rule
+
+
+def _grad_parameter(grad: Array, parameter: Array, decay: Array) -> Array:
+    return np.asarray(grad + decay * parameter) if decay else grad
+
+
+BACKWARD_RULES = (
+    Rule(
+        name="loss_gradient",
+        output="dL_dA{n}",
+        inputs=("Z{n}", "A{n}", "y", "divisor"),
+        apply=lambda place, z, a, y, divisor: place.loss.grad_outputs(z, a, y) / divisor,
+        quantity="grad_activations",
+        formula="dL/dA = loss′(a, y) / N; for cross_entropy −y/s / N",
+        latex=r"\frac{\partial L}{\partial A} = \frac1N \ell'(a, y)",
+        shape="(n_samples, n_out)",
+        advice="it divides by the probability, which underflows when a logit lies about 709 below the largest; "
+        "dL_dZ, dL_dW, dL_db and dL_dX need no division: ask for those without it",
+    ),
+    Rule(
+        name="logits_gradient",
+        output="dL_dZ{n}",
+        inputs=("Z{n}", "A{n}", "y", "divisor"),
+        apply=lambda place, z, a, y, divisor: place.loss.grad_logits(z, a, y) / divisor,
+        quantity="grad_pre_activations",
+        formula="dL/dZ = (A − Y) / N, for softmax with cross_entropy and sigmoid with binary_cross_entropy",
+        latex=r"\frac{\partial L}{\partial Z} = \frac1N (A - Y)",
+        shape="(n_samples, n_out)",
+        applies=lambda structure, layer: layer == len(structure.biases) and structure.has_grad_logits,
+    ),
+    Rule(
+        name="activation_gradient",
+        output="dL_dZ{l}",
+        inputs=("dL_dA{l}", "Z{l}", "A{l}"),
+        apply=lambda place, grad, z, a: place.activation.vjp(z, a, grad),
+        quantity="grad_pre_activations",
+        formula="dL/dZ = dL/dA ∘ f′(Z); for softmax s ∘ (g − ⟨s, g⟩)",
+        latex=r"\frac{\partial L}{\partial Z} = \frac{\partial L}{\partial A} \odot f'(Z)",
+        shape="(n_samples, n_out)",
+        applies=lambda structure, layer: not (layer == len(structure.biases) and structure.has_grad_logits),
+    ),
+    Rule(
+        name="grad_weights",
+        output="dL_dW{l}",
+        inputs=("A{l-1}", "dL_dZ{l}", "W{l}", "decay"),
+        apply=lambda place, inputs, grad, weights, decay: _grad_parameter(inputs.T @ grad, weights, decay),
+        quantity="grad_weights",
+        formula="dL/dW = Xᵀ·dL/dZ + decay · W",
+        latex=r"\frac{\partial L}{\partial W} = X^{\mathsf T} \frac{\partial L}{\partial Z} + 2 c \lambda W",
+        shape="(n_in, n_out)",
+    ),
+    Rule(
+        name="grad_bias",
+        output="dL_db{l}",
+        inputs=("dL_dZ{l}", "b{l}", "bias_decay"),
+        apply=lambda place, grad, bias, decay: _grad_parameter(grad.sum(axis=0), bias, decay),
+        quantity="grad_bias",
+        formula="dL/db = Σ over samples of dL/dZ + bias_decay · b",
+        latex=r"\frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial z_i} + 2 c \lambda b",
+        shape="(n_out,)",
+        applies=lambda structure, layer: structure.biases[layer - 1],
+    ),
+    Rule(
+        name="grad_inputs",
+        output="dL_dA{l-1}",
+        inputs=("dL_dZ{l}", "W{l}"),
+        apply=lambda place, grad, weights: grad @ weights.T,
+        quantity="grad_inputs",
+        formula="dL/dX = dL/dZ·Wᵀ",
+        latex=r"\frac{\partial L}{\partial X} = \frac{\partial L}{\partial Z} W^{\mathsf T}",
+        shape="(n_samples, n_in)",
+    ),
+)

@@ -1,0 +1,78 @@
+"""The forward rules, each with its local Jacobians beside it."""
+
+import numpy as np
+
+from core.arrays import Array
+from core.steps.rules import LocalJacobian, Place, Rule
+
+
+def _affine(place: Place, inputs: Array, weights: Array, bias: Array | None = None) -> Array:
+    product = inputs @ weights
+    return product if bias is None else np.asarray(product + bias)
+
+
+def _pull_affine_to_weights(place: Place, rows: Array, inputs: Array) -> Array:
+    # dZ/dvec(W) = I ⊗ xᵀ, so a row r becomes r ⊗ xᵀ; adding 0 turns -0 into 0
+    stacked = rows[:, :, :, None] * inputs[:, None, None, :]
+    return np.asarray(stacked.reshape(*rows.shape[:2], -1) + 0.0)
+
+
+def _pull_activation(place: Place, rows: Array, z: Array, a: Array) -> Array:
+    return place.activation.vjp(z[:, None, :], a[:, None, :], rows)
+
+
+FORWARD_RULES = (
+    Rule(
+        name="affine",
+        output="Z{l}",
+        inputs=("A{l-1}", "W{l}", "b{l}?"),
+        apply=_affine,
+        quantity="pre_activations",
+        formula="Z = X·W + b",
+        latex=r"Z = XW + b",
+        shape="(n_samples, n_out)",
+        jacobians={
+            "A{l-1}": LocalJacobian(
+                formula="dZ/dx = Wᵀ",
+                latex=r"\frac{\partial z}{\partial x} = W^{\mathsf T}",
+                shape="(n_samples, n_out, n_in)",
+                inputs=("W{l}",),
+                pull=lambda place, rows, weights: rows @ weights.T,
+            ),
+            "W{l}": LocalJacobian(
+                formula="dZ/dW = I ⊗ xᵀ",
+                latex=r"\frac{\partial z}{\partial \operatorname{vec} W} = I \otimes x^{\mathsf T}",
+                shape="(n_samples, n_out, n_in·n_out)",
+                inputs=("A{l-1}",),
+                pull=_pull_affine_to_weights,
+            ),
+            "b{l}": LocalJacobian(
+                formula="dZ/db = I",
+                latex=r"\frac{\partial z}{\partial b} = I",
+                shape="(n_samples, n_out, n_out)",
+                inputs=(),
+                pull=lambda place, rows: rows,
+            ),
+        },
+    ),
+    Rule(
+        name="activation",
+        output="A{l}",
+        inputs=("Z{l}",),
+        apply=lambda place, z: place.activation.value(z),
+        quantity="activations",
+        formula="A = f(Z)",
+        latex=r"A = f(Z)",
+        shape="(n_samples, n_out)",
+        jacobians={
+            "Z{l}": LocalJacobian(
+                formula="dA/dZ = diag(f′(z)); for softmax diag(s) − s·sᵀ",
+                latex=r"\frac{\partial a}{\partial z} = \operatorname{diag} f'(z);\quad"
+                r"\operatorname{diag}(s) - s s^{\mathsf T}",
+                shape="(n_samples, n_out, n_out)",
+                inputs=("Z{l}", "A{l}"),
+                pull=_pull_activation,
+            ),
+        },
+    ),
+)

@@ -1,0 +1,100 @@
+"""What a rule of the table is, and what it may know beside its inputs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from core.activations import ACTIVATIONS, Activation
+from core.arrays import Array
+from core.losses import LOSSES, Loss
+from core.problem import Layer, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule is applied: what it may know beside its inputs."""
+
+    problem: Problem
+    number: int
+
+    @property
+    def layer(self) -> Layer:
+        """The layer at hand."""
+        return self.problem.network.layers[self.number - 1]
+
+    @property
+    def activation(self) -> Activation:
+        """Its activation."""
+        return ACTIVATIONS[self.layer.activation]
+
+    @property
+    def loss(self) -> Loss:
+        """The problem's loss; rules that read it are in the table only where there is one."""
+        return LOSSES[str(self.problem.loss)]
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What decides which steps a problem has; its numbers do not."""
+
+    biases: tuple[bool, ...]
+    has_loss: bool
+    has_grad_logits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalJacobian:
+    """The derivative of one forward rule by one of its inputs, one matrix per sample.
+
+    Parameters
+    ----------
+    formula, latex, shape : str
+        The matrix; columns of weights are stacked by columns.
+    inputs : tuple of str
+        Templates of the quantities it is computed from.
+    pull : callable
+        ``pull(place, rows, *inputs)`` multiplies rows, shape (n_samples, n_rows, n_out), by the matrix
+        from the right. Applied to the identity it gives the matrix itself.
+    """
+
+    formula: str
+    latex: str
+    shape: str
+    inputs: tuple[str, ...]
+    pull: Callable[..., Array]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rule:
+    """How one kind of quantity is computed.
+
+    Parameters
+    ----------
+    name : str
+        What the rule is called; a replacement carries the name of the rule that it replaces.
+    output : str
+        Template of the quantity it computes.
+    inputs : tuple of str
+        Templates of what it takes.
+    apply : callable
+        ``apply(place, *inputs)``.
+    quantity, formula, latex, shape : str
+        For people: the quantity's name in words, the formula, and the shape of the output.
+    applies : callable
+        ``applies(structure, layer)``: whether the table has the step.
+    jacobians : mapping
+        Local Jacobians by input template; forward rules only.
+    advice : str
+        What helps when the result overflows.
+    """
+
+    name: str
+    output: str
+    inputs: tuple[str, ...]
+    apply: Callable[..., Array]
+    quantity: str
+    formula: str
+    latex: str
+    shape: str
+    applies: Callable[[Structure, int], bool] = lambda structure, layer: True
+    jacobians: Mapping[str, LocalJacobian] = field(default_factory=dict)
+    advice: str = "smaller inputs, weights or targets help"

@@ -1,0 +1,97 @@
+"""The table of steps of one problem: rules with the layers' numbers filled in."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from core.losses import LOSSES
+from core.problem import Problem
+from core.registry import Registry
+from core.steps.backward import BACKWARD_RULES
+from core.steps.forward import FORWARD_RULES
+from core.steps.loss import LOSS_RULES
+from core.steps.rules import Rule, Structure
+
+RULES: Registry[Rule] = Registry("rule", *FORWARD_RULES, *LOSS_RULES, *BACKWARD_RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of a problem's table: a rule at a layer, with the numbered names filled in."""
+
+    output: str
+    rule: Rule
+    inputs: tuple[str, ...]
+    number: int
+
+
+def structure_of(problem: Problem) -> Structure:
+    """Return what decides which steps a problem has.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    Structure
+    """
+    return Structure(
+        biases=tuple(layer.bias is not None for layer in problem.network.layers),
+        has_loss=problem.loss is not None,
+        has_grad_logits=problem.loss is not None and LOSSES[problem.loss].grad_logits is not None,
+    )
+
+
+@lru_cache(maxsize=256)
+def steps_of(structure: Structure, rules: tuple[Rule, ...] = ()) -> tuple[Step, ...]:
+    """Fill in the table of steps.
+
+    Parameters
+    ----------
+    structure : Structure
+    rules : tuple of Rule
+        Replacements; each takes the place of the rule of its name.
+
+    Returns
+    -------
+    tuple of Step
+        In an order in which each step's inputs come first.
+    """
+    replaced = {rule.name: rule for rule in rules}
+    upward = range(1, len(structure.biases) + 1)
+    rows = [(rule, layer) for layer in upward for rule in FORWARD_RULES]
+    if structure.has_loss:
+        rows += [(rule, len(structure.biases)) for rule in (*LOSS_RULES, BACKWARD_RULES[0])]
+        rows += [(rule, layer) for layer in reversed(upward) for rule in BACKWARD_RULES[1:]]
+    return tuple(
+        _step(replaced.get(rule.name, rule), layer, structure) for rule, layer in rows if rule.applies(structure, layer)
+    )
+
+
+def _step(rule: Rule, layer: int, structure: Structure) -> Step:
+    inputs = tuple(name for template in rule.inputs for name in fill(template, layer, structure))
+    return Step(fill(rule.output, layer, structure)[0], rule, inputs, layer)
+
+
+def fill(template: str, layer: int, structure: Structure) -> list[str]:
+    """Fill a template's layer numbers in.
+
+    Parameters
+    ----------
+    template : str
+    layer : int
+        The layer at hand.
+    structure : Structure
+
+    Returns
+    -------
+    list of str
+        One numbered name; several for ``{*}``, none for what ``?`` marks and the layer lacks.
+    """
+    depth = len(structure.biases)
+    layers = range(1, depth + 1) if "{*}" in template else [layer]
+    if template.endswith("?"):
+        layers = [number for number in layers if structure.biases[number - 1]]
+    pattern = template.rstrip("?").replace("{*}", "{l}").replace("{n}", str(depth))
+    names = [pattern.replace("{l-1}", str(number - 1)).replace("{l}", str(number)) for number in layers]
+    return [name.replace("A0", "X") for name in names]
