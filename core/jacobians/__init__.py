@@ -1,0 +1,24 @@
+"""Jacobians: the local ones of each step, and their products along the path between two quantities.
+
+A Jacobian d{of}_d{by} has one matrix per sample: rows are the outputs, columns the inputs, with weights
+stacked by columns (index i·n_in + j for input j of output i), the order of matrix calculus.
+
+References
+----------
+.. [1] Magnus & Neudecker, Matrix Differential Calculus, 3rd ed. 2019, section 9.2 (vec and ⊗).
+"""
+
+from core.jacobians.derivatives import Jacobian, Jacobians, compute_derivative, compute_jacobians
+from core.jacobians.paths import factor_names, multiply_path, path_between
+from core.jacobians.sizes import require_room
+
+__all__ = [
+    "Jacobian",
+    "Jacobians",
+    "compute_derivative",
+    "compute_jacobians",
+    "factor_names",
+    "multiply_path",
+    "path_between",
+    "require_room",
+]

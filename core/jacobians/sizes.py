@@ -1,0 +1,95 @@
+"""How large derivatives are and what they take, from shapes alone."""
+
+import math
+from collections.abc import Sequence
+
+from core.budget import CALL_COST, Budget, forward_operations
+from core.jacobians.paths import path_between
+from core.problem import Problem
+from core.quantities import Quantity, n_components, public_name, shape_of
+
+LABEL_COST = 8
+"""What one label costs in memory, in numbers."""
+
+
+def require_room(problem: Problem, quantities: Sequence[Quantity], budget: Budget, *, field: str) -> None:
+    """Check from shapes that all derivatives asked for fit together.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantities : sequence of Quantity
+    budget : Budget
+    field : str
+        The request's list of ids, for the error's path.
+
+    Raises
+    ------
+    TooLargeError
+        At the first quantity that no longer fits.
+    """
+    numbers = operations = 0
+    for index, quantity in enumerate(quantities):
+        path = (field, index)
+        operations += derivative_operations(problem, quantity)
+        numbers += derivative_numbers(problem, quantity)
+        budget.require_numbers(numbers, f"{describe_size(problem, quantity)}, all asked for so far together", path=path)
+        budget.require_operations(operations, "the products of all quantities asked for so far", path=path)
+
+
+def describe_size(problem: Problem, quantity: Quantity) -> str:
+    """Say in words how large a quantity is.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+
+    Returns
+    -------
+    str
+    """
+    name = public_name(quantity.key, problem)
+    if not quantity.is_jacobian:
+        return f"{name} of shape {shape_of(quantity.by or quantity.of, problem)}"
+    n_rows, n_columns = (n_components(node, problem) for node in (quantity.of, str(quantity.by)))
+    return f"{name} has {problem.n_samples} × {n_rows} × {n_columns} entries"
+
+
+def derivative_numbers(problem: Problem, quantity: Quantity) -> int:
+    """Count the numbers that a quantity holds: itself, its labels and the products on the way.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+
+    Returns
+    -------
+    int
+    """
+    if not quantity.is_jacobian:
+        return math.prod(shape_of(quantity.by or quantity.of, problem))
+    n_rows = n_components(quantity.of, problem)
+    stops = [quantity.of, *(link.by for link in path_between(problem, quantity.of, str(quantity.by)))]
+    widest = max(n_components(stop, problem) for stop in stops)
+    n_columns = n_components(str(quantity.by), problem)
+    return problem.n_samples * n_rows * max(widest, n_columns) + LABEL_COST * (n_rows + n_columns)
+
+
+def derivative_operations(problem: Problem, quantity: Quantity) -> int:
+    """Count the multiply-adds that a quantity takes, calls included.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+
+    Returns
+    -------
+    int
+    """
+    if not quantity.is_jacobian:
+        return 3 * forward_operations(problem.network, problem.n_samples)
+    n_rows = n_components(quantity.of, problem)
+    return forward_operations(problem.network, problem.n_samples * n_rows) + CALL_COST

@@ -1,0 +1,190 @@
+"""One softmax layer at one sample, the long way: every factor as a matrix, their product, the shortcut.
+
+The chain of the source article: dL/dW = dL/dS · dS/dZ · dZ/dW, a row of D·K numbers that stacks W by
+columns. The shortcut: dL/dW = x ⊗ (s − y), in W's own shape. This module alone speaks of one sample:
+its arrays have no sample axis.
+
+References
+----------
+.. [1] Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.106 (dS/dZ) and 4.109 (dL/dW).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.arrays import Array
+from core.budget import Budget
+from core.errors import CoreError, ShapeError
+from core.jacobians import Jacobian, compute_derivative, require_room
+from core.problem import Layer, Network, Problem
+from core.quantities import Quantity, parse_quantities
+from core.steps import evaluate
+
+QUANTITIES = ("Z", "S", "dL_dS", "dS_dZ", "dZ_dW", "dS_dW", "dL_dZ", "dL_dW", "dL_db", "dL_dX")
+"""What is computed where nobody says what."""
+
+CHAIN = ("dL_dS", "dS_dZ", "dZ_dW")
+"""The factors of dL/dW."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SoftmaxLayer:
+    """A softmax layer with cross-entropy in nats, one sample and its target.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_in, n_classes)
+    bias : ndarray, shape (n_classes,), optional
+        Without one it is zero, and dL_db is the derivative by that zero.
+    inputs : ndarray, shape (1, n_in)
+    target : ndarray
+        A class index of shape (1,), or a distribution of shape (1, n_classes).
+    quantities : tuple of str
+        The ids asked for.
+
+    Raises
+    ------
+    CoreError
+        As `Problem` does, with paths into this object.
+    """
+
+    weights: Array
+    bias: Array | None = None
+    inputs: Array
+    target: Array
+    quantities: tuple[str, ...] = QUANTITIES
+
+    def __post_init__(self) -> None:
+        try:
+            parse_quantities(self.quantities, self.as_problem(), path=("quantities",))
+        except CoreError as error:
+            field, *rest = error.path
+            if field in ("inputs", "targets"):
+                # the problem's path goes through the only sample's index, this object has none
+                raise error.at((field.replace("targets", "target"), *rest[1:])) from None
+            raise
+        if len(self.inputs) != 1:
+            raise ShapeError(f"inputs have {len(self.inputs)} samples, needed one", path=("inputs",))
+
+    def as_problem(self) -> Problem:
+        """Return the layer as a network of one layer and a batch of one.
+
+        Returns
+        -------
+        Problem
+        """
+        bias = self.bias
+        if bias is None and getattr(self.weights, "ndim", 0) == 2:
+            bias = np.zeros(self.weights.shape[1])
+        layer = Layer(weights=self.weights, bias=bias, activation="softmax")
+        network = Network(layers=(layer,))
+        return Problem(network=network, inputs=self.inputs, targets=self.target, loss="cross_entropy")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerQuantity:
+    """One quantity of one sample.
+
+    Parameters
+    ----------
+    value : ndarray
+        Shape (n_out,), (n_in,) or (n_in, n_out); for a Jacobian (n_rows, n_columns); () for the loss.
+    shape : tuple of int
+    rows, columns : tuple of str or None
+        A Jacobian's labels, counted from 1.
+    """
+
+    value: Array
+    shape: tuple[int, ...]
+    rows: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chain:
+    """The long way to dL/dW and what it differs from the shortcut.
+
+    Parameters
+    ----------
+    factors : tuple of str
+        The ids of the three factors, in the order of the product.
+    row : ndarray, shape (n_in · n_out,)
+        Their product, W stacked by columns.
+    max_abs_difference : float
+        The largest difference between the row and the shortcut x ⊗ (s − y).
+    """
+
+    factors: tuple[str, ...]
+    row: Array
+    max_abs_difference: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SoftmaxLayerResult:
+    """What the layer gives.
+
+    Parameters
+    ----------
+    loss : float
+        The cross-entropy in nats.
+    quantities : mapping of str to LayerQuantity
+        What was asked for, under the ids as asked.
+    chain : Chain or None
+        Where its three factors are among them.
+    """
+
+    loss: float
+    quantities: Mapping[str, LayerQuantity]
+    chain: Chain | None = None
+
+
+def compute_softmax_layer(layer: SoftmaxLayer, *, budget: Budget | None = None) -> SoftmaxLayerResult:
+    """Compute a softmax layer's quantities, the long way and by the shortcut.
+
+    Parameters
+    ----------
+    layer : SoftmaxLayer
+    budget : Budget, optional
+
+    Returns
+    -------
+    SoftmaxLayerResult
+
+    Raises
+    ------
+    TooLargeError
+        If the quantities asked for exceed the budget.
+    NonFiniteError
+        If one does not fit float64; −y/S does not where S underflows.
+    """
+    problem, budget = layer.as_problem(), budget or Budget()
+    asked = parse_quantities(layer.quantities, problem, path=("quantities",))
+    require_room(problem, list(asked.values()), budget, field="quantities")
+    quantities = {text: _compute(problem, quantity, budget) for text, quantity in asked.items()}
+    loss = evaluate(problem, ["L"], budget=budget)["L"]
+    by_key = {quantity.key: quantities[text].value for text, quantity in asked.items()}
+    return SoftmaxLayerResult(loss=float(loss), quantities=quantities, chain=_chain(problem, by_key))
+
+
+def _compute(problem: Problem, quantity: Quantity, budget: Budget) -> LayerQuantity:
+    if quantity.by is None:
+        value = evaluate(problem, [quantity.key], budget=budget)[quantity.key]
+        derivative = Jacobian(value=value, shape=value.shape, factors=())
+    else:
+        derivative = compute_derivative(problem, quantity, budget)
+    per_sample = quantity.is_jacobian or (quantity.by or quantity.of)[0] in "XZA"
+    value = derivative.value[0] if per_sample else derivative.value
+    return LayerQuantity(value=value, shape=value.shape, rows=derivative.rows, columns=derivative.columns)
+
+
+def _chain(problem: Problem, values: Mapping[str, Array]) -> Chain | None:
+    keys = ("dL_dA1", "dA1_dZ1", "dZ1_dW1")
+    if not all(key in values for key in keys):
+        return None
+    dL_dS, dS_dZ, dZ_dW = (values[key] for key in keys)
+    row = dL_dS @ dS_dZ @ dZ_dW
+    shortcut = evaluate(problem, ["dL_dW1"])["dL_dW1"]
+    difference = np.abs(row - shortcut.ravel(order="F")).max()
+    return Chain(factors=CHAIN, row=row, max_abs_difference=float(difference))
