@@ -1,0 +1,180 @@
+"""Forward passes and gradients: the two readings of the table that most callers want.
+
+References
+----------
+.. [1] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
+"""
+
+import math
+from dataclasses import dataclass
+
+from core.arrays import Array
+from core.budget import Budget
+from core.conventions import LOG_BASES, Conventions
+from core.problem import Problem
+from core.steps import evaluate
+from core.verification import Check, check_gradients, require_affordable_check
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerActivations:
+    """What one layer computes.
+
+    Parameters
+    ----------
+    pre_activations : ndarray, shape (n_samples, n_out)
+    activations : ndarray, shape (n_samples, n_out)
+    """
+
+    pre_activations: Array
+    activations: Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forward:
+    """A forward pass.
+
+    Parameters
+    ----------
+    layers : tuple of LayerActivations
+    outputs : ndarray, shape (n_samples, n_out)
+        The last layer's activations.
+    loss : float or None
+        The batch's loss, L2 included; None without targets, like the next two.
+    losses : ndarray or None, shape (n_samples,)
+        Each sample's loss, without L2.
+    conventions : Conventions or None
+    """
+
+    layers: tuple[LayerActivations, ...]
+    outputs: Array
+    loss: float | None = None
+    losses: Array | None = None
+    conventions: Conventions | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerGradients:
+    """The loss's derivative by one layer's parameters.
+
+    Parameters
+    ----------
+    grad_weights : ndarray, shape (n_in, n_out)
+    grad_bias : ndarray or None, shape (n_out,)
+        None where the layer has no bias.
+    """
+
+    grad_weights: Array
+    grad_bias: Array | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gradients:
+    """The loss and its derivative by every parameter and by the inputs.
+
+    Parameters
+    ----------
+    loss : float
+    layers : tuple of LayerGradients
+    grad_inputs : ndarray, shape (n_samples, n_in)
+    conventions : Conventions
+    check : Check or None
+        The comparison with a derivative that shares no code with the backward pass, where asked for.
+    """
+
+    loss: float
+    layers: tuple[LayerGradients, ...]
+    grad_inputs: Array
+    conventions: Conventions
+    check: Check | None = None
+
+
+def compute_forward(problem: Problem, *, budget: Budget | None = None) -> Forward:
+    """Run the forward pass, and the loss where the problem has one.
+
+    Parameters
+    ----------
+    problem : Problem
+    budget : Budget, optional
+
+    Returns
+    -------
+    Forward
+
+    Raises
+    ------
+    TooLargeError
+        If the activations exceed the budget.
+    NonFiniteError
+        If a number does not fit float64.
+    """
+    numbers = range(1, problem.network.depth + 1)
+    names = [f"{symbol}{number}" for number in numbers for symbol in "ZA"]
+    values = evaluate(problem, names + (["losses", "L"] if problem.loss else []), budget=budget)
+    layers = tuple(LayerActivations(pre_activations=values[f"Z{n}"], activations=values[f"A{n}"]) for n in numbers)
+    if problem.loss is None:
+        return Forward(layers=layers, outputs=layers[-1].activations)
+    return Forward(
+        layers=layers,
+        outputs=layers[-1].activations,
+        loss=float(values["L"]),
+        losses=values["losses"] / math.log(LOG_BASES[problem.conventions.log_base]),
+        conventions=problem.conventions,
+    )
+
+
+def gradient_names(problem: Problem) -> tuple[str, ...]:
+    """Name the loss's derivatives by everything that can be changed: parameters layer by layer, then inputs.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    tuple of str
+        ``("dL_dW1", "dL_db1", ..., "dL_dX")``; no ``dL_db{l}`` where layer l has no bias.
+    """
+    layers = enumerate(problem.network.layers, start=1)
+    parameters = (f"{s}{n}" for n, layer in layers for s in ("W" if layer.bias is None else "Wb"))
+    return (*(f"dL_d{parameter}" for parameter in parameters), "dL_dX")
+
+
+def compute_gradients(problem: Problem, *, check: bool = False, budget: Budget | None = None) -> Gradients:
+    """Compute the loss's gradients by back-propagation.
+
+    Parameters
+    ----------
+    problem : Problem
+        With targets and loss.
+    check : bool
+        Whether to compare every entry with a complex step through the forward pass.
+    budget : Budget, optional
+
+    Returns
+    -------
+    Gradients
+
+    Raises
+    ------
+    TooLargeError
+        If the gradients, or the work of the check, exceed the budget.
+    NonFiniteError
+        If a number does not fit float64.
+    """
+    budget = budget or Budget()
+    names = gradient_names(problem)
+    if check:
+        require_affordable_check(problem, names, budget)
+    values = evaluate(problem, ("L", *names), budget=budget)
+    layers = tuple(
+        LayerGradients(grad_weights=values[f"dL_dW{n}"], grad_bias=values.get(f"dL_db{n}"))
+        for n in range(1, problem.network.depth + 1)
+    )
+    return Gradients(
+        loss=float(values["L"]),
+        layers=layers,
+        grad_inputs=values["dL_dX"],
+        conventions=problem.conventions,
+        check=check_gradients(problem, {name: values[name] for name in names}, budget=budget) if check else None,
+    )
