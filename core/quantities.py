@@ -129,6 +129,22 @@ def parse_quantities(texts: Sequence[str], problem: Problem, *, path: Path) -> d
     return found
 
 
+def is_quantity_template(template: str) -> bool:
+    """Tell whether a name of the table of steps is one of the grammar rather than an intermediate.
+
+    Parameters
+    ----------
+    template : str
+        With ``{l}``, ``{l-1}`` or ``{n}`` for a layer's number.
+
+    Returns
+    -------
+    bool
+    """
+    name = re.sub(r"\{.*?\}", "1", template)
+    return bool(_FORWARD.fullmatch(name) or _DERIVATIVE.fullmatch(name))
+
+
 def position(node: str) -> float:
     """Return where a node stands in the forward pass: a node is computed from smaller positions only.
 

@@ -33,6 +33,7 @@ FORWARD_RULES = (
         shape="(n_samples, n_out)",
         jacobians={
             "A{l-1}": LocalJacobian(
+                by="inputs",
                 formula="dZ/dx = Wᵀ",
                 latex=r"\frac{\partial z}{\partial x} = W^{\mathsf T}",
                 shape="(n_samples, n_out, n_in)",
@@ -40,6 +41,7 @@ FORWARD_RULES = (
                 pull=lambda place, rows, weights: rows @ weights.T,
             ),
             "W{l}": LocalJacobian(
+                by="weights",
                 formula="dZ/dW = I ⊗ xᵀ",
                 latex=r"\frac{\partial z}{\partial \operatorname{vec} W} = I \otimes x^{\mathsf T}",
                 shape="(n_samples, n_out, n_in·n_out)",
@@ -47,6 +49,7 @@ FORWARD_RULES = (
                 pull=_pull_affine_to_weights,
             ),
             "b{l}": LocalJacobian(
+                by="bias",
                 formula="dZ/db = I",
                 latex=r"\frac{\partial z}{\partial b} = I",
                 shape="(n_samples, n_out, n_out)",
@@ -66,6 +69,7 @@ FORWARD_RULES = (
         shape="(n_samples, n_out)",
         jacobians={
             "Z{l}": LocalJacobian(
+                by="pre_activations",
                 formula="dA/dZ = diag(f′(z)); for softmax diag(s) − s·sᵀ",
                 latex=r"\frac{\partial a}{\partial z} = \operatorname{diag} f'(z);\quad"
                 r"\operatorname{diag}(s) - s s^{\mathsf T}",

@@ -47,6 +47,8 @@ class LocalJacobian:
 
     Parameters
     ----------
+    by : str
+        What it is taken by, in words.
     formula, latex, shape : str
         The matrix; columns of weights are stacked by columns.
     inputs : tuple of str
@@ -56,6 +58,7 @@ class LocalJacobian:
         from the right. Applied to the identity it gives the matrix itself.
     """
 
+    by: str
     formula: str
     latex: str
     shape: str
