@@ -1,0 +1,79 @@
+"""The examples of the API's documentation: real requests, each of which the tests post.
+
+The first is that of the source article: D = 3 inputs, K = 5 classes, one sample of the third class.
+"""
+
+from typing import Any
+
+Example = dict[str, Any]
+
+ARTICLE_WEIGHTS = [[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 0.1], [0.11, 0.12, 0.13, 0.14, 0.15]]
+ARTICLE_INPUTS = [0.1, 0.5, 0.4]
+ARTICLE_TARGET = 2
+
+ARTICLE: Example = {"weights": ARTICLE_WEIGHTS, "inputs": ARTICLE_INPUTS, "target": ARTICLE_TARGET}
+
+ARTICLE_PROBLEM: Example = {
+    "network": {"layers": [{"weights": ARTICLE_WEIGHTS, "activation": "softmax"}]},
+    "inputs": [ARTICLE_INPUTS],
+    "targets": [ARTICLE_TARGET],
+    "loss": "cross_entropy",
+}
+
+TWO_LAYERS: Example = {
+    "layers": [
+        {"weights": [[0.5, -0.2, 0.1], [0.3, 0.8, -0.6]], "bias": [0.1, 0.0, -0.1], "activation": "tanh"},
+        {"weights": [[1.0, -1.0], [0.5, 0.25], [-0.75, 0.5]], "bias": [0.0, 0.2], "activation": "softmax"},
+    ]
+}
+
+TWO_LAYER_PROBLEM: Example = {
+    "network": TWO_LAYERS,
+    "inputs": [[1.0, 2.0], [0.5, -1.0], [-1.5, 0.25]],
+    "targets": [0, 1, 1],
+    "loss": "cross_entropy",
+    "conventions": {"reduction": "mean", "l2": {"strength": 0.01, "factor": 0.5}},
+}
+
+REGRESSION_PROBLEM: Example = {
+    "network": {"layers": [{"weights": [[0.5], [-0.25]], "bias": [0.1], "activation": "identity"}]},
+    "inputs": [[1.0, 2.0], [3.0, -1.0]],
+    "targets": [[0.5], [1.5]],
+    "loss": "half_squared_error",
+}
+
+
+def _shown(**examples: tuple[str, Example]) -> dict[str, Any]:
+    return {name: {"summary": summary, "value": value} for name, (summary, value) in examples.items()}
+
+
+SOFTMAX_LAYER = _shown(
+    article=("The source article's layer, all ten quantities", ARTICLE),
+    distribution=(
+        "A target distribution, a bias, and only the gradients",
+        ARTICLE
+        | {"bias": [0.0, 0.1, 0.0, -0.1, 0.2], "target": [0.1, 0.2, 0.4, 0.2, 0.1], "quantities": ["dL_dW", "dL_db"]},
+    ),
+)
+FORWARD = _shown(
+    two_layers=("Two layers and the loss of three samples", TWO_LAYER_PROBLEM),
+    without_targets=("Activations only", {"network": TWO_LAYERS, "inputs": [[1.0, 2.0]]}),
+)
+GRADIENTS = _shown(
+    two_layers=("Two layers, checked by complex step", TWO_LAYER_PROBLEM | {"check": True}),
+    regression=("A linear layer with half the squared error", REGRESSION_PROBLEM),
+)
+JACOBIANS = _shown(
+    article=(
+        "The article's chain, and the gradient by its weights",
+        ARTICLE_PROBLEM | {"jacobians": ["dS_dZ", "dZ_dW", "dS_dW", "dL_dW"]},
+    ),
+    two_layers=(
+        "From the outputs to the first layer's weights and the inputs",
+        {"network": TWO_LAYERS, "inputs": [[1.0, 2.0], [0.5, -1.0]], "jacobians": ["dS_dW1", "dZ2_dX"]},
+    ),
+)
+STEPS = _shown(
+    two_layers=("Ten steps of two layers", TWO_LAYER_PROBLEM | {"learning_rate": 0.5, "count": 10}),
+    regression=("Three steps of a linear layer", REGRESSION_PROBLEM | {"learning_rate": 0.1, "count": 3}),
+)

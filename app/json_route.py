@@ -1,0 +1,147 @@
+"""The way of every JSON request: bytes, a checked core object, one core call, bytes.
+
+The route keeps FastAPI's reading of the handler's signature, and so OpenAPI, and replaces what happens at
+run time: the body becomes the handler's first argument through `wire.parse_body`, which is strict where
+the framework converts, and the reply is written by `wire.encode`. Work runs in a thread, so that health
+checks are answered meanwhile.
+"""
+
+import email.message
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from app.errors import BodyError
+from app.settings import Settings
+from app.wire import encode, parse_body
+from core.budget import Budget
+
+
+def read_budget(request: Request) -> Budget:
+    """Return what one request may hold and do.
+
+    Parameters
+    ----------
+    request : Request
+
+    Returns
+    -------
+    Budget
+    """
+    settings: Settings = request.app.state.settings
+    return settings.budget
+
+
+RequestBudget = Annotated[Budget, Depends(read_budget)]
+
+
+class JsonRoute(APIRoute):
+    """A route whose handler takes ``(body, budget)``, or nothing, and returns what `wire.encode` writes."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        if self.body_field is None:
+
+            async def answer_plain(request: Request) -> Response:
+                return json_response(encode(self.endpoint()))
+
+            return answer_plain
+        adapter: TypeAdapter[Any] = TypeAdapter(cast("type", self.body_field.field_info.annotation))
+
+        async def answer(request: Request) -> Response:
+            raw = await read_body(request)
+            budget = read_budget(request)
+            return await run_in_threadpool(
+                lambda: json_response(encode(self.endpoint(parse_body(adapter, raw), budget)))
+            )
+
+        return answer
+
+
+def json_response(content: bytes) -> Response:
+    """Wrap encoded JSON.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    Response
+    """
+    return Response(content, media_type="application/json")
+
+
+async def read_body(request: Request) -> bytes:
+    """Read a JSON body, of the right media type and within the limit.
+
+    Parameters
+    ----------
+    request : Request
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    BodyError
+        415 for another media type, charset or content coding; 413 past the limit; 400 for half a body.
+    """
+    require_media_type(request)
+    settings: Settings = request.app.state.settings
+    limit = settings.max_body_bytes
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        raise too_large(limit)
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise too_large(limit)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise BodyError(400, "incomplete", "the client left before the body was complete") from None
+    return b"".join(chunks)
+
+
+def require_media_type(request: Request) -> None:
+    """Check that a body says it is plain UTF-8 JSON.
+
+    Parameters
+    ----------
+    request : Request
+
+    Raises
+    ------
+    BodyError
+        415 if it does not.
+    """
+    message = email.message.Message()
+    message["content-type"] = request.headers.get("content-type", "")
+    charset = str(message.get_param("charset", "utf-8")).lower()
+    if message["content-type"].split(";")[0].strip().lower() != "application/json" or charset not in ("utf-8", "utf8"):
+        raise BodyError(415, "media_type", "the body has to be sent with Content-Type: application/json, in UTF-8")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise BodyError(415, "content_encoding", "the body is compressed; it has to be sent as it is")
+
+
+def too_large(limit: int) -> BodyError:
+    """Return the error for a body over the limit.
+
+    Parameters
+    ----------
+    limit : int
+        In bytes.
+
+    Returns
+    -------
+    BodyError
+    """
+    return BodyError(413, "too_large", f"the body has more than {limit} bytes, the most that is read here")

@@ -1,0 +1,71 @@
+"""What the OpenAPI document says beside the signatures: errors, tags, operation ids."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from app.errors import MEDIA_TYPE, TITLES, ProblemDocument
+
+Responses = dict[int | str, dict[str, Any]]
+
+TAGS = [
+    {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."},
+    {"name": "catalogue", "description": "What can be named in a request."},
+    {"name": "service", "description": "How the service is, for whoever runs it."},
+]
+
+
+def problems(*statuses: int) -> Responses:
+    """Describe the problem documents that a route may answer with.
+
+    Parameters
+    ----------
+    *statuses : int
+
+    Returns
+    -------
+    dict
+        As FastAPI's ``responses``.
+    """
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    content = {MEDIA_TYPE: {"schema": schema}}
+    return {status: {"description": TITLES[status], "content": content} for status in statuses}
+
+
+BODY_PROBLEMS = problems(400, 413, 415, 422, 500)
+
+
+def name_operation(route: APIRoute) -> str:
+    """Return a route's operation id: its handler's name."""
+    return route.name
+
+
+def add_openapi(app: FastAPI) -> None:
+    """Add the problem document to the components of an application's OpenAPI document.
+
+    Parameters
+    ----------
+    app : FastAPI
+    """
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+                license_info=app.license_info,
+            )
+            problem = TypeAdapter(ProblemDocument).json_schema(ref_template="#/components/schemas/{model}")
+            document["components"]["schemas"] |= problem.pop("$defs") | {"ProblemDocument": problem}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    # the documented way to extend the document is to replace the method
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,166 @@
+"""What requests hold."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field, with_config
+from pydantic.config import JsonDict
+
+from app.wire import (
+    STRICT,
+    ActivationName,
+    L2Factor,
+    LogBase,
+    LossName,
+    Matrix,
+    OptionalLossName,
+    OptionalTargets,
+    OptionalVector,
+    QuantityId,
+    ReductionName,
+    Sample,
+    SampleTarget,
+    Targets,
+)
+from core.conventions import L2, Conventions
+from core.descent import require_steps
+from core.problem import Layer, Network, Problem
+from core.softmax_layer import QUANTITIES, SoftmaxLayer
+
+
+def _without_default(schema: JsonDict) -> None:
+    # an optional field may be left out; null is not one of its values
+    schema.pop("default", None)
+
+
+LEFT_OUT = Field(json_schema_extra=_without_default)
+AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
+
+TARGETS_SAID = (
+    "Class indices from 0, shape (n_samples,), for softmax outputs; or numbers, shape (n_samples, n_out): a "
+    "distribution a row for cross_entropy, 0 to 1 for binary_cross_entropy, any for the squared errors."
+)
+LOSS_SAID = "The loss of one sample, summed over outputs; see /v1/catalogue."
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerBody(Layer):
+    """A dense layer: Z = X·W + b, A = activation(Z)."""
+
+    weights: Matrix
+    """W, shape (n_in, n_out): a row for each input, a column for each output."""
+    bias: Annotated[OptionalVector, LEFT_OUT] = None
+    """b, shape (n_out,); a layer without one has no grad_bias."""
+    activation: ActivationName
+    """The function from pre-activations to activations; see /v1/catalogue."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkBody(Network):
+    """A feed-forward network."""
+
+    layers: Annotated[tuple[LayerBody, ...], Field(min_length=1)]
+    """From the inputs to the outputs; the n_out of each is the n_in of the next."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class L2Body(L2):
+    """The penalty factor · strength · Σ w² over all layers' weights."""
+
+    strength: Annotated[float, AT_LEAST_ZERO] = 0.0
+    """0 is no penalty. Never divided by n_samples or by ln(log_base)."""
+    factor: L2Factor = 0.5
+    """0.5: the gradient gets strength · w. 1: it gets 2 · strength · w."""
+    biases: bool = False
+    """Whether biases are penalised as well."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ConventionsBody(Conventions):
+    """The choices on which textbooks differ."""
+
+    reduction: ReductionName = "mean"
+    """How the samples' losses become one."""
+    l2: L2Body = field(default_factory=L2Body)
+    """None by default (strength 0)."""
+    log_base: LogBase = "e"
+    """The cross-entropies' logarithm; with a squared error only "e"."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForwardBody(Problem):
+    """A network at given inputs; targets and loss come together or not at all."""
+
+    # descriptions stand in the annotations here, because the classes below inherit those and not docstrings
+    network: Annotated[NetworkBody, Field(description="The layers, from inputs to outputs.")]
+    inputs: Annotated[Matrix, Field(description="X, shape (n_samples, n_in).")]
+    targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID, json_schema_extra=_without_default)] = None
+    loss: Annotated[OptionalLossName, Field(description=LOSS_SAID, json_schema_extra=_without_default)] = None
+    conventions: Annotated[ConventionsBody, Field(description="The choices on which textbooks differ.")] = field(
+        default_factory=ConventionsBody
+    )
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProblemBody(ForwardBody):
+    """A network at given inputs, with targets and loss."""
+
+    targets: Annotated[Targets, Field(description=TARGETS_SAID)] = field()
+    loss: Annotated[LossName, Field(description=LOSS_SAID)] = field()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GradientsBody(ProblemBody):
+    """A problem whose gradients are asked for."""
+
+    check: bool = False
+    """Compare every entry with a complex step through the forward pass; one forward pass an entry."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JacobiansBody(ForwardBody):
+    """A problem and the derivatives asked for; targets and loss are needed for those of L only."""
+
+    jacobians: Annotated[tuple[QuantityId, ...], Field(min_length=1)]
+    """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepsBody(ProblemBody):
+    """A problem and the descent to take."""
+
+    learning_rate: Annotated[float, AT_LEAST_ZERO]
+    """η in w ← w − η · ∂L/∂w."""
+    count: Annotated[int, AT_LEAST_ZERO]
+    """How many steps, each over the whole batch."""
+
+    def __post_init__(self) -> None:
+        """Check the descent as well as the problem."""
+        super().__post_init__()
+        require_steps(self.learning_rate, self.count)
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SoftmaxLayerBody(SoftmaxLayer):
+    """A softmax layer with cross-entropy in nats, one sample and its target."""
+
+    weights: Matrix
+    """W, shape (n_in, n_classes)."""
+    bias: Annotated[OptionalVector, LEFT_OUT] = None
+    """b, shape (n_classes,); without one it is zero."""
+    inputs: Sample
+    """x, shape (n_in,)."""
+    target: SampleTarget
+    """A class index from 0, or a distribution of shape (n_classes,)."""
+    quantities: Annotated[tuple[QuantityId, ...], Field(min_length=1)] = QUANTITIES
+    """What to compute; by default all ten of the source documents."""
