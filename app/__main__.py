@@ -1,0 +1,86 @@
+"""The command line: ``python -m app serve`` and ``python -m app health``."""
+
+import argparse
+import http.client
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from app.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="Gradmark; settings come from GRADMARK_* variables."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="start the service")
+    commands.add_parser("health", help="ask the service on this machine whether it lives; exit status 0 or 1")
+    command = parser.parse_args(arguments).command
+    return {"serve": serve, "health": check_health}[command](Settings())
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal ends it.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0.
+    """
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        server_header=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    return 0
+
+
+def check_health(settings: Settings) -> int:
+    """Ask a running service on this machine whether it lives.
+
+    Parameters
+    ----------
+    settings : Settings
+        Those it was started with.
+
+    Returns
+    -------
+    int
+        0 if it does, else 1.
+    """
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
+    connection = http.client.HTTPConnection(host, settings.port, timeout=3)
+    try:
+        connection.request("GET", "/health/live")
+        return 0 if connection.getresponse().status == 200 else 1
+    except OSError as error:
+        sys.stderr.write(f"no answer from {host}, port {settings.port}: {error}\n")
+        return 1
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

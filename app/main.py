@@ -1,0 +1,87 @@
+"""The application: routers, error handlers, limits."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from pydantic import TypeAdapter
+
+from app import __version__
+from app.errors import add_error_handlers
+from app.examples import ARTICLE
+from app.openapi import TAGS, add_openapi, name_operation
+from app.routers import catalogue, forward, gradients, jacobians, service, softmax_layer, steps
+from app.schemas.bodies import SoftmaxLayerBody
+from app.settings import Settings
+from app.wire import encode
+from core.softmax_layer import compute_softmax_layer
+
+DESCRIPTION = """
+Computes and explains gradients: the forward pass, the loss, every Jacobian of the chain and the weight
+gradients of softmax layers and feed-forward networks.
+
+Arrays are nested lists, samples first. Weights are (n_in, n_out): Z = X·W + b. Jacobians stack weights by
+columns. Numbers are strict: nothing is converted, nothing that is not finite is taken or given. Every reply
+of status 400 and above is a problem document (RFC 9457) with JSON pointers.
+"""
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the service.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        By default from the environment.
+
+    Returns
+    -------
+    FastAPI
+    """
+    app = FastAPIOffline(
+        title="Gradmark",
+        summary="Computes, explains and marks gradients.",
+        description=DESCRIPTION,
+        version=__version__,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        redoc_url=None,
+        openapi_tags=TAGS,
+        generate_unique_id_function=name_operation,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings or Settings()
+    app.state.readiness = "warming up"
+    app.add_middleware(
+        CorrelationIdMiddleware, header_name="X-Request-ID", validator=lambda text: bool(REQUEST_ID.fullmatch(text))
+    )
+    for module in (softmax_layer, forward, gradients, jacobians, steps, catalogue, service):
+        app.include_router(module.router)
+    add_error_handlers(app)
+    add_openapi(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    warming = asyncio.create_task(_warm_up(app))
+    yield
+    app.state.readiness = "draining"
+    await warming
+
+
+async def _warm_up(app: FastAPI) -> None:
+    # the first product loads BLAS, the first document takes as long as a hundred requests
+    await asyncio.to_thread(_run_article)
+    await asyncio.to_thread(app.openapi)
+    app.state.readiness = "ready"
+
+
+def _run_article() -> bytes:
+    return encode(compute_softmax_layer(TypeAdapter(SoftmaxLayerBody).validate_python(ARTICLE, strict=False)))

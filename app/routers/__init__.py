@@ -1,0 +1,1 @@
+"""One file a resource; a handler is one core call."""

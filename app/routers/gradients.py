@@ -1,0 +1,26 @@
+"""Gradients by back-propagation."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from app.examples import GRADIENTS
+from app.json_route import JsonRoute, RequestBudget
+from app.openapi import BODY_PROBLEMS
+from app.schemas.bodies import GradientsBody
+from app.schemas.replies import GradientsReply
+from core.propagation import Gradients, compute_gradients
+
+router = APIRouter(tags=["compute"], route_class=JsonRoute)
+
+
+@router.post("/v1/gradients", response_model=GradientsReply, responses=BODY_PROBLEMS)
+def create_gradients(
+    body: Annotated[GradientsBody, Body(openapi_examples=GRADIENTS)], budget: RequestBudget
+) -> Gradients:
+    """Compute the loss's gradients by every weight, every bias and the inputs, each in the shape of its own.
+
+    With `check`, each entry is compared with a complex step through the forward pass, which shares no
+    code with the backward pass; that takes one forward pass an entry.
+    """
+    return compute_gradients(body, check=body.check, budget=budget)

@@ -1,0 +1,40 @@
+"""How the service is: alive, ready, which version."""
+
+import platform
+from typing import Literal
+
+import numpy as np
+from fastapi import APIRouter, Request, Response
+
+from app import __version__
+from app.errors import problem_response
+from app.json_route import json_response
+from app.openapi import problems
+from app.schemas.replies import HealthReply, VersionReply
+from app.wire import encode
+
+router = APIRouter(tags=["service"])
+
+State = Literal["warming up", "ready", "draining"]
+
+
+@router.get("/health/live", response_model=HealthReply, responses=problems(500))
+async def read_live() -> Response:
+    """Say that the process answers at all; a failure means: restart it."""
+    return json_response(encode(HealthReply(status="live")))
+
+
+@router.get("/health/ready", response_model=HealthReply, responses=problems(500, 503))
+async def read_ready(request: Request) -> Response:
+    """Say whether requests should be sent here; 503 while warming up or draining."""
+    state: State = request.app.state.readiness
+    if state == "ready":
+        return json_response(encode(HealthReply(status="ready")))
+    return problem_response(503, [], detail=f"the service is {state}", headers={"Retry-After": "1"})
+
+
+@router.get("/version", response_model=VersionReply, responses=problems(500))
+async def read_version() -> Response:
+    """Say what is running."""
+    version = VersionReply(name="gradmark", version=__version__, python=platform.python_version(), numpy=np.__version__)
+    return json_response(encode(version))
