@@ -1,0 +1,1 @@
+"""Programs that use Gradmark as its users do: over HTTP."""
