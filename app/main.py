@@ -29,6 +29,16 @@ columns. Numbers are strict: nothing is converted, nothing that is not finite is
 of status 400 and above is a problem document (RFC 9457) with JSON pointers.
 """
 
+ROUTERS = (
+    softmax_layer.router,
+    forward.router,
+    gradients.router,
+    jacobians.router,
+    steps.router,
+    catalogue.router,
+    service.router,
+)
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -61,8 +71,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         CorrelationIdMiddleware, header_name="X-Request-ID", validator=lambda text: bool(REQUEST_ID.fullmatch(text))
     )
-    for module in (softmax_layer, forward, gradients, jacobians, steps, catalogue, service):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     add_error_handlers(app)
     add_openapi(app)
     return app

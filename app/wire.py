@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 import orjson
@@ -80,7 +80,8 @@ class Form:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return how pydantic reads the field, whatever its Python type."""
-        return self.schema
+        # a copy of its own: pydantic writes each field's JSON form into the schema that it is given
+        return cast("CoreSchema", dict(self.schema))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return how OpenAPI shows the field."""
