@@ -1,0 +1,68 @@
+"""Where JSON meets NumPy: numbers arrive and leave to the last digit."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from app.schemas.bodies import LayerBody
+from app.wire import encode, parse_body
+from core.arrays import Array
+from core.problem import Layer
+
+LAYER: TypeAdapter[LayerBody] = TypeAdapter(LayerBody)
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@dataclass(frozen=True)
+class Reply:
+    name: str
+    value: Array
+    absent: Array | None = None
+
+
+@given(st.lists(finite, min_size=1))
+def test_numbers_survive_the_wire_to_the_last_bit(numbers: list[float]) -> None:
+    body = json.dumps({"weights": [numbers], "activation": "relu"}).encode()
+    weights = parse_body(LAYER, body).weights
+    assert weights.dtype == np.float64
+    np.testing.assert_array_equal(weights, [numbers])
+    np.testing.assert_array_equal(json.loads(encode(weights)), [numbers])
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_literals_are_read_as_python_reads_them(literal: str) -> None:
+    body = f'{{"weights": [[{literal}]], "activation": "relu"}}'.encode()
+    assert parse_body(LAYER, body).weights[0, 0] == float(literal)
+
+
+def test_a_validated_body_is_a_core_object() -> None:
+    layer = parse_body(LAYER, b'{"weights": [[1, 2]], "bias": [0, 1], "activation": "tanh"}')
+    assert isinstance(layer, Layer)
+    assert (layer.n_in, layer.n_out) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (np.eye(2), b"[[1.0,0.0],[0.0,1.0]]"),
+        (np.eye(2)[:, ::-1], b"[[0.0,1.0],[1.0,0.0]]"),
+        (np.arange(6.0).reshape(2, 3).T, b"[[0.0,3.0],[1.0,4.0],[2.0,5.0]]"),
+        (np.array(0.1), b"0.1"),
+        ({"a": (1, 2)}, b'{"a":[1,2]}'),
+        (Reply("x", np.ones(1)), b'{"name":"x","value":[1.0]}'),
+        (Reply("x", np.ones(1), np.zeros(1)), b'{"name":"x","value":[1.0],"absent":[0.0]}'),
+    ],
+)
+def test_replies_are_written_without_what_is_absent(value: object, written: bytes) -> None:
+    assert encode(value) == written
+
+
+def test_what_has_no_json_form_is_an_error() -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        encode({"a": object()})
