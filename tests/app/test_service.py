@@ -1,0 +1,86 @@
+"""Settings, health, version, the command line's parts, the page of documentation."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from app import __version__
+from app.__main__ import main
+from app.main import create_app
+from app.settings import Settings
+from core.budget import Budget
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_live_answers_whatever_else_is_going_on(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/health/live")
+    assert (reply.status_code, reply.json()) == (200, {"status": "live"})
+
+
+async def test_ready_is_503_until_warmed_up_and_again_while_draining() -> None:
+    app = create_app(Settings.model_construct())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        cold = await client.get("/health/ready")
+        assert (cold.status_code, cold.json()["detail"]) == (503, "the service is warming up")
+        assert cold.headers["retry-after"] == "1"
+        async with app.router.lifespan_context(app):
+            with anyio.fail_after(30):
+                while (reply := await client.get("/health/ready")).status_code == 503:  # noqa: ASYNC110 - seen over HTTP only
+                    await anyio.sleep(0.01)
+            assert (reply.status_code, reply.json()) == (200, {"status": "ready"})
+        assert (await client.get("/health/ready")).json()["detail"] == "the service is draining"
+
+
+async def test_the_version_is_the_projects(client: httpx.AsyncClient) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+    assert (await client.get("/version")).json()["version"] == __version__
+
+
+async def test_the_documentation_page_needs_no_other_host(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    for source in sources:
+        assert source.startswith("/"), source
+        assert (await client.get(source)).status_code == 200
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADMARK_PORT", "9001")
+    monkeypatch.setenv("GRADMARK_MAX_NUMBERS", "10")
+    monkeypatch.setenv("GRADMARK_HOST", "")
+    settings = Settings()
+    assert (settings.port, settings.host) == (9001, "127.0.0.1")
+    assert settings.budget == Budget(numbers=10)
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("MAX_BODY_BYTES", "0"), ("LOG_LEVEL", "loud")])
+def test_a_wrong_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"GRADMARK_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+async def test_limits_are_settings(app: FastAPI) -> None:
+    small = create_app(Settings.model_construct(max_numbers=100))
+    body = {"weights": [[1.0] * 20], "inputs": [1.0], "target": 0}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(small), base_url="http://test") as client:
+        reply = await client.post("/v1/softmax-layer", json=body)
+    assert reply.status_code == 422
+    assert "the limit is 100" in reply.json()["detail"]
+
+
+def test_the_command_line_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert "serve" in capsys.readouterr().err
