@@ -1,0 +1,104 @@
+"""The real server, in a process of its own, on a free port of this machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30
+STOP_SECONDS = 20
+
+Process = subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    process: Process
+    port: int
+    client: httpx.Client
+
+    def memory(self, field: str) -> int:
+        """Read a figure of the process in bytes: "VmRSS" is what it holds, "VmHWM" the most it ever held."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1]) * 1024
+        raise LookupError(field)
+
+
+@contextmanager
+def run_server(**settings: object) -> Iterator[Server]:
+    """Start the server with these settings, wait until it is ready, and end it, and only it, afterwards."""
+    port = find_free_port()
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            command("serve"),
+            cwd=ROOT,
+            env=environment(port=port, **{"log_level": "warning"} | settings),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+                _wait_until_ready(process, client)
+                yield Server(process, port, client)
+        except BaseException as error:
+            log.seek(0)
+            error.add_note("the server wrote: " + log.read().decode(errors="replace"))
+            raise
+        finally:
+            stop(process)
+
+
+def command(name: str) -> list[str]:
+    """Return the command line of `serve` or `health`."""
+    return [sys.executable, "-m", "app", name]
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """Return this process's environment with these settings of the service and no others."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GRADMARK_")}
+    return inherited | {f"GRADMARK_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def find_free_port() -> int:
+    """Return a port of this machine that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def stop(process: Process) -> None:
+    """End a process that may have ended already."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _wait_until_ready(process: Process, client: httpx.Client) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended at once, with exit status {process.returncode}")
+        try:
+            if client.get("/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.02)
+    raise TimeoutError("the server was not ready in time")

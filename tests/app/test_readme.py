@@ -1,0 +1,112 @@
+"""Every block of the README runs against the real server, and its table of settings is the settings'.
+
+The table is written anew with ``python -m tests.app.test_readme``.
+"""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser
+
+from app.settings import Settings
+from tests.app.server import Server, run_server
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+ADDRESS = "http://127.0.0.1:8000"
+MARKS = ("<!-- settings: python -m tests.app.test_readme -->\n", "<!-- /settings -->")
+
+
+def write_settings_table() -> str:
+    rows = [
+        f"| `GRADMARK_{name.upper()}` | `{field.default}` | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | what it says |", "|---|---|---|", *rows]) + "\n"
+
+
+def with_settings_table(text: str) -> str:
+    start, end = (text.index(mark) for mark in MARKS)
+    return text[: start + len(MARKS[0])] + write_settings_table() + text[end:]
+
+
+def address_of(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}"
+
+
+def run_shell(example: Example) -> None:
+    """Send what curl would; a make target has to exist, and the image is built and run by .ci/verify-image."""
+    lines = example.parsed.replace("\\\n", " ")
+    words = shlex.split(lines)
+    if words[0] == "curl":
+        url, headers, data = words[1], words[3], words[5]
+        assert (words[2], words[4], len(words)) == ("-H", "-d", 6)
+        name, value = headers.split(": ")
+        url = url.replace(ADDRESS, address_of(example.namespace["server"]))
+        example.namespace["reply"] = httpx.post(url, content=data.encode(), headers={name: value}).json()
+        return
+    for line in lines.strip().splitlines():
+        program, *arguments = line.split()
+        if program == "make":
+            assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        else:
+            assert program == "docker", line
+            assert (ROOT / "Dockerfile").exists()
+
+
+def compare_reply(example: Example) -> None:
+    """Compare with the reply before: the same keys in the same order, the same text, numbers to 1e-14."""
+    compare(json.loads(example.parsed), example.namespace.pop("reply"))
+
+
+def compare(printed: Any, found: Any) -> None:
+    if isinstance(printed, dict):
+        assert list(printed) == list(found)
+        for key in printed:
+            compare(printed[key], found[key])
+    elif isinstance(printed, list):
+        assert len(printed) == len(found)
+        for one, other in zip(printed, found, strict=True):
+            compare(one, other)
+    elif isinstance(printed, float):
+        # the last digit of exp differs between processors
+        assert found == pytest.approx(printed, rel=1e-14, abs=0)
+    elif printed != "...":
+        assert found == printed
+
+
+def run_python(example: Example) -> None:
+    source = example.parsed.replace(ADDRESS, address_of(example.namespace["server"]))
+    exec(compile(source, str(README), "exec"), example.namespace)  # noqa: S102 - the README's own examples
+
+
+def test_every_block_of_the_readme_runs() -> None:
+    evaluators = {"sh": run_shell, "json": compare_reply, "python": run_python}
+    document = Sybil([CodeBlockParser(language, run) for language, run in evaluators.items()]).parse(README)
+    examples = list(document.examples())
+    assert len(examples) == len(re.findall(r"^```\w", README.read_text(), re.MULTILINE)), "a block of another language"
+    with run_server() as server:
+        document.namespace["server"] = server
+        for example in examples:
+            example.evaluate()
+        document.namespace.pop("service").close()
+    assert "reply" not in document.namespace, "a reply that nothing was compared with"
+
+
+def test_the_table_of_settings_is_the_settings() -> None:
+    assert with_settings_table(README.read_text()) == README.read_text()
+
+
+def test_every_link_of_the_readme_leads_to_a_file() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README.read_text()):
+        assert (ROOT / target).exists(), target
+
+
+if __name__ == "__main__":
+    README.write_text(with_settings_table(README.read_text()))
