@@ -43,6 +43,8 @@ class Activation:
         ``value(z)``, see the module.
     vjp : callable
         ``vjp(z, a, grad)``, see the module.
+    cost : int
+        What the value of one entry takes, in multiply-adds of a matrix product, for budgets.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Activation:
     range: str
     value: Callable[[Array], Array]
     vjp: Callable[[Array, Array, Array], Array]
+    cost: int = 20
 
 
 def sigmoid(z: Array) -> Array:
@@ -128,8 +131,10 @@ def _gelu_vjp(z: Array, a: Array, grad: Array) -> Array:
 
 
 def _softmax(z: Array) -> Array:
-    # shifting a row changes nothing, and with its largest entry at 0 nothing overflows
-    exponentials = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    # shifting a row changes nothing, and with its largest entry at 0 nothing overflows; the shift is that
+    # entry itself, imaginary part and all, or a complex step through a sure prediction would cancel
+    top = z.real.argmax(axis=-1, keepdims=True)
+    exponentials = np.exp(z - np.take_along_axis(z, top, axis=-1))
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
@@ -205,6 +210,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="-0.17 and above",
         value=lambda z: z * _normal_cdf(z),
         vjp=_gelu_vjp,
+        cost=300,  # erfc is called entry by entry
     ),
     Activation(
         name="softmax",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.activations import ACTIVATIONS
 from core.errors import Path, TooLargeError
 from core.problem import Network
 
@@ -84,4 +85,6 @@ def forward_operations(network: Network, n_samples: int) -> int:
     -------
     int
     """
-    return sum(n_samples * layer.n_in * layer.n_out + 2 * CALL_COST for layer in network.layers)
+    products = sum(layer.n_in * layer.n_out for layer in network.layers)
+    activations = sum(layer.n_out * ACTIVATIONS[layer.activation].cost for layer in network.layers)
+    return n_samples * (products + activations) + 2 * CALL_COST * network.depth

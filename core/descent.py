@@ -12,6 +12,8 @@ from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
 from core.steps import evaluate
 
+DIVERGED = "a smaller learning_rate keeps the weights in range"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Descent:
@@ -63,18 +65,11 @@ def descend(problem: Problem, learning_rate: float, count: int, *, budget: Budge
     operations = 3 * forward_operations(problem.network, problem.n_samples)
     budget.require_operations(operations * (count + 1), f"{count} steps of {operations}", path=("count",))
     losses: list[float] = []
-    for step in range(count + 1):
-        names = gradient_names(problem)[:-1] if step < count else ()
-        try:
-            values = evaluate(problem, ("L", *names), budget=budget)
-            losses.append(float(values.pop("L")))
-            if step < count:
-                problem = replace(problem, network=_step_network(problem.network, values, learning_rate))
-        except NonFiniteError as error:
-            raise NonFiniteError(
-                f"at step {step} of {count}: {error}; a smaller learning_rate keeps the weights in range",
-                path=("learning_rate",) if step else error.path,
-            ) from None
+    for step in range(count):
+        values = _evaluate_step(problem, ("L", *gradient_names(problem)[:-1]), step, count, budget)
+        losses.append(float(values["L"]))
+        problem = replace(problem, network=_step_network(problem.network, values, learning_rate))
+    losses.append(float(_evaluate_step(problem, ("L",), count, count, budget)["L"]))
     return Descent(losses=tuple(losses), network=problem.network, conventions=problem.conventions)
 
 
@@ -96,6 +91,15 @@ def require_steps(learning_rate: float, count: int) -> None:
         raise DomainError(f"the count is {count}; needed at least 0 steps", path=("count",))
 
 
+def _evaluate_step(problem: Problem, names: tuple[str, ...], step: int, count: int, budget: Budget) -> dict[str, Array]:
+    try:
+        return evaluate(problem, names, budget=budget)
+    except NonFiniteError as error:
+        if step == 0:
+            raise
+        raise NonFiniteError(f"after {step} of {count} steps: {error}; {DIVERGED}", path=("learning_rate",)) from None
+
+
 def _step_network(network: Network, gradients: dict[str, Array], learning_rate: float) -> Network:
     layers = tuple(_step_layer(layer, n, gradients, learning_rate) for n, layer in enumerate(network.layers, start=1))
     return Network(layers=layers)
@@ -111,5 +115,5 @@ def _descend(parameter: Array, grad: Array, learning_rate: float) -> Array:
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         stepped = np.asarray(parameter - learning_rate * grad)
     if not np.isfinite(stepped).all():
-        raise NonFiniteError("the stepped weights do not fit float64")
+        raise NonFiniteError(f"the stepped weights do not fit float64; {DIVERGED}", path=("learning_rate",))
     return stepped

@@ -81,7 +81,10 @@ def _log_softmax(z: Array) -> Array:
 
 
 def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
-    return np.asarray((-y * _log_softmax(z)).sum(axis=-1))
+    logs = _log_softmax(z)
+    # a class without target weight adds nothing, even where its logarithm does not fit float64
+    weighted = np.multiply(y, logs, out=np.zeros(logs.shape, logs.dtype), where=y != 0)
+    return np.asarray(0.0 - weighted.sum(axis=-1))
 
 
 def _quotient(y: Array, a: Array) -> Array:

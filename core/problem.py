@@ -4,6 +4,7 @@ Frozen dataclasses that check their own invariants; a change is `dataclasses.rep
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -97,7 +98,7 @@ class Network:
         """The number of layers."""
         return len(self.layers)
 
-    @property
+    @cached_property
     def widths(self) -> tuple[int, ...]:
         """The number of features at the input and after each layer, (depth + 1) numbers."""
         return (self.layers[0].n_in, *(layer.n_out for layer in self.layers))

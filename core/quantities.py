@@ -118,13 +118,15 @@ def parse_quantities(texts: Sequence[str], problem: Problem, *, path: Path) -> d
         As `parse_quantity`, and if two spellings mean one quantity.
     """
     found: dict[str, Quantity] = {}
+    seen: set[Quantity] = set()
     for index, text in enumerate(texts):
         quantity = parse_quantity(text, problem, path=(*path, index))
-        if quantity in found.values():
+        if quantity in seen:
             raise DomainError(
                 f"{public_name(quantity.key, problem)} is asked for twice; name each quantity once",
                 path=(*path, index),
             )
+        seen.add(quantity)
         found[text] = quantity
     return found
 

@@ -1,0 +1,170 @@
+"""Every loss's value and derivatives, against its formula at 400 digits, and its domain."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from core.activations import ACTIVATIONS
+from core.arrays import Array
+from core.errors import DomainError
+from core.losses import LOSSES
+from tests import oracles
+
+each_loss = pytest.mark.parametrize("name", LOSSES)
+
+LOGITS = ([0.3, -1.2, 0.8], [2.0, 2.0, -3.0], [-9.0, 4.5, 0.1], [40.0, 0.0, -3.0], [-35.0, 1.0, 36.0])
+DISTRIBUTIONS = ([1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.25, 0.5, 0.25], [0.125, 0.0, 0.875])
+
+
+def cases(name: str) -> Iterator[tuple[str, Array, Array]]:
+    """List an activation, logits and targets, all of which fit the loss."""
+    activation = LOSSES[name].output_activation
+    for last in (activation,) if activation else ("identity", "sigmoid", "softmax"):
+        yield from ((last, np.array([z]), np.array([y])) for z in LOGITS for y in DISTRIBUTIONS)
+
+
+@each_loss
+def test_the_value_is_the_formulas_however_sure_the_prediction(name: str) -> None:
+    for activation, z, y in cases(name):
+        found = LOSSES[name].value(z, ACTIVATIONS[activation].value(z), y)
+        truth = oracles.loss_value(name, activation, z[0], y[0])
+        if LOSSES[name].logarithmic:
+            # read from the logits: a loss of 4e-18 keeps its digits
+            assert oracles.entry_errors(found[0], truth) < 1e-13, (activation, z, y)
+        else:
+            # a - y rounds to 1 − 1 at its best, so the error is a part of 1
+            assert float(abs(found[0] - truth)) < 1e-13 * max(1.0, float(truth)), (activation, z, y)
+
+
+@each_loss
+def test_the_derivative_by_outputs_is_that_of_the_formula(name: str) -> None:
+    for activation, z, y in cases(name):
+        found = LOSSES[name].grad_outputs(z, ACTIVATIONS[activation].value(z), y)[0]
+        truth = oracles.stated_loss_by_outputs(name, activation, z[0], y[0])
+        # where a target is 0 or 1, one term is 0 whatever the output
+        largest = max(1.0, float(np.abs(truth).max()))
+        assert float(np.abs(oracles.exact(found) - truth).max()) < 1e-13 * largest, (activation, z, y)
+        if LOSSES[name].logarithmic:
+            assert oracles.entry_errors(found, truth).max() < 1e-13, (activation, z, y)
+
+
+@each_loss
+def test_the_stated_derivative_is_that_of_the_stated_formula(name: str) -> None:
+    for activation, z, y in cases(name):
+        stated = oracles.stated_loss_by_outputs(name, activation, z[0], y[0])
+        # two texts at 400 digits, differences with a step of 1e-133
+        assert oracles.array_error(stated, oracles.loss_by_outputs(name, activation, z[0], y[0])) < 1e-40
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].grad_logits])
+def test_the_derivative_by_logits_is_the_chains_and_keeps_every_entrys_digits(name: str) -> None:
+    loss = LOSSES[name]
+    assert loss.grad_logits is not None
+    for activation, z, y in cases(name):
+        a = ACTIVATIONS[activation].value(z)
+        found = loss.grad_logits(z, a, y)
+        # two or three roundings an entry, none of them of a difference of nearly equal numbers
+        assert oracles.entry_errors(found[0], oracles.loss_by_logits(name, activation, z[0], y[0])).max() < 1e-13
+        chained = ACTIVATIONS[activation].vjp(z, a, loss.grad_outputs(z, a, y))
+        # the chain divides and multiplies by one probability
+        np.testing.assert_allclose(found, chained, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "z", "y", "value", "grad"),
+    [
+        ("cross_entropy", [1e4, 0.0], [1.0, 0.0], 0.0, [0.0, 0.0]),
+        ("cross_entropy", [1e4, 0.0], [0.0, 1.0], 1e4, [1.0, -1.0]),
+        ("cross_entropy", [-1e4, 0.0], [1.0, 0.0], 1e4, [-1.0, 1.0]),
+        ("cross_entropy", [-1e4, 1e4], [1.0, 0.0], 2e4, [-1.0, 1.0]),
+        ("cross_entropy", [-1e4, 1e4], [0.5, 0.5], 1e4, [-0.5, 0.5]),
+        ("cross_entropy", [1e300, 0.0], [0.0, 1.0], 1e300, [1.0, -1.0]),
+        ("cross_entropy", [1e308, -1e308], [1.0, 0.0], 0.0, [0.0, 0.0]),
+        ("cross_entropy", [7.0, 7.0], [0.5, 0.5], float(np.log(2.0)), [0.0, 0.0]),
+        ("binary_cross_entropy", [1e4], [1.0], 0.0, [0.0]),
+        ("binary_cross_entropy", [1e4], [0.0], 1e4, [1.0]),
+        ("binary_cross_entropy", [-1e4], [1.0], 1e4, [-1.0]),
+        ("binary_cross_entropy", [-1e4, 1e4], [0.0, 1.0], 0.0, [0.0, 0.0]),
+        ("binary_cross_entropy", [1e4], [0.25], 7500.0, [0.75]),
+        ("binary_cross_entropy", [-1e308, 1e308], [0.0, 1.0], 0.0, [0.0, 0.0]),
+    ],
+)
+def test_extreme_logits_give_exact_losses(
+    name: str, z: list[float], y: list[float], value: float, grad: list[float]
+) -> None:
+    loss = LOSSES[name]
+    assert loss.output_activation is not None
+    assert loss.grad_logits is not None
+    logits, targets = np.array([z]), np.array([y])
+    with np.errstate(over="ignore", under="ignore"):
+        a = ACTIVATIONS[loss.output_activation].value(logits)
+        assert loss.value(logits, a, targets).tolist() == [value]
+        assert loss.grad_logits(logits, a, targets).tolist() == [grad]
+
+
+def test_a_sure_and_right_prediction_keeps_its_digits() -> None:
+    z, y = np.array([[40.0, 0.0, -3.0]]), np.array([[1.0, 0.0, 0.0]])
+    a = ACTIVATIONS["softmax"].value(z)
+    loss = LOSSES["cross_entropy"]
+    assert loss.grad_logits is not None
+    truth = oracles.loss_value("cross_entropy", "softmax", z[0], y[0])
+    assert 4e-18 < float(truth[()]) < 5e-18
+    # a loss and a gradient below one unit in the last place of the probability, still to thirteen digits
+    assert oracles.entry_errors(loss.value(z, a, y)[0], truth) < 1e-13
+    by_logits = oracles.loss_by_logits("cross_entropy", "softmax", z[0], y[0])
+    assert oracles.entry_errors(loss.grad_logits(z, a, y)[0], by_logits).max() < 1e-13
+
+
+def test_a_class_without_target_weight_adds_nothing_even_at_probability_zero() -> None:
+    z, y = np.array([[0.0, -1e4]]), np.array([[1.0, 0.0]])
+    a = ACTIVATIONS["softmax"].value(z)
+    assert a.tolist() == [[1.0, 0.0]]
+    assert LOSSES["cross_entropy"].grad_outputs(z, a, y).tolist() == [[-1.0, 0.0]]
+
+
+def test_each_sample_has_a_loss_of_its_own() -> None:
+    z, y = np.array(LOGITS), np.array([[0.25, 0.5, 0.25]] * len(LOGITS))
+    for loss in LOSSES.values():
+        a = ACTIVATIONS[loss.output_activation or "tanh"].value(z)
+        alone = [float(loss.value(z[[n]], a[[n]], y[[n]])[0]) for n in range(len(z))]
+        np.testing.assert_allclose(loss.value(z, a, y), alone, rtol=1e-15)  # the same operations
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "path", "message"),
+    [
+        ("cross_entropy", [[0.5, 0.5], [0.5, 0.6]], (1,), "row 1 is not a distribution: its sum is 1.1"),
+        ("cross_entropy", [[0.5, 0.5], [1.5, -0.5]], (1,), "row 1 is not a distribution: it has a negative entry"),
+        ("cross_entropy", [[0.0, 0.0]], (0,), "its sum is 0"),
+        ("cross_entropy", [[0.5, 0.5 + 2e-9]], (0,), "within 1e-09"),
+        ("binary_cross_entropy", [[0.0, 1.0], [0.5, 1.5]], (1, 1), "row 1, column 1 is 1.5; needed 0 to 1"),
+        ("binary_cross_entropy", [[-1e-9, 1.0]], (0, 0), "row 0, column 0 is -1e-09"),
+    ],
+)
+def test_targets_outside_the_domain_are_refused_where_they_stand(
+    name: str, targets: list[list[float]], path: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(DomainError) as caught:
+        LOSSES[name].require_targets(np.array(targets), ("targets",))
+    assert caught.value.path == ("targets", *path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "targets"),
+    [
+        ("cross_entropy", [[1.0, 0.0], [0.5, 0.5 + 5e-10]]),
+        ("binary_cross_entropy", [[0.0, 1.0], [0.5, 0.125]]),
+        ("squared_error", [[-3.0, 1e9]]),
+        ("half_squared_error", [[-3.0, 1e9]]),
+    ],
+)
+def test_targets_inside_the_domain_are_taken(name: str, targets: list[list[float]]) -> None:
+    LOSSES[name].require_targets(np.array(targets), ("targets",))
+
+
+@each_loss
+def test_every_entry_says_what_it_is(name: str) -> None:
+    entry = LOSSES[name]
+    assert all((entry.name, entry.formula, entry.derivative, entry.latex, entry.targets))

@@ -1,0 +1,114 @@
+"""Forward passes and gradients as callers get them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.budget import Budget
+from core.conventions import L2, Conventions
+from core.errors import TooLargeError
+from core.problem import Layer, Network, Problem
+from core.propagation import compute_forward, compute_gradients, gradient_names
+from core.steps import evaluate
+from tests.problems import random_problem, two_layers
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_forward_pass_gives_each_layers_arrays(seed: int) -> None:
+    problem = random_problem(seed)
+    found = compute_forward(problem)
+    values = evaluate(problem, [f"{s}{n}" for n in range(1, problem.network.depth + 1) for s in "ZA"])
+    for number, layer in enumerate(found.layers, start=1):
+        np.testing.assert_array_equal(layer.pre_activations, values[f"Z{number}"])
+        np.testing.assert_array_equal(layer.activations, values[f"A{number}"])
+    np.testing.assert_array_equal(found.outputs, found.layers[-1].activations)
+    assert found.conventions is problem.conventions
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_loss_is_its_samples_losses_reduced_plus_the_penalty(seed: int) -> None:
+    problem = random_problem(seed)
+    found = compute_forward(problem)
+    assert found.losses is not None
+    assert found.losses.shape == (problem.n_samples,)
+    l2, layers = problem.conventions.l2, problem.network.layers
+    squares = sum(float((layer.weights**2).sum()) for layer in layers)
+    if l2.biases:
+        squares += sum(float((layer.bias**2).sum()) for layer in layers if layer.bias is not None)
+    reduced = found.losses.mean() if problem.conventions.reduction == "mean" else found.losses.sum()
+    # rounding alone
+    assert found.loss == pytest.approx(float(reduced) + l2.factor * l2.strength * squares, rel=1e-13)
+    assert compute_gradients(problem).loss == found.loss
+
+
+def test_without_targets_there_is_no_loss() -> None:
+    found = compute_forward(two_layers(loss=None))
+    assert (found.loss, found.losses, found.conventions) == (None, None, None)
+    np.testing.assert_array_equal(found.outputs, compute_forward(two_layers()).outputs)
+
+
+@pytest.mark.parametrize(("base", "unit"), [("e", 1.0), (2, math.log(2.0)), (10, math.log(10.0))])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_logarithms_base_divides_losses_and_gradients_but_not_the_penalty(
+    reduction: str, base: str | int, unit: float
+) -> None:
+    def with_base(base: str | int, strength: float = 0.0) -> Problem:
+        conventions = Conventions(reduction=reduction, log_base=base, l2=L2(strength=strength))
+        return replace(two_layers(), conventions=conventions)
+
+    nats, other = compute_gradients(with_base("e")), compute_gradients(with_base(base))
+    # one more division each
+    assert other.loss == pytest.approx(nats.loss / unit, rel=1e-14)
+    np.testing.assert_allclose(other.grad_inputs, nats.grad_inputs / unit, rtol=1e-12)
+    losses, losses_in_nats = compute_forward(with_base(base)).losses, compute_forward(with_base("e")).losses
+    assert losses is not None
+    assert losses_in_nats is not None
+    np.testing.assert_allclose(losses, losses_in_nats / unit, rtol=1e-14)
+    penalty = compute_gradients(with_base("e", 0.5)).loss - nats.loss
+    assert compute_gradients(with_base(base, 0.5)).loss - other.loss == pytest.approx(penalty, rel=1e-12)
+
+
+def test_a_layer_without_bias_has_no_gradient_by_it() -> None:
+    problem = two_layers()
+    found = compute_gradients(problem)
+    assert gradient_names(problem) == ("dL_dW1", "dL_db1", "dL_dW2", "dL_dX")
+    assert [layer.grad_bias is None for layer in found.layers] == [False, True]
+    assert [layer.grad_weights.shape for layer in found.layers] == [(2, 3), (3, 2)]
+    assert found.grad_inputs.shape == (3, 2)
+    assert found.conventions is problem.conventions
+    assert found.check is None
+
+
+def test_a_check_is_made_where_it_is_asked_for() -> None:
+    found = compute_gradients(two_layers(), check=True)
+    assert found.check is not None
+    assert found.check.method == "complex_step"
+    assert found.check.max_rel_error < 1e-13  # rounding alone
+
+
+def test_a_check_over_the_budget_is_refused_before_the_gradients() -> None:
+    problem = two_layers()
+    gradients_alone = Budget(operations=3_000_000)
+    assert compute_gradients(problem, budget=gradients_alone).check is None
+    with pytest.raises(TooLargeError, match="the check takes 21 forward passes"):
+        compute_gradients(problem, check=True, budget=gradients_alone)
+
+
+def test_one_linear_neuron_is_right_by_hand() -> None:
+    layer = Layer(weights=np.array([[2.0]]), bias=np.array([1.0]), activation="identity")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.array([[1.0], [3.0]]),
+        targets=np.array([[0.0], [5.0]]),
+        loss="squared_error",
+        conventions=Conventions(l2=L2(strength=0.5, factor=1.0, biases=True)),
+    )
+    found = compute_gradients(problem)
+    # outputs 3 and 7, off by 3 and 2
+    assert found.loss == (9 + 4) / 2 + 0.5 * (4 + 1)
+    assert found.layers[0].grad_weights.tolist() == [[(2 * 3 * 1 + 2 * 2 * 3) / 2 + 2 * 0.5 * 2]]
+    assert found.layers[0].grad_bias is not None
+    assert found.layers[0].grad_bias.tolist() == [(2 * 3 + 2 * 2) / 2 + 2 * 0.5 * 1]
+    assert found.grad_inputs.tolist() == [[2 * 3 / 2 * 2], [2 * 2 / 2 * 2]]

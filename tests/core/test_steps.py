@@ -1,0 +1,254 @@
+"""The table of steps: its order, running part of it, rules replaced and values given."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from core.arrays import Array
+from core.conventions import L2, Conventions
+from core.errors import NonFiniteError
+from core.problem import Layer, Network, Problem
+from core.propagation import gradient_names
+from core.steps import RULES, Place, Structure, evaluate, fill, steps_of, structure_of
+from core.steps.evaluation import needed_steps
+from tests.problems import random_problem, two_layers
+
+STRUCTURES = [
+    Structure(biases, has_loss, has_grad_logits)
+    for depth in (1, 2, 3)
+    for biases in product((True, False), repeat=depth)
+    for has_loss, has_grad_logits in ((False, False), (True, False), (True, True))
+]
+SOURCES = {"X", "y", *(f"{symbol}{number}" for symbol in "Wb" for number in (1, 2, 3))}
+
+
+def everything(problem: Problem) -> list[str]:
+    """Name all that the problem's table computes."""
+    return [step.output for step in steps_of(structure_of(problem))]
+
+
+def downstream(problem: Problem, changed: str) -> set[str]:
+    """Follow the table from one name to all that depends on it."""
+    found = {changed}
+    for step in steps_of(structure_of(problem)):
+        if found & set(step.inputs) and step.output != changed:
+            found.add(step.output)
+    return found
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=str)
+def test_every_steps_inputs_come_before_it_and_no_name_twice(structure: Structure) -> None:
+    known = set(SOURCES)
+    for step in steps_of(structure):
+        assert set(step.inputs) <= known, step
+        assert step.output not in known, step
+        known.add(step.output)
+
+
+def test_every_rule_is_used_in_some_structure() -> None:
+    assert {step.rule.name for structure in STRUCTURES for step in steps_of(structure)} == set(RULES)
+
+
+def test_the_table_of_a_small_problem_reads_as_back_propagation() -> None:
+    steps = steps_of(structure_of(two_layers()))
+    assert [f"{step.output} <- {', '.join(step.inputs)}" for step in steps] == [
+        "Z1 <- X, W1, b1",
+        "A1 <- Z1",
+        "Z2 <- A1, W2",
+        "A2 <- Z2",
+        "losses <- Z2, A2, y",
+        "divisor <- ",
+        "decay <- ",
+        "bias_decay <- ",
+        "weights_penalty <- decay, W1, W2",
+        "bias_penalty <- bias_decay, b1",
+        "L <- losses, divisor, weights_penalty, bias_penalty",
+        "dL_dA2 <- Z2, A2, y, divisor",
+        "dL_dZ2 <- Z2, A2, y, divisor",
+        "dL_dW2 <- A1, dL_dZ2, W2, decay",
+        "dL_dA1 <- dL_dZ2, W2",
+        "dL_dZ1 <- dL_dA1, Z1, A1",
+        "dL_dW1 <- X, dL_dZ1, W1, decay",
+        "dL_db1 <- dL_dZ1, b1, bias_decay",
+        "dL_dX <- dL_dZ1, W1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "layer", "names"),
+    [
+        ("Z{l}", 2, ["Z2"]),
+        ("A{l-1}", 2, ["A1"]),
+        ("A{l-1}", 1, ["X"]),
+        ("dL_dA{l-1}", 1, ["dL_dX"]),
+        ("A{n}", 1, ["A3"]),
+        ("b{l}?", 1, ["b1"]),
+        ("b{l}?", 2, []),
+        ("W{*}", 2, ["W1", "W2", "W3"]),
+        ("b{*}?", 2, ["b1", "b3"]),
+        ("divisor", 2, ["divisor"]),
+    ],
+)
+def test_templates_are_filled_in(template: str, layer: int, names: list[str]) -> None:
+    structure = Structure(biases=(True, False, True), has_loss=True, has_grad_logits=False)
+    assert fill(template, layer, structure) == names
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "outputs"),
+    [
+        (["Z1"], [], ["Z1"]),
+        (["A1"], [], ["Z1", "A1"]),
+        (["A2"], ["A1"], ["Z2", "A2"]),
+        (["X", "W1"], [], []),
+        (["dL_dZ2"], [], ["Z1", "A1", "Z2", "A2", "divisor", "dL_dZ2"]),
+        (["dL_dZ2"], ["Z2", "A2", "divisor"], ["dL_dZ2"]),
+        (["dL_dA1"], ["dL_dZ2"], ["dL_dA1"]),
+        (["dL_dW2"], ["dL_dZ2", "A1"], ["decay", "dL_dW2"]),
+        (["divisor"], [], ["divisor"]),
+    ],
+)
+def test_only_the_steps_that_are_needed_are_run(wanted: list[str], given: list[str], outputs: list[str]) -> None:
+    steps = needed_steps(steps_of(structure_of(two_layers())), wanted, [*SOURCES, *given])
+    assert [step.output for step in steps] == outputs
+
+
+def test_what_is_not_wanted_is_not_computed() -> None:
+    def refuse(place: Place, *inputs: Array) -> Array:
+        raise AssertionError(place)
+
+    refusals = tuple(replace(RULES[name], apply=refuse) for name in ("losses", "loss_gradient", "logits_gradient"))
+    assert list(evaluate(two_layers(), ["A2", "Z1"], rules=refusals)) == ["A2", "Z1"]
+    with pytest.raises(AssertionError):
+        evaluate(two_layers(), ["L"], rules=refusals)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_asking_for_one_quantity_gives_what_asking_for_all_gives(seed: int) -> None:
+    problem = random_problem(seed)
+    # the long way divides by probabilities, which none of these underflow
+    together = evaluate(problem, everything(problem))
+    for name, value in together.items():
+        np.testing.assert_array_equal(evaluate(problem, [name])[name], value)
+
+
+@pytest.mark.parametrize(
+    "changed", ["X", "W1", "b1", "Z1", "A1", "W2", "Z2", "A2", "divisor", "decay", "dL_dZ2", "dL_dA1"]
+)
+def test_a_given_value_changes_exactly_what_is_downstream(changed: str) -> None:
+    # a cross-entropy reads the logits alone, whatever outputs are given
+    problem = two_layers(loss="squared_error", l2=0.1)
+    names = everything(problem)
+    before = evaluate(problem, [changed, *names])
+    after = evaluate(problem, [changed, *names], given={changed: before[changed] * 1.25})
+    differing = {name for name in before if not np.array_equal(before[name], after[name])}
+    # a penalty of biases that is 0 stays 0
+    assert differing == downstream(problem, changed) - {"bias_penalty"}
+
+
+def test_a_given_gradient_is_carried_on_as_it_is() -> None:
+    problem = two_layers()
+    handed_in = np.array([[1.0, -1.0], [0.0, 2.0], [3.0, 0.5]])
+    found = evaluate(problem, ["dL_dW2", "dL_dA1", "A1"], given={"dL_dZ2": handed_in})
+    np.testing.assert_array_equal(found["dL_dW2"], found["A1"].T @ handed_in)
+    np.testing.assert_array_equal(found["dL_dA1"], handed_in @ problem.network.layers[1].weights.T)
+
+
+def test_given_targets_take_the_place_of_the_problems() -> None:
+    problem = two_layers()
+    assert problem.targets is not None
+    other = problem.targets[:, ::-1].copy()
+    np.testing.assert_array_equal(
+        evaluate(problem, ["dL_dW1"], given={"y": other})["dL_dW1"],
+        evaluate(replace(problem, targets=other), ["dL_dW1"])["dL_dW1"],
+    )
+
+
+def test_replacing_the_divisor_turns_a_mean_into_a_sum() -> None:
+    problem = two_layers()
+    summed = replace(problem, conventions=Conventions(reduction="sum"))
+    to_one = (replace(RULES["divisor"], apply=lambda place: np.asarray(1.0)),)
+    names = ["L", *gradient_names(problem)]
+    mended = evaluate(problem, names, rules=to_one)
+    for name, value in evaluate(summed, names).items():
+        np.testing.assert_array_equal(mended[name], value)
+    plain = evaluate(problem, names)
+    assert all(np.allclose(mended[name], 3 * plain[name], rtol=1e-14) for name in names)  # three samples
+
+
+def test_a_rule_with_other_inputs_takes_the_wrong_cache_and_changes_nothing_else() -> None:
+    problem = two_layers()
+    wrong_cache = replace(RULES["grad_weights"], inputs=("Z1", "dL_dZ{l}", "W{l}", "decay"))
+    names = [name for name in everything(problem) if name != "dL_dW1"]
+    exact, wrong = evaluate(problem, names), evaluate(problem, names, rules=(wrong_cache,))
+    assert {name for name in names if not np.array_equal(exact[name], wrong[name])} == {"dL_dW2"}
+    np.testing.assert_array_equal(wrong["dL_dW2"], wrong["Z1"].T @ wrong["dL_dZ2"])
+
+
+def test_two_rules_replaced_work_together() -> None:
+    problem = two_layers()
+    flipped = replace(RULES["logits_gradient"], apply=lambda place, z, a, y, divisor: (y - a) / divisor)
+    summed = replace(RULES["divisor"], apply=lambda place: np.asarray(1.0))
+    both = evaluate(problem, ["dL_dW1"], rules=(flipped, summed))["dL_dW1"]
+    np.testing.assert_allclose(both, -3 * evaluate(problem, ["dL_dW1"])["dL_dW1"], rtol=1e-13)  # rounding alone
+
+
+def test_a_rule_knows_its_place() -> None:
+    places: list[Place] = []
+
+    def note(place: Place, z: Array) -> Array:
+        places.append(place)
+        return place.activation.value(z)
+
+    problem = two_layers()
+    evaluate(problem, ["A2"], rules=(replace(RULES["activation"], apply=note),))
+    assert [place.number for place in places] == [1, 2]
+    assert [place.activation.name for place in places] == ["tanh", "softmax"]
+    assert [place.layer for place in places] == list(problem.network.layers)
+    assert places[0].loss.name == "cross_entropy"
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("factor", [0.5, 1.0])
+def test_the_penalty_enters_the_loss_and_the_parameters_gradients_only(*, biases: bool, factor: float) -> None:
+    plain = two_layers()
+    penalised = replace(plain, conventions=Conventions(l2=L2(strength=0.4, factor=factor, biases=biases)))
+    before, after = (evaluate(problem, everything(plain)) for problem in (plain, penalised))
+    touched = {"L", "dL_dW1", "dL_dW2", "decay", "weights_penalty"}
+    touched |= {"dL_db1", "bias_decay", "bias_penalty"} if biases else set()
+    assert {name for name in before if not np.array_equal(before[name], after[name])} == touched
+    first, second = plain.network.layers
+    assert first.bias is not None
+    squares = (first.weights**2).sum() + (second.weights**2).sum() + (first.bias**2).sum() * biases
+    # rounding alone
+    np.testing.assert_allclose(after["L"] - before["L"], factor * 0.4 * squares, rtol=1e-13)
+    np.testing.assert_allclose(after["dL_dW1"] - before["dL_dW1"], 2 * factor * 0.4 * first.weights, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("Z2", "Z2 does not fit float64, whose largest number is about 1.8e308: it comes from Z = X·W"),
+        ("L", "L does not fit float64.*it comes from ℓ = loss"),
+        ("dL_dW2", "dL_dW2 does not fit float64.*smaller inputs, weights or targets help"),
+    ],
+)
+def test_a_result_that_does_not_fit_float64_is_refused_by_name(wanted: str, message: str) -> None:
+    scale = {"Z2": 1e200, "L": 1e100, "dL_dW2": 1e110}[wanted]
+    layers = tuple(Layer(weights=np.array([[scale]]), activation="identity") for _ in range(2))
+    problem = Problem(
+        network=Network(layers=layers), inputs=np.array([[1.0]]), targets=np.array([[0.0]]), loss="squared_error"
+    )
+    with pytest.raises(NonFiniteError, match=message):
+        evaluate(problem, [wanted])
+
+
+def test_a_penalty_that_is_off_cannot_overflow() -> None:
+    layer = Layer(weights=np.array([[1e300]]), bias=np.array([1e300]), activation="sigmoid")
+    problem = Problem(
+        network=Network(layers=(layer,)), inputs=np.array([[1.0]]), targets=np.array([[1.0]]), loss="squared_error"
+    )
+    found = evaluate(problem, ["L", *gradient_names(problem)])
+    assert {name: float(value.item()) for name, value in found.items()} == dict.fromkeys(found, 0.0)

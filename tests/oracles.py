@@ -1,0 +1,215 @@
+"""Slow, obvious derivatives at fifty digits and more, which share no code with core's numerics.
+
+Of core they take the *texts* alone: each registry entry's `formula` and `derivative`, read here as
+Python over arrays of mpmath numbers. So a new entry is tested without a change to the tests.
+Derivatives are central differences, whose error at these precisions lies far below float64's.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
+
+from core.activations import ACTIVATIONS
+from core.arrays import Array
+from core.losses import LOSSES
+from core.problem import Problem
+
+Exact: TypeAlias = npt.NDArray[np.object_]
+"""An array of mpmath numbers; a number alone is one of no axes."""
+
+DIGITS = 50
+"""What a whole problem is computed with."""
+
+ENTRY_DIGITS = 400
+"""What one entry is computed with: 1 + erf(-30/√2) is 1e-197, so fifty digits of it take 250."""
+
+
+def exact(numbers: npt.ArrayLike) -> Exact:
+    """Take floats as the exact numbers they are."""
+    return _elementwise(mp.mpf)(np.asarray(numbers, dtype=object))
+
+
+def _elementwise(function: Callable[[Any], Any]) -> Callable[[Any], Exact]:
+    over_arrays = np.frompyfunc(function, 1, 1)
+    return lambda numbers: np.asarray(over_arrays(numbers), dtype=object)
+
+
+NAMESPACE: dict[str, object] = {
+    "__builtins__": {},
+    "exp": _elementwise(mp.exp),
+    "ln": _elementwise(mp.ln),
+    "tanh": _elementwise(mp.tanh),
+    "erf": _elementwise(mp.erf),
+    "sqrt": _elementwise(mp.sqrt),
+    "pi": mp.pi,
+    "abs": np.abs,
+    "max": np.maximum,
+    "where": np.where,
+    "sum": np.sum,
+    "diag": np.diag,
+    "outer": np.outer,
+}
+"""What a formula may say."""
+
+
+@lru_cache
+def _compiled(text: str) -> CodeType:
+    return compile(text, "<formula>", "eval")
+
+
+def evaluate_formula(text: str, **values: Exact) -> Exact:
+    """Evaluate a registry entry's text for one sample, at the precision in force."""
+    # the registries' own texts, with no builtins in reach
+    return np.asarray(eval(_compiled(text), NAMESPACE, values), dtype=object)  # noqa: S307
+
+
+def as_matrix(derivative: Exact, n: int) -> Exact:
+    """Return a derivative text's value as a matrix: entry by entry means a diagonal."""
+    return derivative if derivative.ndim == 2 else np.diag(np.broadcast_to(derivative, n))
+
+
+def differentiate(function: Callable[[Exact], Exact], at: Exact) -> Exact:
+    """Differentiate by central differences; the axes of what it is taken by come last."""
+    # h² of truncation and 10^-digits/h of rounding meet at a third of the digits
+    step = mp.mpf(10) ** (-mp.dps // 3)
+    slopes = []
+    for index in np.ndindex(at.shape):
+        above, below = at.copy(), at.copy()
+        above[index] += step
+        below[index] -= step
+        # NumPy turns the difference of two arrays without axes into a bare number
+        slopes.append(np.asarray((function(above) - function(below)) / (2 * step), dtype=object))
+    return np.moveaxis(np.stack(slopes), 0, -1).reshape(*slopes[0].shape, *at.shape)
+
+
+def activation_value(name: str, z: Array) -> Exact:
+    """Compute one row's activations from the entry's formula."""
+    with mp.workdps(ENTRY_DIGITS):
+        return evaluate_formula(ACTIVATIONS[name].formula, z=exact(z))
+
+
+def activation_jacobian(name: str, z: Array) -> Exact:
+    """Differentiate the entry's formula at one row: (n_out, n_out)."""
+    with mp.workdps(ENTRY_DIGITS):
+        return differentiate(lambda row: evaluate_formula(ACTIVATIONS[name].formula, z=row), exact(z))
+
+
+def stated_activation_jacobian(name: str, z: Array) -> Exact:
+    """Compute what the entry's derivative text says at one row: (n_out, n_out)."""
+    with mp.workdps(ENTRY_DIGITS):
+        a = evaluate_formula(ACTIVATIONS[name].formula, z=exact(z))
+        return as_matrix(evaluate_formula(ACTIVATIONS[name].derivative, z=exact(z), a=a), len(z))
+
+
+def loss_value(name: str, activation: str, z: Array, y: Array) -> Exact:
+    """Compute one sample's loss, in nats, from the entry's formula."""
+    with mp.workdps(ENTRY_DIGITS):
+        return _loss_of_logits(name, activation, exact(z), exact(y))
+
+
+def loss_by_outputs(name: str, activation: str, z: Array, y: Array) -> Exact:
+    """Differentiate one sample's loss formula by the outputs: (n_out,)."""
+    with mp.workdps(ENTRY_DIGITS):
+        a = evaluate_formula(ACTIVATIONS[activation].formula, z=exact(z))
+        return differentiate(lambda row: evaluate_formula(LOSSES[name].formula, a=row, y=exact(y)), a)
+
+
+def stated_loss_by_outputs(name: str, activation: str, z: Array, y: Array) -> Exact:
+    """Compute what the loss's derivative text says of one sample: (n_out,)."""
+    with mp.workdps(ENTRY_DIGITS):
+        a = evaluate_formula(ACTIVATIONS[activation].formula, z=exact(z))
+        return evaluate_formula(LOSSES[name].derivative, a=a, y=exact(y))
+
+
+def loss_by_logits(name: str, activation: str, z: Array, y: Array) -> Exact:
+    """Differentiate one sample's loss by the logits: (n_out,)."""
+    with mp.workdps(ENTRY_DIGITS):
+        return differentiate(lambda row: _loss_of_logits(name, activation, row, exact(y)), exact(z))
+
+
+def _loss_of_logits(name: str, activation: str, z: Exact, y: Exact) -> Exact:
+    a = evaluate_formula(ACTIVATIONS[activation].formula, z=z)
+    return evaluate_formula(LOSSES[name].formula, a=a, y=y)
+
+
+def exact_values(problem: Problem) -> dict[str, Exact]:
+    """Collect what a problem's loss depends on, under numbered names: X, W1, b1, and so on."""
+    values = {"X": exact(problem.inputs)}
+    for number, layer in enumerate(problem.network.layers, start=1):
+        values[f"W{number}"] = exact(layer.weights)
+        if layer.bias is not None:
+            values[f"b{number}"] = exact(layer.bias)
+    return values
+
+
+def exact_loss(problem: Problem) -> Exact:
+    """Compute a whole problem's loss, conventions included."""
+    with mp.workdps(DIGITS):
+        return _loss_of_problem(problem, exact_values(problem))
+
+
+def exact_gradient(problem: Problem, name: str) -> Exact:
+    """Differentiate a whole problem's loss by one of its arrays: ``"W1"``, ``"X"``."""
+    with mp.workdps(DIGITS):
+        values = exact_values(problem)
+        return differentiate(lambda array: _loss_of_problem(problem, values | {name: array}), values[name])
+
+
+def _loss_of_problem(problem: Problem, values: dict[str, Exact]) -> Exact:
+    assert problem.targets is not None
+    assert problem.loss is not None
+    conventions = problem.conventions
+    total = mp.mpf(0)
+    for row, target in zip(values["X"], problem.targets, strict=True):
+        outputs = _outputs_of_sample(problem, values, row)
+        if problem.targets.ndim == 1:
+            y = exact([1 if k == target else 0 for k in range(len(outputs))])
+        else:
+            y = exact(target)
+        total += evaluate_formula(LOSSES[problem.loss].formula, a=outputs, y=y)[()]
+    if conventions.reduction == "mean":
+        total /= len(problem.targets)
+    if conventions.log_base != "e":
+        total /= mp.ln(conventions.log_base)
+    penalised = "Wb" if conventions.l2.biases else "W"
+    for name, array in values.items():
+        if name[0] in penalised:
+            total += mp.mpf(conventions.l2.factor) * mp.mpf(conventions.l2.strength) * np.sum(array * array)
+    return np.asarray(total, dtype=object)
+
+
+def _outputs_of_sample(problem: Problem, values: dict[str, Exact], row: Exact) -> Exact:
+    for number, layer in enumerate(problem.network.layers, start=1):
+        weights, bias = values[f"W{number}"], values.get(f"b{number}")
+        n_in, n_out = weights.shape
+        z = []
+        for output in range(n_out):
+            total = mp.mpf(0) if bias is None else bias[output]
+            for i in range(n_in):
+                total += row[i] * weights[i, output]
+            z.append(total)
+        row = evaluate_formula(ACTIVATIONS[layer.activation].formula, z=np.array(z, dtype=object))
+    return row
+
+
+def entry_errors(found: npt.ArrayLike, truth: Exact) -> npt.NDArray[np.float64]:
+    """Compute each entry's error as a part of the true entry; below float64's normal range, of its least number.
+
+    An entry that float64 rounds to 0 or keeps a few bits of cannot be right to thirteen digits.
+    """
+    least = mp.mpf(np.finfo(np.float64).tiny)
+    with mp.workdps(ENTRY_DIGITS):
+        scale = np.maximum(np.abs(truth), least)
+        return np.asarray(np.abs(exact(found) - truth) / scale, dtype=np.float64)
+
+
+def array_error(found: npt.ArrayLike, truth: Exact) -> float:
+    """Compute the largest error as a part of the array's largest true entry; 0 for two arrays of zeros."""
+    with mp.workdps(ENTRY_DIGITS):
+        difference, largest = np.max(np.abs(exact(found) - truth)), np.max(np.abs(truth))
+        return float(difference / largest) if largest else float(difference)
