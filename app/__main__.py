@@ -2,10 +2,12 @@
 
 import argparse
 import http.client
+import signal
 import sys
 from collections.abc import Sequence
 
 import uvicorn
+from pydantic import ValidationError
 
 from app.settings import Settings
 
@@ -21,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status.
+        The exit status; 2 for settings that make no sense.
     """
     parser = argparse.ArgumentParser(
         prog="python -m app", description="Gradmark; settings come from GRADMARK_* variables."
@@ -30,7 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("serve", help="start the service")
     commands.add_parser("health", help="ask the service on this machine whether it lives; exit status 0 or 1")
     command = parser.parse_args(arguments).command
-    return {"serve": serve, "health": check_health}[command](Settings())
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            sys.stderr.write(f"GRADMARK_{str(item['loc'][0]).upper()}: {item['msg']}\n")
+        return 2
+    return {"serve": serve, "health": check_health}[command](settings)
 
 
 def serve(settings: Settings) -> int:
@@ -45,6 +53,8 @@ def serve(settings: Settings) -> int:
     int
         0.
     """
+    # uvicorn finishes what is in flight and then raises the signal again: the end of a stop is status 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "app.main:create_app",
         factory=True,
@@ -75,7 +85,7 @@ def check_health(settings: Settings) -> int:
     try:
         connection.request("GET", "/health/live")
         return 0 if connection.getresponse().status == 200 else 1
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         sys.stderr.write(f"no answer from {host}, port {settings.port}: {error}\n")
         return 1
     finally:

@@ -27,16 +27,17 @@ MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 LONGEST_KEY = 64
 
-TITLES = {
-    400: "The body is not valid JSON",
-    404: "There is nothing here",
-    405: "The method is not allowed here",
-    413: "The body is too large",
-    415: "The body is not of a media type that is read here",
-    422: "The values cannot be computed with",
-    500: "The service made a mistake",
-    503: "The service is not ready",
+PROBLEMS = {
+    400: ("malformed-body", "The body is not valid JSON"),
+    404: ("not-found", "There is nothing here"),
+    405: ("method-not-allowed", "The method is not allowed here"),
+    413: ("body-too-large", "The body is too large"),
+    415: ("unsupported-media-type", "The body is not of a media type that is read here"),
+    422: ("invalid-values", "The values cannot be computed with"),
+    500: ("internal-error", "The service made a mistake"),
+    503: ("not-ready", "The service is not ready"),
 }
+"""The kinds of problem: a name that does not change, and words for people."""
 
 HTTP_DETAILS = {
     404: "there is no such path; /docs shows those there are",
@@ -144,12 +145,12 @@ def problem_response(
     -------
     Response
     """
-    title = TITLES.get(status, HTTPStatus(status).phrase)
+    name, title = PROBLEMS.get(status, (f"http-{status}", HTTPStatus(status).phrase))
     if items:
         count = "" if len(items) == 1 else f"{len(items)} errors, the first: "
         detail = count + items[0].message
     document = ProblemDocument(
-        type=f"urn:gradmark:problem:{HTTPStatus(status).phrase.lower().replace(' ', '-')}",
+        type=f"urn:gradmark:problem:{name}",
         title=title,
         status=status,
         detail=detail,
@@ -234,11 +235,25 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
-    """Answer an exception, whatever raised it.
+    """Answer an exception that reached the framework.
 
     Parameters
     ----------
     request : Request
+    error : Exception
+
+    Returns
+    -------
+    Response
+    """
+    return answer_error(error)
+
+
+def answer_error(error: Exception) -> Response:
+    """Answer an exception, whatever raised it.
+
+    Parameters
+    ----------
     error : Exception
 
     Returns

@@ -12,14 +12,15 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from app.errors import BodyError
+from app.errors import BodyError, answer_error
 from app.settings import Settings
 from app.wire import encode, parse_body
 from core.budget import Budget
+from core.errors import CoreError
 
 
 def read_budget(request: Request) -> Budget:
@@ -53,12 +54,16 @@ class JsonRoute(APIRoute):
             return answer_plain
         adapter: TypeAdapter[Any] = TypeAdapter(cast("type", self.body_field.field_info.annotation))
 
+        def compute(raw: bytes, budget: Budget) -> Response:
+            try:
+                body = parse_body(adapter, raw, most_values=budget.numbers)
+                return json_response(encode(self.endpoint(body, budget)))
+            except (BodyError, CoreError, ValidationError) as error:
+                # answered here and not by the application: a long list of errors is work for a thread, too
+                return answer_error(error)
+
         async def answer(request: Request) -> Response:
-            raw = await read_body(request)
-            budget = read_budget(request)
-            return await run_in_threadpool(
-                lambda: json_response(encode(self.endpoint(parse_body(adapter, raw), budget)))
-            )
+            return await run_in_threadpool(compute, await read_body(request), read_budget(request))
 
         return answer
 

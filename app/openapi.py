@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from app.errors import MEDIA_TYPE, TITLES, ProblemDocument
+from app.errors import MEDIA_TYPE, PROBLEMS, ProblemDocument
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -32,7 +32,7 @@ def problems(*statuses: int) -> Responses:
     """
     schema = {"$ref": "#/components/schemas/ProblemDocument"}
     content = {MEDIA_TYPE: {"schema": schema}}
-    return {status: {"description": TITLES[status], "content": content} for status in statuses}
+    return {status: {"description": PROBLEMS[status][1], "content": content} for status in statuses}
 
 
 BODY_PROBLEMS = problems(400, 413, 415, 422, 500)

@@ -2,21 +2,26 @@
 
 import json
 import math
-from collections.abc import Collection, Sequence
+import re
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 import orjson
-from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from app.errors import BodyError
 from core.activations import ACTIVATIONS
 from core.arrays import Array
+from core.budget import Budget
 from core.conventions import LOG_BASES, REDUCTIONS
-from core.errors import ShapeError
+from core.errors import Path, ShapeError
 from core.losses import LOSSES
 from core.quantities import ID_PATTERN
 
@@ -26,6 +31,11 @@ STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, use_attrib
 """What every wire class is: no conversions, no unknown keys, descriptions from docstrings."""
 
 LARGEST_LABEL = 2**31 - 1
+
+MOST_KEYS = 50_000
+"""A network of 10,000 layers has fewer; each unknown key is an error, and those take time."""
+
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 FINITE = core_schema.float_schema(strict=True, allow_inf_nan=False)
 LABEL = core_schema.int_schema(strict=True, ge=-LARGEST_LABEL, le=LARGEST_LABEL)
@@ -61,6 +71,18 @@ def _matrix(value: list[list[float]]) -> Array:
                 path=(index,),
             )
     return _array(value)
+
+
+def _drop_null(schema: JsonDict) -> None:
+    schema.pop("default", None)
+    match schema.get("anyOf"):
+        case [choice, {"type": "null"}]:
+            del schema["anyOf"]
+            schema.update(cast("JsonDict", choice))
+
+
+LEFT_OUT = Field(json_schema_extra=_drop_null)
+"""An optional field may be left out; null is not one of its values."""
 
 
 class Form:
@@ -161,7 +183,7 @@ OptionalLabels: TypeAlias = Annotated[
 ]
 
 
-def parse_body(adapter: TypeAdapter[Body], raw: bytes) -> Body:
+def parse_body(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Budget().numbers) -> Body:
     """Read a request's body.
 
     Parameters
@@ -169,6 +191,8 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes) -> Body:
     adapter : TypeAdapter
         Of the class that the body stands for.
     raw : bytes
+    most_values : int
+        How many values it may hold; more are refused before any is read.
 
     Returns
     -------
@@ -178,10 +202,13 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes) -> Body:
     Raises
     ------
     BodyError
-        If the bytes are not UTF-8 or not JSON, or a key stands twice in one object.
+        If the bytes are not UTF-8 or not JSON, a key stands twice in one object, or there is too much in it.
     pydantic.ValidationError
         If the values are wrong.
     """
+    # outside strings JSON has one comma between two values, so their number is known at once
+    if (values := raw.count(b",") + 1) > most_values:
+        raise BodyError(422, "too_large", f"the body holds about {values} values, the limit is {most_values}")
     _require_json(raw)
     return adapter.validate_json(raw)
 
@@ -221,10 +248,27 @@ class _Constant(float):
 
 
 def _require_json(raw: bytes) -> None:
+    # almost every body is sound, and that is seen fast: it parses, and no key was lost on the way, since
+    # outside strings JSON has one colon a key; only another body is read slowly, for the reason
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BodyError(400, "encoding", f"byte {error.start} is not UTF-8; a JSON body is UTF-8 text") from None
+        parsed = orjson.loads(raw)
+        kept = orjson.dumps(parsed)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        _explain_json(raw)
+        return
+    keys = _count_keys(raw)
+    if keys > MOST_KEYS:
+        raise BodyError(422, "too_large", f"the body holds {keys} keys, the limit is {MOST_KEYS}")
+    if keys != _count_keys(kept):
+        _explain_json(raw)
+
+
+def _count_keys(text: bytes) -> int:
+    # only of text that has parsed: on an unfinished string the pattern would start over at every quote
+    return STRING.sub(b"", text).count(b":")
+
+
+def _explain_json(raw: bytes) -> None:
     constants: list[str] = []
 
     def note_constant(name: str) -> _Constant:
@@ -232,39 +276,39 @@ def _require_json(raw: bytes) -> None:
         return _Constant(math.nan)
 
     try:
-        parsed = json.loads(
-            text, object_pairs_hook=_require_distinct_keys, parse_constant=note_constant, parse_int=float
-        )
+        parsed = json.loads(raw.decode("utf-8"), object_pairs_hook=_require_distinct_keys, parse_constant=note_constant)
+        if constants:
+            message = f"found {constants[0]}, which is not JSON; every number must be finite"
+            raise BodyError(400, "json", message, path=next(_find_constants(parsed, ())))
+    except UnicodeDecodeError as error:
+        raise BodyError(400, "encoding", f"byte {error.start} is not UTF-8; a JSON body is UTF-8 text") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise BodyError(400, "json", f"the body is not JSON: {error.msg} at {place}") from None
     except RecursionError:
         raise BodyError(400, "json", "the body is nested too deeply; arrays here have at most 2 levels") from None
-    if constants:
+    except ValueError:
+        # Python refuses integers of more digits than it can convert in reasonable time
+        limit = sys.get_int_max_str_digits()
         raise BodyError(
-            400,
-            "json",
-            f"found {constants[0]}, which is not JSON; every number must be finite",
-            path=_find_constant(parsed),
-        )
+            422, "not_finite", f"found a number of more than {limit} digits, which float64 cannot hold"
+        ) from None
 
 
 def _require_distinct_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for index, key in enumerate(keys) if key in keys[:index])
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
         # a key is repeated in the message only where it can do no harm there
         name = f'the key "{twice}"' if twice.isidentifier() and twice.isascii() and len(twice) <= 64 else "a key"
         raise BodyError(400, "duplicate_key", f"{name} stands twice in one object; only one of the values could count")
     return found
 
 
-def _find_constant(value: object) -> tuple[str | int, ...]:
-    if isinstance(value, dict | list):
-        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(part, _Constant):
-                return (key,)
-            if isinstance(part, dict | list) and (rest := _find_constant(part)):
-                return (key, *rest)
-    return ()
+def _find_constants(value: object, path: Path) -> Iterator[Path]:
+    if isinstance(value, _Constant):
+        yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        if isinstance(part, _Constant | dict | list):
+            yield from _find_constants(part, (*path, key))

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import Field, with_config
-from pydantic.config import JsonDict
 
 from app.wire import (
+    LEFT_OUT,
     STRICT,
     ActivationName,
     L2Factor,
@@ -27,13 +27,6 @@ from core.descent import require_steps
 from core.problem import Layer, Network, Problem
 from core.softmax_layer import QUANTITIES, SoftmaxLayer
 
-
-def _without_default(schema: JsonDict) -> None:
-    # an optional field may be left out; null is not one of its values
-    schema.pop("default", None)
-
-
-LEFT_OUT = Field(json_schema_extra=_without_default)
 AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
 
 TARGETS_SAID = (
@@ -61,7 +54,7 @@ class LayerBody(Layer):
 class NetworkBody(Network):
     """A feed-forward network."""
 
-    layers: Annotated[tuple[LayerBody, ...], Field(min_length=1)]
+    layers: Annotated[tuple[LayerBody, ...], Field(min_length=1, fail_fast=True)]
     """From the inputs to the outputs; the n_out of each is the n_in of the next."""
 
 
@@ -99,8 +92,8 @@ class ForwardBody(Problem):
     # descriptions stand in the annotations here, because the classes below inherit those and not docstrings
     network: Annotated[NetworkBody, Field(description="The layers, from inputs to outputs.")]
     inputs: Annotated[Matrix, Field(description="X, shape (n_samples, n_in).")]
-    targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID, json_schema_extra=_without_default)] = None
-    loss: Annotated[OptionalLossName, Field(description=LOSS_SAID, json_schema_extra=_without_default)] = None
+    targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID), LEFT_OUT] = None
+    loss: Annotated[OptionalLossName, Field(description=LOSS_SAID), LEFT_OUT] = None
     conventions: Annotated[ConventionsBody, Field(description="The choices on which textbooks differ.")] = field(
         default_factory=ConventionsBody
     )
@@ -129,7 +122,7 @@ class GradientsBody(ProblemBody):
 class JacobiansBody(ForwardBody):
     """A problem and the derivatives asked for; targets and loss are needed for those of L only."""
 
-    jacobians: Annotated[tuple[QuantityId, ...], Field(min_length=1)]
+    jacobians: Annotated[tuple[QuantityId, ...], Field(min_length=1, fail_fast=True)]
     """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
 
 
@@ -162,5 +155,5 @@ class SoftmaxLayerBody(SoftmaxLayer):
     """x, shape (n_in,)."""
     target: SampleTarget
     """A class index from 0, or a distribution of shape (n_classes,)."""
-    quantities: Annotated[tuple[QuantityId, ...], Field(min_length=1)] = QUANTITIES
+    quantities: Annotated[tuple[QuantityId, ...], Field(min_length=1, fail_fast=True)] = QUANTITIES
     """What to compute; by default all ten of the source documents."""

@@ -1,12 +1,12 @@
 """What replies hold."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import with_config
 
 from app.schemas.bodies import ConventionsBody, NetworkBody
-from app.wire import STRICT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector
+from app.wire import LEFT_OUT, STRICT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector
 from core.descent import Descent
 from core.jacobians import Jacobian, Jacobians
 from core.propagation import Forward, Gradients, LayerActivations, LayerGradients
@@ -23,9 +23,9 @@ class LayerQuantityReply(LayerQuantity):
     """The numbers; a Jacobian's as (n_rows, n_columns)."""
     shape: tuple[int, ...]
     """The value's shape."""
-    rows: OptionalLabels = None
+    rows: Annotated[OptionalLabels, LEFT_OUT] = None
     """Only for Jacobians: what each row is the derivative of, counted from 1."""
-    columns: OptionalLabels = None
+    columns: Annotated[OptionalLabels, LEFT_OUT] = None
     """Only for Jacobians: what each column is the derivative by; weights stacked by columns."""
 
 
@@ -51,7 +51,7 @@ class SoftmaxLayerReply(SoftmaxLayerResult):
     """The cross-entropy in nats."""
     quantities: dict[str, LayerQuantityReply]
     """What was asked for, under the ids as asked."""
-    chain: ChainReply | None = None
+    chain: Annotated[ChainReply | None, LEFT_OUT] = None
     """Where its three factors were asked for."""
 
 
@@ -74,11 +74,11 @@ class ForwardReply(Forward):
     layers: tuple[LayerActivationsReply, ...]
     outputs: Matrix
     """The last layer's activations, shape (n_samples, n_out)."""
-    loss: OptionalNumber = None
+    loss: Annotated[OptionalNumber, LEFT_OUT] = None
     """Mean or sum of the losses, plus L2."""
-    losses: OptionalVector = None
+    losses: Annotated[OptionalVector, LEFT_OUT] = None
     """Each sample's loss, without L2, shape (n_samples,)."""
-    conventions: ConventionsBody | None = None
+    conventions: Annotated[ConventionsBody | None, LEFT_OUT] = None
 
 
 @with_config(STRICT)
@@ -88,7 +88,7 @@ class LayerGradientsReply(LayerGradients):
 
     grad_weights: Matrix
     """dL/dW, shape (n_in, n_out), as the weights."""
-    grad_bias: OptionalVector = None
+    grad_bias: Annotated[OptionalVector, LEFT_OUT] = None
     """dL/db, shape (n_out,); absent where the layer has no bias."""
 
 
@@ -130,7 +130,7 @@ class GradientsReply(Gradients):
     grad_inputs: Matrix
     """dL/dX, shape (n_samples, n_in)."""
     conventions: ConventionsBody
-    check: CheckReply | None = None
+    check: Annotated[CheckReply | None, LEFT_OUT] = None
 
 
 @with_config(STRICT)
@@ -144,9 +144,9 @@ class JacobianReply(Jacobian):
     """The value's shape."""
     factors: tuple[str, ...]
     """The local Jacobians on the path, in the order of the product."""
-    rows: OptionalLabels = None
+    rows: Annotated[OptionalLabels, LEFT_OUT] = None
     """What each row is the derivative of, counted from 1; absent for derivatives of L."""
-    columns: OptionalLabels = None
+    columns: Annotated[OptionalLabels, LEFT_OUT] = None
     """What each column is the derivative by; weights stacked by columns; absent for derivatives of L."""
 
 
@@ -199,7 +199,7 @@ class LossReply:
     latex: str
     targets: str
     """What targets have to be."""
-    output_activation: str | None = None
+    output_activation: Annotated[str | None, LEFT_OUT] = None
     """The last activation that it needs; absent where any will do."""
     logarithmic: bool
     """Whether log_base applies."""

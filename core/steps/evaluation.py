@@ -1,13 +1,13 @@
 """Running the table: exactly, with rules replaced, or with values given."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from core.arrays import Array
 from core.budget import Budget, forward_operations
-from core.errors import NonFiniteError
+from core.errors import NonFiniteError, UnknownNameError
 from core.problem import Problem
 from core.quantities import public_name, shape_of
 from core.steps.loss import LOSS_RULES
@@ -46,6 +46,8 @@ def evaluate(
 
     Raises
     ------
+    UnknownNameError
+        If the problem has no such quantity.
     TooLargeError
         If the steps hold more numbers, or take more work, than the budget allows.
     NonFiniteError
@@ -55,7 +57,9 @@ def evaluate(
     forward = forward_operations(problem.network, problem.n_samples)
     budget.require_operations(3 * forward, "a forward and a backward pass")
     values = _sources(problem) | dict(given or {})
-    steps = needed_steps(steps_of(structure_of(problem), rules), wanted, values)
+    table = steps_of(structure_of(problem), rules)
+    _require_names(wanted, {step.output for step in table} | values.keys())
+    steps = needed_steps(table, wanted, values)
     _require_room(problem, steps, budget)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         if any("y" in step.inputs for step in steps):
@@ -106,6 +110,12 @@ def require_finite(value: Array, step: Step, problem: Problem) -> None:
             f"{name} does not fit float64, whose largest number is about 1.8e308: it comes from "
             f"{step.rule.formula}; {step.rule.advice}"
         )
+
+
+def _require_names(wanted: Iterable[str], names: Collection[str]) -> None:
+    for name in wanted:
+        if name not in names:
+            raise UnknownNameError(f"the problem has no {name}; L and its derivatives need targets and loss")
 
 
 def _sources(problem: Problem) -> dict[str, Array]:

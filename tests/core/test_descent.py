@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.arrays import Array
-from core.budget import Budget
+from core.budget import CALL_COST, Budget
 from core.descent import descend
 from core.errors import CoreError, DomainError, NonFiniteError, TooLargeError
 from core.problem import Layer, Network, Problem
@@ -111,7 +111,7 @@ def test_a_start_that_does_not_fit_float64_is_not_the_rates_fault() -> None:
 
 
 def test_the_budget_counts_all_steps_together() -> None:
-    fitting = Budget(operations=3 * 200_001 * 6)
+    fitting = Budget(operations=3 * (1 + 20 + 2 * CALL_COST) * 6)
     assert len(descend(line(), 0.25, 5, budget=fitting).losses) == 6
-    with pytest.raises(TooLargeError, match="6 steps of 600003"):
+    with pytest.raises(TooLargeError, match="6 steps of 600063"):
         descend(line(), 0.25, 6, budget=fitting)

@@ -1,6 +1,7 @@
 """Forward passes and gradients as callers get them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from core.budget import Budget
 from core.conventions import L2, Conventions
-from core.errors import TooLargeError
+from core.descent import descend
+from core.errors import TooLargeError, UnknownNameError
 from core.problem import Layer, Network, Problem
 from core.propagation import compute_forward, compute_gradients, gradient_names
 from core.steps import evaluate
@@ -112,3 +114,9 @@ def test_one_linear_neuron_is_right_by_hand() -> None:
     assert found.layers[0].grad_bias is not None
     assert found.layers[0].grad_bias.tolist() == [(2 * 3 + 2 * 2) / 2 + 2 * 0.5 * 1]
     assert found.grad_inputs.tolist() == [[2 * 3 / 2 * 2], [2 * 2 / 2 * 2]]
+
+
+@pytest.mark.parametrize("compute", [compute_gradients, lambda problem: descend(problem, 0.1, 1)])
+def test_without_targets_there_is_nothing_to_descend(compute: Callable[[Problem], object]) -> None:
+    with pytest.raises(UnknownNameError, match="the problem has no L; L and its derivatives need targets and loss"):
+        compute(replace(two_layers(), targets=None, loss=None))

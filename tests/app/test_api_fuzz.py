@@ -1,0 +1,229 @@
+"""The service against what its own OpenAPI document says, and against problems that fit: those are answered, always."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import hypothesis
+import pytest
+import schemathesis
+from anyio.from_thread import start_blocking_portal
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from schemathesis.config import SchemathesisConfig
+
+from app.main import create_app
+from app.settings import Settings
+from core.activations import ACTIVATIONS
+
+Json = dict[str, Any]
+Numbers = list[float]
+Rows = list[Numbers]
+Post = Callable[[str, Json], Json]
+
+CONFIG = SchemathesisConfig.from_path(Path(__file__).parents[2] / ".ci" / "schemathesis.toml")
+SERVICE = create_app(Settings.model_construct())
+DOCUMENT = SERVICE.openapi()
+REPEATABLE = hypothesis.settings(derandomize=True, database=None, deadline=None)
+
+schema = schemathesis.openapi.from_asgi("/openapi.json", SERVICE, config=CONFIG)
+
+
+@schema.parametrize()
+@hypothesis.settings(REPEATABLE, max_examples=30)
+def test_every_reply_is_one_that_the_document_promises(case: schemathesis.Case[Any]) -> None:
+    assert case.call_and_validate().status_code < 500
+
+
+# Problems that fit. Small numbers keep every result within float64, so each of them has to be answered.
+
+SIZES = st.integers(1, 3)
+# whole numbers are sent as such, as Python and JavaScript send them
+NUMBERS = st.integers(-1, 1) | st.floats(-1, 1)
+UNIT = st.integers(0, 1) | st.floats(0, 1)
+
+
+def vector(length: int, entries: st.SearchStrategy[float] = NUMBERS) -> st.SearchStrategy[Numbers]:
+    return st.lists(entries, min_size=length, max_size=length)
+
+
+def matrix(n_rows: int, n_columns: int, entries: st.SearchStrategy[float] = NUMBERS) -> st.SearchStrategy[Rows]:
+    return st.lists(vector(n_columns, entries), min_size=n_rows, max_size=n_rows)
+
+
+@st.composite
+def distributions(draw: st.DrawFn, length: int) -> Numbers:
+    parts = draw(st.lists(st.integers(0, 9), min_size=length, max_size=length).filter(any))
+    return [part / sum(parts) for part in parts]
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Json:
+    widths = draw(st.lists(SIZES, min_size=2, max_size=4))
+    layers = []
+    for n_in, n_out in pairwise(widths):
+        layer = {"weights": draw(matrix(n_in, n_out)), "activation": draw(st.sampled_from(list(ACTIVATIONS)))}
+        layers.append(layer | draw(st.fixed_dictionaries({}, optional={"bias": vector(n_out)})))
+    return {"layers": layers}
+
+
+@st.composite
+def conventions(draw: st.DrawFn, loss: str) -> Json:
+    l2 = st.fixed_dictionaries(
+        {}, optional={"strength": UNIT, "factor": st.sampled_from([0.5, 1, 1.0]), "biases": st.booleans()}
+    )
+    bases = st.sampled_from(["e", 2, 10] if loss.endswith("cross_entropy") else ["e"])
+    optional = {"reduction": st.sampled_from(["mean", "sum"]), "l2": l2, "log_base": bases}
+    return draw(st.fixed_dictionaries({}, optional=optional))
+
+
+@st.composite
+def targets(draw: st.DrawFn, n_samples: int, n_out: int, last: str, loss: str) -> list[int] | Rows:
+    if last == "softmax" and draw(st.booleans()):
+        return draw(st.lists(st.integers(0, n_out - 1), min_size=n_samples, max_size=n_samples))
+    match loss:
+        case "cross_entropy":
+            return draw(st.lists(distributions(n_out), min_size=n_samples, max_size=n_samples))
+        case "binary_cross_entropy":
+            return draw(matrix(n_samples, n_out, UNIT))
+        case _:
+            return draw(matrix(n_samples, n_out))
+
+
+@st.composite
+def problems(draw: st.DrawFn, *, with_loss: bool = True) -> Json:
+    network = draw(networks())
+    n_samples = draw(SIZES)
+    problem: Json = {"network": network, "inputs": draw(matrix(n_samples, len(network["layers"][0]["weights"])))}
+    if not with_loss:
+        return problem
+    last = network["layers"][-1]
+    own = {"softmax": ["cross_entropy"], "sigmoid": ["binary_cross_entropy"]}.get(last["activation"], [])
+    loss = draw(st.sampled_from([*own, "squared_error", "half_squared_error"]))
+    fitting = targets(n_samples, len(last["weights"][0]), last["activation"], loss)
+    problem |= {"loss": loss, "targets": draw(fitting)}
+    return problem | draw(st.fixed_dictionaries({}, optional={"conventions": conventions(loss)}))
+
+
+@st.composite
+def quantity_ids(draw: st.DrawFn, problem: Json) -> list[str]:
+    """Draw derivatives that the problem has, each in one of its spellings."""
+    layers = problem["network"]["layers"]
+    depth = len(layers)
+    # in the order of the forward pass: a derivative is by something before
+    nodes = [["X"]]
+    for number, layer in enumerate(layers, start=1):
+        for symbol in "WbZA" if "bias" in layer else "WZA":
+            nodes += [[f"{symbol}{number}", symbol] if number == depth else [f"{symbol}{number}"]]
+    if layers[-1]["activation"] == "softmax":
+        nodes[-1].append("S")
+    nodes += [["L"]] if "loss" in problem else []
+    pairs = [(of, by) for at, of in enumerate(nodes) if of[0][0] in "ZAL" for by in nodes[:at]]
+    one_each = st.lists(st.sampled_from(pairs), min_size=1, max_size=5, unique_by=lambda pair: (pair[0][0], pair[1][0]))
+    chosen = draw(one_each)
+    return [f"d{draw(st.sampled_from(of))}_d{draw(st.sampled_from(by))}" for of, by in chosen]
+
+
+@st.composite
+def softmax_layer_bodies(draw: st.DrawFn) -> Json:
+    n_in, n_classes = draw(SIZES), draw(SIZES)
+    layer = {"layers": [{"activation": "softmax", "bias": []}]}
+    ids = quantity_ids({"network": layer, "loss": "cross_entropy"})
+    spellings = st.sampled_from([["Z", "Z1"], ["S", "A", "A1"], ["L"]])
+    forward = [draw(st.sampled_from(names)) for names in draw(st.lists(spellings, unique_by=lambda names: names[0]))]
+    body = {
+        "weights": draw(matrix(n_in, n_classes)),
+        "inputs": draw(vector(n_in)),
+        "target": draw(st.integers(0, n_classes - 1) | distributions(n_classes)),
+    }
+    if draw(st.booleans()):
+        body["quantities"] = forward + draw(ids)
+    return body | draw(st.fixed_dictionaries({}, optional={"bias": vector(n_classes)}))
+
+
+@st.composite
+def forward_bodies(draw: st.DrawFn) -> Json:
+    return draw(problems(with_loss=draw(st.booleans())))
+
+
+@st.composite
+def gradients_bodies(draw: st.DrawFn) -> Json:
+    return draw(problems()) | draw(st.fixed_dictionaries({}, optional={"check": st.booleans()}))
+
+
+@st.composite
+def jacobians_bodies(draw: st.DrawFn) -> Json:
+    problem = draw(forward_bodies())
+    return problem | {"jacobians": draw(quantity_ids(problem))}
+
+
+@st.composite
+def steps_bodies(draw: st.DrawFn) -> Json:
+    # few and small steps: a longer descent may leave float64, which is a refusal
+    return draw(problems()) | {"learning_rate": draw(st.just(0) | st.floats(0, 0.1)), "count": draw(st.integers(0, 2))}
+
+
+BODIES = {
+    "/v1/softmax-layer": softmax_layer_bodies(),
+    "/v1/forward": forward_bodies(),
+    "/v1/gradients": gradients_bodies(),
+    "/v1/jacobians": jacobians_bodies(),
+    "/v1/steps": steps_bodies(),
+}
+
+
+@pytest.fixture(scope="module")
+def post() -> Iterator[Post]:
+    """Post a body to a path of the service, in process; every reply has to be a 200 as the document describes it."""
+    with start_blocking_portal() as portal:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(SERVICE), base_url="http://test")
+
+        def post_checked(path: str, body: Json) -> Json:
+            async def send() -> httpx.Response:
+                return await client.post(path, json=body)
+
+            reply = portal.call(send)
+            assert reply.status_code == 200, reply.text
+            parsed: Json = json.loads(reply.content, parse_constant=refuse_constant)
+            assert_numbers_only(parsed)
+            validator(path).validate(parsed)
+            return parsed
+
+        yield post_checked
+        portal.call(client.aclose)
+
+
+def validator(path: str) -> Draft202012Validator:
+    content = DOCUMENT["paths"][path]["post"]["responses"]["200"]["content"]
+    return Draft202012Validator(content["application/json"]["schema"] | {"components": DOCUMENT["components"]})
+
+
+def refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def assert_numbers_only(reply: object) -> None:
+    match reply:
+        case dict():
+            for part in reply.values():
+                assert_numbers_only(part)
+        case list():
+            for part in reply:
+                assert_numbers_only(part)
+        case _:
+            assert reply is not None
+
+
+def test_every_computation_of_the_document_has_problems_that_fit() -> None:
+    operations = {path: next(iter(methods.values())) for path, methods in DOCUMENT["paths"].items()}
+    assert set(BODIES) == {path for path, operation in operations.items() if operation["tags"] == ["compute"]}
+
+
+@pytest.mark.parametrize("path", BODIES)
+@hypothesis.settings(REPEATABLE, max_examples=100)
+@hypothesis.given(data=st.data())
+def test_a_problem_that_fits_is_answered_as_the_document_describes(post: Post, path: str, data: st.DataObject) -> None:
+    post(path, data.draw(BODIES[path]))

@@ -1,0 +1,318 @@
+"""The real server, over sockets: start and stop, limits, health under load, and bytes no client library sends."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from app.errors import MEDIA_TYPE
+from app.examples import ARTICLE, ARTICLE_PROBLEM
+from tests.app.server import ROOT, Process, Server, command, environment, find_free_port, run_server
+
+JSON = {"Content-Type": "application/json"}
+MEGABYTE = 2**20
+BODY_LIMIT = 1000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def small_server() -> Iterator[Server]:
+    with run_server(max_body_bytes=BODY_LIMIT) as running:
+        yield running
+
+
+def dump(body: object) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def post(server: Server, path: str, content: bytes | Iterator[bytes]) -> httpx.Response:
+    return server.client.post(path, content=content, headers=JSON)
+
+
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+def read_all(connection: socket.socket) -> tuple[int, str, bytes]:
+    """Read until the server closes; return the status, the head in lower case and the body."""
+    received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.decode("latin-1").lower(), body
+
+
+def hold_request(server: Server, connection: socket.socket, body: bytes) -> None:
+    """Send a request's head, and return when the service is waiting for the body."""
+    connection.sendall(
+        b"POST /v1/softmax-layer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    )
+    assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+
+
+def wait_until_refusing(server: Server) -> None:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            connect(server).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.02)
+    raise TimeoutError("the server still takes connections")
+
+
+def seconds_to_end(process: Process) -> float:
+    started = time.monotonic()
+    process.wait(20)
+    return time.monotonic() - started
+
+
+def assert_is_problem(reply: httpx.Response, status: int) -> None:
+    assert reply.status_code == status
+    assert reply.headers["content-type"] == MEDIA_TYPE
+    document = reply.json()
+    assert document["status"] == status
+    assert document["request_id"] == reply.headers["x-request-id"]
+
+
+# what it serves
+
+
+def test_it_computes_the_articles_example(server: Server) -> None:
+    reply = post(server, "/v1/softmax-layer", dump(ARTICLE))
+    assert reply.status_code == 200
+    # (0.1, 0.5, 0.4)·W, by hand
+    assert reply.json()["quantities"]["Z"]["value"] == pytest.approx([0.354, 0.418, 0.482, 0.546, 0.16], rel=1e-12)
+    assert reply.json()["chain"]["max_abs_difference"] < 1e-15
+
+
+def test_it_is_ready_once_it_has_warmed_up(server: Server) -> None:
+    reply = server.client.get("/health/ready")
+    assert (reply.status_code, reply.json()) == (200, {"status": "ready"})
+
+
+def test_it_does_not_say_which_server_it_runs_on(server: Server) -> None:
+    assert "server" not in server.client.get("/health/live").headers
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/v1/nothing"])
+def test_a_request_id_that_is_given_is_kept(server: Server, path: str) -> None:
+    reply = server.client.get(path, headers={"X-Request-ID": "the-cat_1.0"})
+    assert reply.headers["x-request-id"] == "the-cat_1.0"
+    assert reply.json().get("request_id", "the-cat_1.0") == "the-cat_1.0"
+
+
+@pytest.mark.parametrize("given", ["", "two words", "x" * 65, '"><script>', "a,b", b"caf\xe9", b"tab\there"])
+def test_a_request_id_that_is_not_one_is_replaced(server: Server, given: str | bytes) -> None:
+    raw = given if isinstance(given, bytes) else given.encode()
+    reply = server.client.get("/v1/nothing", headers=[(b"X-Request-ID", raw)])
+    assert reply.headers["x-request-id"].isalnum()
+    assert reply.headers["x-request-id"] == reply.json()["request_id"]
+
+
+PATHS = [b"/%ff", b"/%00", b"/%zz", b"/%", b"//health/live", b"/../health/live", b"/health/live/", b"/health/live%2f"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, b"/{Allow}", b"//[::1/", b"*", b"http://other.example/nothing"])
+def test_a_path_that_no_client_library_sends_is_a_problem_document(server: Server, path: bytes) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path)
+        status, head, body = read_all(connection)
+    assert status == 404
+    assert f"content-type: {MEDIA_TYPE}" in head
+    assert json.loads(body)["status"] == 404
+
+
+@pytest.mark.parametrize("junk", [b"hello\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00"])
+def test_bytes_that_are_not_http_get_400_and_leave_it_running(server: Server, junk: bytes) -> None:
+    with connect(server) as connection:
+        connection.sendall(junk)
+        status, _, _ = read_all(connection)
+    assert status == 400
+    assert server.client.get("/health/live").status_code == 200
+
+
+# limits
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
+def test_a_body_of_the_limit_passes_and_one_byte_more_is_413(small_server: Server, *, chunked: bool) -> None:
+    def send(size: int) -> httpx.Response:
+        body = dump(ARTICLE).ljust(size)
+        pieces = (body[start : start + 99] for start in range(0, size, 99))
+        return post(small_server, "/v1/softmax-layer", pieces if chunked else body)
+
+    assert send(BODY_LIMIT).status_code == 200
+    assert_is_problem(send(BODY_LIMIT + 1), 413)
+    assert send(BODY_LIMIT).status_code == 200
+
+
+def test_an_announced_body_over_the_limit_is_refused_before_it_is_sent(small_server: Server) -> None:
+    with connect(small_server) as connection:
+        connection.sendall(
+            b"POST /v1/forward HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Connection: close\r\nContent-Length: 99999999999999\r\n\r\n"
+        )
+        status, head, body = read_all(connection)
+    assert status == 413
+    assert f"content-type: {MEDIA_TYPE}" in head
+    assert json.loads(body)["errors"][0]["code"] == "too_large"
+
+
+def test_health_answers_while_a_computation_near_the_budget_runs(server: Server) -> None:
+    # 3 · (1 · 3 · 5 + 200,000) operations a step, 16,001 of them: 96 % of the budget, and in Python all the time
+    body = dump(ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 16_000})
+    waits = []
+    with ThreadPoolExecutor(1) as pool:
+        computation = pool.submit(post, server, "/v1/steps", body)
+        while not computation.done():
+            started = time.monotonic()
+            assert server.client.get("/health/live").status_code == 200
+            waits.append(time.monotonic() - started)
+            time.sleep(0.05)
+    reply = computation.result()
+    assert reply.status_code == 200
+    assert len(reply.json()["losses"]) == 16_001
+    # most of them fell into the computation, which takes seconds
+    assert len(waits) > 5
+    assert max(waits) < 1
+
+
+ZEROS = [[0] * 700] * 700
+WIDE = {"layers": [{"weights": [[0] * 1000], "activation": "softmax"}]}
+HUGE = [
+    # 700 · 490,000 numbers, 2.7 GB
+    ("/v1/softmax-layer", {"weights": ZEROS, "inputs": [1] * 700, "target": 0}, "quantities", "dS_dW"),
+    # 1,000 · 1,000 · 1,000 numbers, 8 GB
+    ("/v1/jacobians", {"network": WIDE, "inputs": [[1]] * 1000}, "jacobians", "dS_dZ"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "field", "name"), HUGE, ids=["one-sample", "many-samples"])
+def test_a_jacobian_of_gigabytes_is_refused_at_once(
+    server: Server, path: str, body: dict[str, object], field: str, name: str
+) -> None:
+    # what reading this body takes: it is refused after that, because S is not upstream of Z
+    assert post(server, path, dump(body | {field: ["dZ_dS"]})).json()["errors"][0]["code"] == "domain"
+    before = server.memory("VmHWM")
+    content = dump(body | {field: [name]})
+    started = time.monotonic()
+    reply = post(server, path, content)
+    seconds = time.monotonic() - started
+    grown = server.memory("VmHWM") - before
+    assert_is_problem(reply, 422)
+    assert reply.json()["errors"][0]["code"] == "too_large"
+    assert reply.json()["errors"][0]["pointer"] == f"/{field}/0"
+    sys.stdout.write(
+        f"{len(content):,} bytes refused in {seconds:.3f} s, the most memory held grew by {grown:,} bytes\n"
+    )
+    assert seconds < 1
+    assert grown < 20 * MEGABYTE
+
+
+def deep(depth: int, **more: object) -> bytes:
+    layers = [{"weights": [[1]], "activation": "identity"}] * depth
+    return dump({"network": {"layers": layers}, "inputs": [[1]]} | more)
+
+
+IDS = [f"dZ{of}_dZ{by}" for of in range(2, 129) for by in range(1, of)]
+KEYS = b",".join(b'"k%d":1' % number for number in range(30_000))
+SMALL_AND_HARD = {
+    "layers-that-are-none": ("/v1/forward", b'{"network":{"layers":[1%s]},"inputs":[[1]]}' % (b",1" * 300_000), 422),
+    "unknown-keys": ("/v1/forward", b"{%s}" % KEYS, 422),
+    "the-last-key-twice": ("/v1/forward", b'{%s,"k29999":1}' % KEYS, 400),
+    "many-layers": ("/v1/forward", deep(3000), 200),
+    "many-ids": ("/v1/jacobians", deep(128, jacobians=IDS), 422),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "status"), SMALL_AND_HARD.values(), ids=SMALL_AND_HARD)
+def test_a_small_body_is_answered_within_2_seconds_however_hard(
+    server: Server, path: str, body: bytes, status: int
+) -> None:
+    started = time.monotonic()
+    reply = post(server, path, body)
+    seconds = time.monotonic() - started
+    assert reply.status_code == status
+    assert seconds < 2
+
+
+# start and stop
+
+
+def test_sigterm_ends_an_idle_server_with_status_0_at_once() -> None:
+    with run_server() as server:
+        server.process.terminate()
+        assert seconds_to_end(server.process) < 2
+        assert server.process.returncode == 0
+
+
+def test_sigterm_lets_a_request_in_flight_finish() -> None:
+    body = dump(ARTICLE)
+    with run_server() as server, connect(server) as connection:
+        hold_request(server, connection, body)
+        server.process.terminate()
+        wait_until_refusing(server)
+        connection.sendall(body)
+        status, _, reply = read_all(connection)
+        assert status == 200
+        assert json.loads(reply)["loss"] > 0
+        assert seconds_to_end(server.process) < 2
+
+
+def test_a_body_that_never_ends_delays_the_stop_by_the_setting_only() -> None:
+    with run_server(stop_seconds=1) as server, connect(server) as connection:
+        hold_request(server, connection, dump(ARTICLE))
+        server.process.terminate()
+        assert 0.5 < seconds_to_end(server.process) < 4
+
+
+def check_health(port: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command("health"), cwd=ROOT, env=environment(port=port), capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+def test_the_health_command_exits_0_while_the_server_runs(server: Server) -> None:
+    assert check_health(server.port).returncode == 0
+
+
+def test_the_health_command_exits_1_and_says_so_where_nothing_listens() -> None:
+    port = find_free_port()
+    health = check_health(port)
+    assert health.returncode == 1
+    assert f"no answer from 127.0.0.1, port {port}" in health.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("port", "abc"), ("log_level", "loud"), ("stop_seconds", "0"), ("max_body_bytes", "-1")]
+)
+def test_a_setting_that_makes_no_sense_ends_the_start_with_its_name(setting: str, value: str) -> None:
+    start = subprocess.run(
+        command("serve"),
+        cwd=ROOT,
+        env=environment(**{setting: value}),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert start.returncode != 0
+    assert setting in start.stderr.lower()
+
+
+def test_an_interrupt_from_the_keyboard_ends_it_with_status_0() -> None:
+    with run_server() as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(20) == 0
