@@ -44,9 +44,25 @@ def validator(path: str, method: str, status: str) -> Draft202012Validator:
     return Draft202012Validator(schema | {"components": DOCUMENT["components"]})
 
 
+def without_names(document: Any) -> Any:
+    """Put a registry's name in place of its entries' names, so that a new entry touches no other file."""
+    for what, names in {"activations": list(ACTIVATIONS), "losses": list(LOSSES)}.items():
+        if document == names:
+            return [f"all {what}"]
+    if isinstance(document, dict):
+        return {key: without_names(value) for key, value in document.items()}
+    return [without_names(value) for value in document] if isinstance(document, list) else document
+
+
 def test_the_document_is_the_committed_one() -> None:
     """Write it anew with ``python -m tests.app.test_documentation`` and read the difference."""
-    assert json.loads(SNAPSHOT.read_text()) == DOCUMENT
+    assert json.loads(SNAPSHOT.read_text()) == without_names(DOCUMENT)
+
+
+def test_the_document_lists_every_activation_and_loss() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["LayerBody"]["properties"]["activation"]["enum"] == list(ACTIVATIONS)
+    assert schemas["ForwardBody"]["properties"]["loss"]["enum"] == list(LOSSES)
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
@@ -119,4 +135,4 @@ async def test_the_catalogue_has_the_quantities_of_the_grammar_and_nothing_else(
 
 
 if __name__ == "__main__":
-    SNAPSHOT.write_text(json.dumps(DOCUMENT, indent=1, ensure_ascii=False) + "\n")
+    SNAPSHOT.write_text(json.dumps(without_names(DOCUMENT), indent=1, ensure_ascii=False) + "\n")
