@@ -45,6 +45,8 @@ class Activation:
         ``vjp(z, a, grad)``, see the module.
     cost : int
         What the value of one entry takes, in multiply-adds of a matrix product, for budgets.
+    gives_distribution : bool
+        Whether each row of outputs is a distribution over classes; then they are S, and labels are targets.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Activation:
     value: Callable[[Array], Array]
     vjp: Callable[[Array, Array, Array], Array]
     cost: int = 20
+    gives_distribution: bool = False
 
 
 def sigmoid(z: Array) -> Array:
@@ -220,5 +223,6 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="0 to 1, each row sums to 1",
         value=_softmax,
         vjp=_softmax_vjp,
+        gives_distribution=True,
     ),
 )

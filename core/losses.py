@@ -3,11 +3,10 @@
 Conventions of every entry, with z, a, y of shape (n_samples, n_out), everything in nats and per sample;
 the mean over samples and the logarithm's base are conventions of the problem, applied outside:
 
-- ``value(z, a, y)`` gives one loss per sample, summed over outputs. It accepts complex z and a.
+- ``value(a, y)`` gives one loss per sample, summed over outputs, as the formula says. It accepts complex a.
 - ``grad_outputs(z, a, y)`` gives ∂loss/∂a.
-- ``grad_logits(z, a, y)``, where the loss belongs to one activation, gives ∂loss/∂z in one exact step.
-
-Both cross-entropies read the logits z: no logarithm is clipped, no probability rounds to 0 or 1 first.
+- ``logits``, where the loss belongs to one activation, holds the same loss as a function of z, in one
+  exact step: no logarithm is clipped, no probability rounds to 0 or 1 first.
 
 References
 ----------
@@ -25,8 +24,29 @@ from core.arrays import Array
 from core.errors import DomainError, Path
 from core.registry import Registry
 
+SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
+
 SUM_TOLERANCE = 1e-9
 """How far from 1 a distribution's sum may lie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logits:
+    """A loss as a function of the pre-activations of the activation that it belongs to.
+
+    Parameters
+    ----------
+    value : callable
+        ``value(z, y)`` gives the loss; it accepts complex z.
+    grad : callable
+        ``grad(z, a, y)`` gives ∂loss/∂z to the last digit, for a = activation(z).
+    plain_grad : callable
+        ``plain_grad(a, y)`` gives the textbook's form, for outputs that are not the activation of z.
+    """
+
+    value: Callable[[Array, Array], Array]
+    grad: Callable[[Array, Array, Array], Array]
+    plain_grad: Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +71,7 @@ class Loss:
         Whether ``log_base`` applies.
     value, grad_outputs : callable
         See the module.
-    grad_logits : callable or None
+    logits : Logits or None
         See the module; None where the chain goes through the outputs.
     require_targets : callable
         ``require_targets(targets, path)`` raises a `DomainError` for targets outside the domain.
@@ -64,9 +84,9 @@ class Loss:
     targets: str
     output_activation: str | None = None
     logarithmic: bool = False
-    value: Callable[[Array, Array, Array], Array]
+    value: Callable[[Array, Array], Array]
     grad_outputs: Callable[[Array, Array, Array], Array]
-    grad_logits: Callable[[Array, Array, Array], Array] | None = None
+    logits: Logits | None = None
     require_targets: Callable[[Array, Path], None]
 
 
@@ -80,8 +100,7 @@ def _log_softmax(z: Array) -> Array:
     return np.asarray(shifted - np.log1p(others.sum(axis=-1, keepdims=True)))
 
 
-def _cross_entropy(z: Array, a: Array, y: Array) -> Array:
-    logs = _log_softmax(z)
+def _weighted_sum(y: Array, logs: Array) -> Array:
     # a class without target weight adds nothing, even where its logarithm does not fit float64
     weighted = np.multiply(y, logs, out=np.zeros(logs.shape, logs.dtype), where=y != 0)
     return np.asarray(0.0 - weighted.sum(axis=-1))
@@ -92,22 +111,30 @@ def _quotient(y: Array, a: Array) -> Array:
     return np.divide(y, a, out=np.zeros(np.broadcast(y, a).shape), where=y != 0)
 
 
+def _others(p: Array) -> Array:
+    # the sum of the other entries of a row; at the largest a difference would lose what the sum keeps
+    top = p.argmax(axis=-1, keepdims=True)
+    below = p.copy()
+    np.put_along_axis(below, top, 0.0, axis=-1)
+    others = p.sum(axis=-1, keepdims=True) - p
+    np.put_along_axis(others, top, below.sum(axis=-1, keepdims=True), axis=-1)
+    return np.asarray(others)
+
+
 def _cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
-    return np.asarray(0.0 - _quotient(y, a))
+    # a probability below the normal numbers has few digits left, its logarithm has all
+    faint = (a < SMALLEST_NORMAL) & (y != 0)
+    logs = np.log(y, out=np.zeros(y.shape), where=faint) - _log_softmax(z)
+    exact = np.exp(logs, out=np.zeros(y.shape), where=faint)
+    return np.asarray(0.0 - np.where(faint, exact, _quotient(np.where(faint, 0.0, y), a)))
 
 
 def _cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
-    # Σy·a - y, written as a·(Σy - y) - y·(1 - a), and 1 - a of the largest probability as the sum of the
-    # others: nothing cancels when the prediction is sure and right
-    top = a.argmax(axis=-1, keepdims=True)
-    others = a.copy()
-    np.put_along_axis(others, top, 0.0, axis=-1)
-    complement = 1.0 - a
-    np.put_along_axis(complement, top, others.sum(axis=-1, keepdims=True), axis=-1)
-    return np.asarray(a * (y.sum(axis=-1, keepdims=True) - y) - y * complement)
+    # Σy·a - y = a·(Σy - y) - y·(1 - a), where nothing cancels when the prediction is sure and right
+    return np.asarray(a * _others(y) - y * _others(a))
 
 
-def _binary_cross_entropy(z: Array, a: Array, y: Array) -> Array:
+def _binary_cross_entropy(z: Array, y: Array) -> Array:
     # -ln a = softplus(-z) and -ln(1 - a) = softplus(z)
     return np.asarray((y * softplus(-z) + (1.0 - y) * softplus(z)).sum(axis=-1))
 
@@ -160,9 +187,13 @@ LOSSES: Registry[Loss] = Registry(
         targets="class indices from 0, or a distribution per sample",
         output_activation="softmax",
         logarithmic=True,
-        value=_cross_entropy,
+        value=lambda a, y: _weighted_sum(y, np.log(a)),
         grad_outputs=_cross_entropy_grad_outputs,
-        grad_logits=_cross_entropy_grad_logits,
+        logits=Logits(
+            value=lambda z, y: _weighted_sum(y, _log_softmax(z)),
+            grad=_cross_entropy_grad_logits,
+            plain_grad=lambda a, y: a * y.sum(axis=-1, keepdims=True) - y,
+        ),
         require_targets=_require_distribution,
     ),
     Loss(
@@ -173,9 +204,13 @@ LOSSES: Registry[Loss] = Registry(
         targets="numbers from 0 to 1 per sample and output",
         output_activation="sigmoid",
         logarithmic=True,
-        value=_binary_cross_entropy,
+        value=lambda a, y: _weighted_sum(y, np.log(a)) + _weighted_sum(1.0 - y, np.log(1.0 - a)),
         grad_outputs=_binary_cross_entropy_grad_outputs,
-        grad_logits=_binary_cross_entropy_grad_logits,
+        logits=Logits(
+            value=_binary_cross_entropy,
+            grad=_binary_cross_entropy_grad_logits,
+            plain_grad=lambda a, y: a - y,
+        ),
         require_targets=_require_unit_interval,
     ),
     Loss(
@@ -184,7 +219,7 @@ LOSSES: Registry[Loss] = Registry(
         derivative="2 * (a - y)",
         latex=r"\sum_k (a_k - y_k)^2",
         targets="any finite numbers per sample and output; class indices where the outputs are softmax",
-        value=lambda z, a, y: np.asarray(((a - y) ** 2).sum(axis=-1)),
+        value=lambda a, y: np.asarray(((a - y) ** 2).sum(axis=-1)),
         # textbooks differ by a factor 2: this is the one without ½; half_squared_error has it
         grad_outputs=lambda z, a, y: 2.0 * (a - y),
         require_targets=_any_targets,
@@ -195,7 +230,7 @@ LOSSES: Registry[Loss] = Registry(
         derivative="a - y",
         latex=r"\tfrac12 \sum_k (a_k - y_k)^2",
         targets="any finite numbers per sample and output; class indices where the outputs are softmax",
-        value=lambda z, a, y: np.asarray(0.5 * ((a - y) ** 2).sum(axis=-1)),
+        value=lambda a, y: np.asarray(0.5 * ((a - y) ** 2).sum(axis=-1)),
         grad_outputs=lambda z, a, y: a - y,
         require_targets=_any_targets,
     ),

@@ -108,6 +108,11 @@ class Network:
         """The last layer's activation."""
         return self.layers[-1].activation
 
+    @property
+    def gives_distribution(self) -> bool:
+        """Whether each row of outputs is a distribution over classes."""
+        return ACTIVATIONS[self.output_activation].gives_distribution
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
@@ -228,7 +233,7 @@ class Problem:
             LOSSES[loss].require_targets(targets, ("targets",))
 
     def _require_labels(self, labels: Array) -> None:
-        if self.network.output_activation != "softmax":
+        if not self.network.gives_distribution:
             raise DomainError(
                 f"targets are class indices, the last layer's activation is {self.network.output_activation}; "
                 "class indices need softmax outputs, one per class: hand in a row of numbers per sample",

@@ -5,12 +5,11 @@ References
 .. [1] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
-import math
 from dataclasses import dataclass
 
 from core.arrays import Array
 from core.budget import Budget
-from core.conventions import LOG_BASES, Conventions
+from core.conventions import Conventions
 from core.problem import Problem
 from core.steps import evaluate
 from core.verification import Check, check_gradients, require_affordable_check
@@ -118,7 +117,7 @@ def compute_forward(problem: Problem, *, budget: Budget | None = None) -> Forwar
         layers=layers,
         outputs=layers[-1].activations,
         loss=float(values["L"]),
-        losses=values["losses"] / math.log(LOG_BASES[problem.conventions.log_base]),
+        losses=values["losses"],
         conventions=problem.conventions,
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from core.errors import DomainError, Path, UnknownNameError
+from core.errors import DomainError, Path, ShapeError, UnknownNameError
 from core.problem import Problem
 
 OF_SYMBOLS = "LSZA"
@@ -82,8 +82,9 @@ def parse_quantity(text: str, problem: Problem, *, path: Path = ()) -> Quantity:
     derivative = _DERIVATIVE.fullmatch(text)
     if derivative is None:
         raise UnknownNameError(
-            "this is not a quantity id; needed Z, A, S or L, or d{of}_d{by} with of one of L, S, Z, A and by "
-            "one of X, W, b, Z, A, S, each with its layer's number or without for the last: Z1, dL_dW1, dS_dZ",
+            "this is not a quantity id; needed one like Z1, A1, S, L, or a derivative d{of}_d{by} like dL_dW1, dS_dZ2, "
+            "dZ1_db1, dL_dX: {of} is L, S, Z or A, {by} is X, W, b, Z, A or S, in just these capitals, each with its "
+            "layer's number, or without for the last layer",
             path=path,
         )
     of_symbol, of_number, by_symbol, by_number = derivative.groups()
@@ -116,7 +117,11 @@ def parse_quantities(texts: Sequence[str], problem: Problem, *, path: Path) -> d
     ------
     UnknownNameError, DomainError
         As `parse_quantity`, and if two spellings mean one quantity.
+    ShapeError
+        If there is none.
     """
+    if not texts:
+        raise ShapeError("found no quantity id; needed at least one", path=path)
     found: dict[str, Quantity] = {}
     seen: set[Quantity] = set()
     for index, text in enumerate(texts):
@@ -194,7 +199,7 @@ def public_name(key: str, problem: Problem) -> str:
     if key.startswith("d"):
         of, by = key[1:].split("_d")
         return f"d{public_name(of, problem)}_d{public_name(by, problem)}"
-    if key == f"A{problem.network.depth}" and problem.network.output_activation == "softmax":
+    if key == f"A{problem.network.depth}" and problem.network.gives_distribution:
         return "S"
     return key if problem.network.depth > 1 else key[0]
 
@@ -274,7 +279,7 @@ def _node(symbol: str, number: str | None, problem: Problem, path: Path) -> str:
     layer = int(number or depth)
     if layer > depth:
         raise UnknownNameError(f"found layer {layer}, the network has {depth}; layers count from 1", path=path)
-    if symbol == "S" and problem.network.output_activation != "softmax":
+    if symbol == "S" and not problem.network.gives_distribution:
         raise UnknownNameError(
             f"the network has no S: its last activation is {problem.network.output_activation}, "
             f"and S stands for softmax probabilities; its outputs are A{depth}",

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.arrays import Array
 from core.budget import Budget
-from core.errors import CoreError, ShapeError
+from core.errors import CoreError, NonFiniteError, ShapeError
 from core.jacobians import Jacobian, compute_derivative, require_room
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, parse_quantities
@@ -162,7 +162,13 @@ def compute_softmax_layer(layer: SoftmaxLayer, *, budget: Budget | None = None) 
     problem, budget = layer.as_problem(), budget or Budget()
     asked = parse_quantities(layer.quantities, problem, path=("quantities",))
     require_room(problem, list(asked.values()), budget, field="quantities")
-    quantities = {text: _compute(problem, quantity, budget) for text, quantity in asked.items()}
+    quantities = {}
+    for index, (text, quantity) in enumerate(asked.items()):
+        try:
+            quantities[text] = _compute(problem, quantity, budget)
+        except NonFiniteError as error:
+            # a pointer into the request, where the request says what to compute
+            raise error.at(() if layer.quantities is QUANTITIES else ("quantities", index)) from None
     loss = evaluate(problem, ["L"], budget=budget)["L"]
     by_key = {quantity.key: quantities[text].value for text, quantity in asked.items()}
     return SoftmaxLayerResult(loss=float(loss), quantities=quantities, chain=_chain(problem, by_key))

@@ -26,8 +26,11 @@ from core.quantities import public_name, shape_of
 from core.registry import Registry
 from core.steps import evaluate
 
-COMPLEX_STEP = 2.0**-100
+COMPLEX_STEP = 2.0**-60
 """A power of two, so that dividing by it is exact; its square is far below the last digit."""
+
+FAINTEST = float(np.finfo(np.float64).smallest_normal) / COMPLEX_STEP
+"""The smallest derivative that a complex step still sees; relative errors of smaller ones are parts of it."""
 
 COMPLEX_COST = 4
 """Real multiplications in a complex one."""
@@ -143,7 +146,7 @@ def check_gradients(
         numeric = differentiate_numerically(problem, name, method=method, budget=budget)
         difference = np.abs(analytic - numeric)
         index = as_index(int(difference.argmax()), difference.shape)
-        largest = max(np.abs(analytic).max(), np.abs(numeric).max())
+        largest = max(np.abs(analytic).max(), np.abs(numeric).max(), FAINTEST)
         absolute = float(difference[index])
         worst = WorstEntry(
             quantity=public_name(name, problem),
@@ -151,7 +154,7 @@ def check_gradients(
             analytic=float(analytic[index]),
             numeric=float(numeric[index]),
         )
-        errors.append((absolute, absolute / float(largest) if absolute else 0.0, worst))
+        errors.append((absolute, absolute / float(largest), worst))
     max_rel_error, worst = max(((relative, worst) for _, relative, worst in errors), key=lambda pair: pair[0])
     return Check(
         method=method,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Conventions
-from core.errors import DomainError
+from core.errors import DomainError, NonFiniteError
 from core.jacobians.paths import factor_names, multiply_path
 from core.jacobians.sizes import require_room
 from core.problem import Problem
@@ -79,14 +79,17 @@ def compute_jacobians(problem: Problem, ids: Sequence[str], *, budget: Budget | 
         if quantity.by is None:
             raise DomainError(
                 f"{public_name(quantity.key, problem)} is not a derivative; needed d{{of}}_d{{by}}, "
-                "/v1/forward gives forward quantities",
+                "because only a derivative has factors",
                 path=("jacobians", index),
             )
     require_room(problem, list(quantities.values()), budget, field="jacobians")
-    return Jacobians(
-        conventions=problem.conventions,
-        jacobians={text: compute_derivative(problem, quantity, budget) for text, quantity in quantities.items()},
-    )
+    jacobians = {}
+    for index, (text, quantity) in enumerate(quantities.items()):
+        try:
+            jacobians[text] = compute_derivative(problem, quantity, budget)
+        except NonFiniteError as error:
+            raise error.at(("jacobians", index)) from None
+    return Jacobians(conventions=problem.conventions, jacobians=jacobians)
 
 
 def compute_derivative(problem: Problem, quantity: Quantity, budget: Budget) -> Jacobian:

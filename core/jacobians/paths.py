@@ -1,5 +1,6 @@
 """Paths between two quantities: the local Jacobians on them, and their product."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from core.budget import Budget
 from core.errors import NonFiniteError
 from core.problem import Problem
 from core.quantities import Quantity, n_components, public_name
-from core.steps import LocalJacobian, Place, Step, evaluate, fill, steps_of, structure_of
+from core.steps import LocalJacobian, Place, Rule, Step, evaluate, fill, steps_of, structure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def factor_names(problem: Problem, quantity: Quantity) -> tuple[str, ...]:
     return tuple(public_name(key, problem) for key in keys)
 
 
-def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
+def path_between(problem: Problem, of: str, by: str, rules: tuple[Rule, ...] = ()) -> tuple[Link, ...]:
     """Find the local Jacobians that lead from a quantity down to one upstream of it.
 
     Parameters
@@ -55,6 +56,8 @@ def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
     problem : Problem
     of, by : str
         Numbered nodes, `by` upstream of `of`; none for two equal ones.
+    rules : tuple of Rule
+        Rules that take the place of those with their name, local Jacobians and all.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
         From `of` downwards.
     """
     structure = structure_of(problem)
-    producers = {step.output: step for step in steps_of(structure)}
+    producers = {step.output: step for step in steps_of(structure, rules)}
     links, node = [], of
     while node != by:
         step = producers[node]
@@ -73,7 +76,15 @@ def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
     return tuple(links)
 
 
-def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
+def multiply_path(
+    problem: Problem,
+    of: str,
+    by: str,
+    budget: Budget,
+    *,
+    rules: tuple[Rule, ...] = (),
+    given: Mapping[str, Array] | None = None,
+) -> Array:
     """Multiply the local Jacobians on a path, from the left.
 
     Parameters
@@ -82,6 +93,8 @@ def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
     of, by : str
         Numbered nodes.
     budget : Budget
+    rules, given
+        As for `evaluate`; a given local Jacobian stands in the product as it is.
 
     Returns
     -------
@@ -92,19 +105,24 @@ def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
     NonFiniteError
         If the product does not fit float64.
     """
-    links = path_between(problem, of, by)
+    links = path_between(problem, of, by, rules)
+    given = dict(given or {})
+    factors = {link.key: given.pop(link.key) for link in links if link.key in given}
     structure = structure_of(problem)
     names = [[fill(name, link.step.number, structure)[0] for name in link.local.inputs] for link in links]
-    values = evaluate(problem, {name for group in names for name in group}, budget=budget)
+    values = evaluate(problem, {name for group in names for name in group}, rules=rules, given=given, budget=budget)
     n_rows = n_components(of, problem)
     rows = np.broadcast_to(np.eye(n_rows), (problem.n_samples, n_rows, n_rows))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for link, group in zip(links, names, strict=True):
-            rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in group))
+            if link.key in factors:
+                rows = rows @ factors[link.key]
+            else:
+                rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in group))
     if not np.isfinite(rows).all():
         raise NonFiniteError(
-            f"{public_name(f'd{of}_d{by}', problem)} does not fit float64, whose largest number is about 1.8e308: "
-            "it is a product of weights and derivatives; smaller weights help"
+            f"{public_name(f'd{of}_d{by}', problem)}, or a number on the way to it, does not fit float64, "
+            "whose largest number is about 1.8e308: it is a product of weights and derivatives; smaller weights help"
         )
     # a path of identities leaves the broadcast matrix as it is; a result owns its numbers
     return np.array(np.broadcast_to(rows, (problem.n_samples, *rows.shape[1:])))

@@ -6,8 +6,8 @@ follow-through runs it with given values; the long way multiplies the local Jaco
 
 Names in the table are templates: ``{l}`` is the layer at hand, ``{n}`` the last one, ``{*}`` all layers;
 ``?`` marks what a layer may lack. ``A0`` is X. Beside the quantities of the grammar there are ``y`` (the
-targets per output), ``losses`` (one per sample, in nats), ``divisor`` (what the sum of the losses is
-divided by: n_samples for a mean, times ln(log_base)), and the decays (2 · factor · strength of L2).
+targets per output), ``losses`` (one per sample), and the numbers by which conventions enter, each in one
+place: ``divisor`` (n_samples for a mean), ``unit`` (ln(log_base)) and the decays (2 · factor · strength).
 
 References
 ----------

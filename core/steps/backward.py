@@ -1,24 +1,33 @@
 """The backward rules: the four equations of back-propagation, and the output layer's two ways in."""
 
+from dataclasses import replace
+from typing import cast
+
 import numpy as np
 
 from core.arrays import Array
-from core.steps.rules import Rule
+from core.losses import Logits
+from core.steps.rules import Place, Rule, Structure
 
 
 def _grad_parameter(grad: Array, parameter: Array, decay: Array) -> Array:
     return np.asarray(grad + decay * parameter) if decay else grad
 
 
+def _logits(place: Place) -> Logits:
+    # the table has the step only where the loss has them
+    return cast("Logits", place.loss.logits)
+
+
 BACKWARD_RULES = (
     Rule(
         name="loss_gradient",
         output="dL_dA{n}",
-        inputs=("Z{n}", "A{n}", "y", "divisor"),
-        apply=lambda place, z, a, y, divisor: place.loss.grad_outputs(z, a, y) / divisor,
+        inputs=("Z{n}", "A{n}", "y", "divisor", "unit"),
+        apply=lambda place, z, a, y, divisor, unit: place.loss.grad_outputs(z, a, y) / (divisor * unit),
         quantity="grad_activations",
-        formula="dL/dA = loss′(a, y) / N; for cross_entropy −y/s / N",
-        latex=r"\frac{\partial L}{\partial A} = \frac1N \ell'(a, y)",
+        formula="dL/dA = loss′(a, y) / (N ln b); for cross_entropy −y/s / (N ln b)",
+        latex=r"\frac{\partial L}{\partial A} = \frac{1}{N \ln b} \ell'(a, y)",
         shape="(n_samples, n_out)",
         advice="it divides by the probability, which underflows when a logit lies about 709 below the largest; "
         "dL_dZ, dL_dW, dL_db and dL_dX need no division: ask for those without it",
@@ -26,13 +35,13 @@ BACKWARD_RULES = (
     Rule(
         name="logits_gradient",
         output="dL_dZ{n}",
-        inputs=("Z{n}", "A{n}", "y", "divisor"),
-        apply=lambda place, z, a, y, divisor: place.loss.grad_logits(z, a, y) / divisor,
+        inputs=("Z{n}", "A{n}", "y", "divisor", "unit"),
+        apply=lambda place, z, a, y, divisor, unit: _logits(place).grad(z, a, y) / (divisor * unit),
         quantity="grad_pre_activations",
-        formula="dL/dZ = (A − Y) / N, for softmax with cross_entropy and sigmoid with binary_cross_entropy",
-        latex=r"\frac{\partial L}{\partial Z} = \frac1N (A - Y)",
+        formula="dL/dZ = (A − Y) / (N ln b), for softmax with cross_entropy and sigmoid with binary_cross_entropy",
+        latex=r"\frac{\partial L}{\partial Z} = \frac{1}{N \ln b} (A - Y)",
         shape="(n_samples, n_out)",
-        applies=lambda structure, layer: layer == len(structure.biases) and structure.has_grad_logits,
+        applies=Structure.is_fused,
     ),
     Rule(
         name="activation_gradient",
@@ -43,7 +52,7 @@ BACKWARD_RULES = (
         formula="dL/dZ = dL/dA ∘ f′(Z); for softmax s ∘ (g − ⟨s, g⟩)",
         latex=r"\frac{\partial L}{\partial Z} = \frac{\partial L}{\partial A} \odot f'(Z)",
         shape="(n_samples, n_out)",
-        applies=lambda structure, layer: not (layer == len(structure.biases) and structure.has_grad_logits),
+        applies=lambda structure, layer: not structure.is_fused(layer),
     ),
     Rule(
         name="grad_weights",
@@ -51,7 +60,7 @@ BACKWARD_RULES = (
         inputs=("A{l-1}", "dL_dZ{l}", "W{l}", "decay"),
         apply=lambda place, inputs, grad, weights, decay: _grad_parameter(inputs.T @ grad, weights, decay),
         quantity="grad_weights",
-        formula="dL/dW = Xᵀ·dL/dZ + decay · W",
+        formula="dL/dW = Xᵀ·dL/dZ + 2 · factor · strength · W",
         latex=r"\frac{\partial L}{\partial W} = X^{\mathsf T} \frac{\partial L}{\partial Z} + 2 c \lambda W",
         shape="(n_in, n_out)",
     ),
@@ -61,7 +70,7 @@ BACKWARD_RULES = (
         inputs=("dL_dZ{l}", "b{l}", "bias_decay"),
         apply=lambda place, grad, bias, decay: _grad_parameter(grad.sum(axis=0), bias, decay),
         quantity="grad_bias",
-        formula="dL/db = Σ over samples of dL/dZ + bias_decay · b",
+        formula="dL/db = Σ over samples of dL/dZ, with biases + 2 · factor · strength · b",
         latex=r"\frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial z_i} + 2 c \lambda b",
         shape="(n_out,)",
         applies=lambda structure, layer: structure.biases[layer - 1],
@@ -77,3 +86,11 @@ BACKWARD_RULES = (
         shape="(n_samples, n_in)",
     ),
 )
+
+PLAIN_BACKWARD_RULES = (
+    replace(
+        next(rule for rule in BACKWARD_RULES if rule.name == "logits_gradient"),
+        apply=lambda place, z, a, y, divisor, unit: _logits(place).plain_grad(a, y) / (divisor * unit),
+    ),
+)
+"""For outputs that are not the activation of the logits: a student's own, or a mistake's."""

@@ -7,14 +7,15 @@ import numpy as np
 
 from core.arrays import Array
 from core.budget import Budget, forward_operations
-from core.errors import NonFiniteError, UnknownNameError
+from core.errors import NonFiniteError, ShapeError, UnknownNameError
 from core.problem import Problem
 from core.quantities import public_name, shape_of
-from core.steps.loss import LOSS_RULES
+from core.steps.backward import PLAIN_BACKWARD_RULES
+from core.steps.loss import LOSS_RULES, PLAIN_LOSS_RULES
 from core.steps.rules import Place, Rule
 from core.steps.table import Step, steps_of, structure_of
 
-LOSS_RULE_NAMES = frozenset(rule.name for rule in LOSS_RULES)
+LOSS_OUTPUTS = frozenset(rule.output for rule in LOSS_RULES)
 
 
 def evaluate(
@@ -35,7 +36,7 @@ def evaluate(
     rules : tuple of Rule
         Rules that take the place of those with their name: a convention's, a mistake's.
     given : mapping of str to ndarray, optional
-        Values that are taken as they are, in place of what their step would compute.
+        Values that are taken as they are, in place of what their step would compute; of its shape.
     budget : Budget, optional
         What the computation may hold and do.
 
@@ -48,6 +49,8 @@ def evaluate(
     ------
     UnknownNameError
         If the problem has no such quantity.
+    ShapeError
+        If a given value has another shape than its quantity.
     TooLargeError
         If the steps hold more numbers, or take more work, than the budget allows.
     NonFiniteError
@@ -56,20 +59,46 @@ def evaluate(
     wanted, budget = tuple(wanted), budget or Budget()
     forward = forward_operations(problem.network, problem.n_samples)
     budget.require_operations(3 * forward, "a forward and a backward pass")
-    values = _sources(problem) | dict(given or {})
-    table = steps_of(structure_of(problem), rules)
-    _require_names(wanted, {step.output for step in table} | values.keys())
+    given = dict(given or {})
+    table = steps_of(structure_of(problem), choose_rules(problem, rules, given))
+    values = _sources(problem)
+    names = values.keys() | {step.output for step in table}
+    _require_names((*wanted, *given), names)
+    _require_shapes(problem, given)
+    values |= given
     steps = needed_steps(table, wanted, values)
     _require_room(problem, steps, budget)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        if any("y" in step.inputs for step in steps):
-            values.setdefault("y", problem.target_distribution())
         for step in steps:
             inputs = [values[name] for name in step.inputs]
             value = step.rule.apply(Place(problem, step.number), *inputs)
             require_finite(value, step, problem)
             values[step.output] = value
     return {name: values[name] for name in wanted}
+
+
+def choose_rules(problem: Problem, rules: tuple[Rule, ...], given: Collection[str]) -> tuple[Rule, ...]:
+    """Add the plain rules of the loss where the outputs need not be the activation of the logits.
+
+    The exact rules go past the outputs, from the logits to the loss; a student's own outputs, or those of
+    a mistake in the activation, have to reach the loss.
+
+    Parameters
+    ----------
+    problem : Problem
+    rules : tuple of Rule
+        Replacements; they take precedence.
+    given : collection of str
+        Names of given values.
+
+    Returns
+    -------
+    tuple of Rule
+    """
+    named = {rule.name for rule in rules}
+    if "activation" not in named and f"A{problem.network.depth}" not in given:
+        return rules
+    return (*rules, *(rule for rule in (*PLAIN_LOSS_RULES, *PLAIN_BACKWARD_RULES) if rule.name not in named))
 
 
 def needed_steps(steps: Sequence[Step], wanted: Iterable[str], given: Iterable[str]) -> tuple[Step, ...]:
@@ -105,10 +134,10 @@ def require_finite(value: Array, step: Step, problem: Problem) -> None:
         If it is not.
     """
     if not np.isfinite(value).all():
-        name = "L" if step.rule.name in LOSS_RULE_NAMES else public_name(step.output, problem)
+        name = "L" if step.output in LOSS_OUTPUTS else public_name(step.output, problem)
         raise NonFiniteError(
-            f"{name} does not fit float64, whose largest number is about 1.8e308: it comes from "
-            f"{step.rule.formula}; {step.rule.advice}"
+            f"{name}, or a number on the way to it, does not fit float64, whose largest number is about 1.8e308: "
+            f"it comes from {step.rule.formula}; {step.rule.advice}"
         )
 
 
@@ -116,6 +145,20 @@ def _require_names(wanted: Iterable[str], names: Collection[str]) -> None:
     for name in wanted:
         if name not in names:
             raise UnknownNameError(f"the problem has no {name}; L and its derivatives need targets and loss")
+
+
+def _require_shapes(problem: Problem, given: Mapping[str, Array]) -> None:
+    for name, value in given.items():
+        needed = _shape_of_step(name, problem)
+        if value.shape != needed:
+            raise ShapeError(f"{name} is given with shape {value.shape}, its quantity has {needed}")
+
+
+def _shape_of_step(name: str, problem: Problem) -> tuple[int, ...]:
+    intermediates = {"losses": (problem.n_samples,), "y": (problem.n_samples, problem.n_out)}
+    if name in intermediates:
+        return intermediates[name]
+    return () if name in LOSS_OUTPUTS else shape_of(name.removeprefix("dL_d"), problem)
 
 
 def _sources(problem: Problem) -> dict[str, Array]:
@@ -128,8 +171,7 @@ def _sources(problem: Problem) -> dict[str, Array]:
 
 
 def _require_room(problem: Problem, steps: Sequence[Step], budget: Budget) -> None:
-    nodes = [step.output.removeprefix("dL_d") for step in steps if step.rule.shape != "()"]
-    shapes = [(problem.n_samples,) if node == "losses" else shape_of(node, problem) for node in nodes]
+    shapes = [shape for step in steps if (shape := _shape_of_step(step.output, problem))]
     widest = max(problem.network.widths)
     budget.require_numbers(
         sum(math.prod(shape) for shape in shapes),

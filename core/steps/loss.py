@@ -1,6 +1,7 @@
 """The rules that make one loss of a batch: reduction, logarithm's base and L2."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,9 +11,23 @@ from core.steps.rules import Place, Rule
 
 
 def _divisor(place: Place) -> Array:
-    conventions = place.problem.conventions
-    count = place.problem.n_samples if conventions.reduction == "mean" else 1
-    return np.asarray(count * math.log(LOG_BASES[conventions.log_base]))
+    mean = place.problem.conventions.reduction == "mean"
+    return np.asarray(float(place.problem.n_samples if mean else 1))
+
+
+def _unit(place: Place) -> Array:
+    return np.asarray(math.log(LOG_BASES[place.problem.conventions.log_base]))
+
+
+def _losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> Array:
+    logits = place.loss.logits
+    return np.asarray((logits.value(z, y) if logits else place.loss.value(a, y)) / unit)
+
+
+def _reduce(place: Place, losses: Array, divisor: Array, *penalties: Array) -> Array:
+    total = losses.sum() / divisor
+    # a mean may fit float64 where the sum does not
+    return np.asarray((total if np.isfinite(total) else (losses / divisor).sum()) + sum(penalties))
 
 
 def _decay(place: Place) -> Array:
@@ -31,14 +46,14 @@ def _penalty(place: Place, decay: Array, *parameters: Array) -> Array:
 
 LOSS_RULES = (
     Rule(
-        name="losses",
-        output="losses",
-        inputs=("Z{n}", "A{n}", "y"),
-        apply=lambda place, z, a, y: place.loss.value(z, a, y),
-        quantity="losses",
-        formula="ℓ = loss(a, y) of each sample, in nats",
-        latex=r"\ell_i = \ell(a_i, y_i)",
-        shape="(n_samples,)",
+        name="targets",
+        output="y",
+        inputs=(),
+        apply=lambda place: place.problem.target_distribution(),
+        quantity="targets",
+        formula="Y: a row of numbers per sample; a class index becomes a one-hot row",
+        latex=r"Y",
+        shape="(n_samples, n_out)",
     ),
     Rule(
         name="divisor",
@@ -46,9 +61,29 @@ LOSS_RULES = (
         inputs=(),
         apply=_divisor,
         quantity="divisor",
-        formula="n_samples for mean, 1 for sum; times ln(log_base)",
-        latex=r"N \ln b",
+        formula="n_samples for mean, 1 for sum",
+        latex=r"N",
         shape="()",
+    ),
+    Rule(
+        name="unit",
+        output="unit",
+        inputs=(),
+        apply=_unit,
+        quantity="unit",
+        formula="ln(log_base)",
+        latex=r"\ln b",
+        shape="()",
+    ),
+    Rule(
+        name="losses",
+        output="losses",
+        inputs=("Z{n}", "A{n}", "y", "unit"),
+        apply=_losses,
+        quantity="losses",
+        formula="loss(a, y) of each sample / ln(log_base)",
+        latex=r"\ell_i = \ell(a_i, y_i) / \ln b",
+        shape="(n_samples,)",
     ),
     Rule(
         name="decay",
@@ -59,6 +94,7 @@ LOSS_RULES = (
         formula="2 · factor · strength of L2",
         latex=r"2 c \lambda",
         shape="()",
+        advice="a smaller strength of l2 helps",
     ),
     Rule(
         name="bias_decay",
@@ -79,6 +115,7 @@ LOSS_RULES = (
         formula="½ · decay · Σ w²",
         latex=r"c \lambda \sum w^2",
         shape="()",
+        advice="a smaller strength of l2, or smaller weights, help",
     ),
     Rule(
         name="bias_penalty",
@@ -94,10 +131,18 @@ LOSS_RULES = (
         name="loss",
         output="L",
         inputs=("losses", "divisor", "weights_penalty", "bias_penalty"),
-        apply=lambda place, losses, divisor, *penalties: np.asarray(losses.sum() / divisor + sum(penalties)),
+        apply=_reduce,
         quantity="loss",
-        formula="L = Σ losses / divisor + L2",
+        formula="L = Σ losses / N + L2, where N is n_samples for mean and 1 for sum",
         latex=r"L = \frac{1}{N}\sum_i \ell_i + c \lambda \sum w^2",
         shape="()",
     ),
 )
+
+PLAIN_LOSS_RULES = (
+    replace(
+        next(rule for rule in LOSS_RULES if rule.name == "losses"),
+        apply=lambda place, z, a, y, unit: place.loss.value(a, y) / unit,
+    ),
+)
+"""For outputs that are not the activation of the logits: a student's own, or a mistake's."""

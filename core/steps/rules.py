@@ -38,7 +38,16 @@ class Structure:
 
     biases: tuple[bool, ...]
     has_loss: bool
-    has_grad_logits: bool
+    has_logits: bool
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return len(self.biases)
+
+    def is_fused(self, layer: int) -> bool:
+        """Tell whether the loss goes straight to a layer's pre-activations, past its activations."""
+        return layer == self.depth and self.has_logits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +110,8 @@ class Rule:
     applies: Callable[[Structure, int], bool] = lambda structure, layer: True
     jacobians: Mapping[str, LocalJacobian] = field(default_factory=dict)
     advice: str = "smaller inputs, weights or targets help"
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the table has the rule for every layer rather than once."""
+        return "{l" in self.output

@@ -1,5 +1,6 @@
 """The table of steps of one problem: rules with the layers' numbers filled in."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +11,8 @@ from core.steps.backward import BACKWARD_RULES
 from core.steps.forward import FORWARD_RULES
 from core.steps.loss import LOSS_RULES
 from core.steps.rules import Rule, Structure
+
+INPUTS = re.compile(r"[AZ]0$")
 
 RULES: Registry[Rule] = Registry("rule", *FORWARD_RULES, *LOSS_RULES, *BACKWARD_RULES)
 
@@ -38,7 +41,7 @@ def structure_of(problem: Problem) -> Structure:
     return Structure(
         biases=tuple(layer.bias is not None for layer in problem.network.layers),
         has_loss=problem.loss is not None,
-        has_grad_logits=problem.loss is not None and LOSSES[problem.loss].grad_logits is not None,
+        has_logits=problem.loss is not None and LOSSES[problem.loss].logits is not None,
     )
 
 
@@ -56,16 +59,30 @@ def steps_of(structure: Structure, rules: tuple[Rule, ...] = ()) -> tuple[Step, 
     -------
     tuple of Step
         In an order in which each step's inputs come first.
+
+    Raises
+    ------
+    ValueError
+        If two rules replace one, or one replaces none.
     """
-    replaced = {rule.name: rule for rule in rules}
-    upward = range(1, len(structure.biases) + 1)
+    replaced = _by_name(rules)
+    upward = range(1, structure.depth + 1)
     rows = [(rule, layer) for layer in upward for rule in FORWARD_RULES]
     if structure.has_loss:
-        rows += [(rule, len(structure.biases)) for rule in (*LOSS_RULES, BACKWARD_RULES[0])]
-        rows += [(rule, layer) for layer in reversed(upward) for rule in BACKWARD_RULES[1:]]
+        once = [rule for rule in (*LOSS_RULES, *BACKWARD_RULES) if not rule.is_repeated]
+        repeated = [rule for rule in BACKWARD_RULES if rule.is_repeated]
+        rows += [(rule, structure.depth) for rule in once]
+        rows += [(rule, layer) for layer in reversed(upward) for rule in repeated]
     return tuple(
         _step(replaced.get(rule.name, rule), layer, structure) for rule, layer in rows if rule.applies(structure, layer)
     )
+
+
+def _by_name(rules: tuple[Rule, ...]) -> dict[str, Rule]:
+    found = {rule.name: rule for rule in rules}
+    if len(found) != len(rules) or not found.keys() <= RULES.keys():
+        raise ValueError("rules replace one rule each, of a name in the table; to compose two, wrap one in the other")
+    return found
 
 
 def _step(rule: Rule, layer: int, structure: Structure) -> Step:
@@ -88,10 +105,10 @@ def fill(template: str, layer: int, structure: Structure) -> list[str]:
     list of str
         One numbered name; several for ``{*}``, none for what ``?`` marks and the layer lacks.
     """
-    depth = len(structure.biases)
-    layers = range(1, depth + 1) if "{*}" in template else [layer]
+    layers = range(1, structure.depth + 1) if "{*}" in template else [layer]
     if template.endswith("?"):
         layers = [number for number in layers if structure.biases[number - 1]]
-    pattern = template.rstrip("?").replace("{*}", "{l}").replace("{n}", str(depth))
+    pattern = template.rstrip("?").replace("{*}", "{l}").replace("{n}", str(structure.depth))
     names = [pattern.replace("{l-1}", str(number - 1)).replace("{l}", str(number)) for number in layers]
-    return [name.replace("A0", "X") for name in names]
+    # below the first layer there are the inputs, whatever a rule takes from there
+    return [INPUTS.sub("X", name) for name in names]

@@ -88,8 +88,20 @@ def test_no_step_is_the_loss_alone() -> None:
         (float("nan"), 1, DomainError, ("learning_rate",), "the learning_rate is nan"),
         (0.1, -1, DomainError, ("count",), "the count is -1; needed at least 0 steps"),
         (0.1, 20_000, TooLargeError, ("count",), "20000 steps of"),
-        (1e200, 5, NonFiniteError, ("learning_rate",), "after 1 of 5 steps: L does not fit float64"),
-        (1e100, 9, NonFiniteError, ("learning_rate",), "after 2 of 9 steps: L does not fit float64"),
+        (
+            1e200,
+            5,
+            NonFiniteError,
+            ("learning_rate",),
+            "after 1 of 5 steps: L, or a number on the way to it, does not fit float64",
+        ),
+        (
+            1e100,
+            9,
+            NonFiniteError,
+            ("learning_rate",),
+            "after 2 of 9 steps: L, or a number on the way to it, does not fit float64",
+        ),
         (1e308, 5, NonFiniteError, ("learning_rate",), "the stepped weights do not fit float64"),
     ],
 )
@@ -104,7 +116,7 @@ def test_steps_that_lead_nowhere_are_refused(
 
 
 def test_a_start_that_does_not_fit_float64_is_not_the_rates_fault() -> None:
-    with pytest.raises(NonFiniteError, match="L does not fit float64") as caught:
+    with pytest.raises(NonFiniteError, match="L, or a number on the way to it, does not fit float64") as caught:
         descend(line(weight=1e200), 0.1, 5)
     assert caught.value.path == ()
     assert "learning_rate" not in str(caught.value)

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.errors import DomainError
-from core.losses import LOSSES
+from core.losses import LOSSES, Loss
 from tests import oracles
 
 each_loss = pytest.mark.parametrize("name", LOSSES)
@@ -24,10 +25,15 @@ def cases(name: str) -> Iterator[tuple[str, Array, Array]]:
         yield from ((last, np.array([z]), np.array([y])) for z in LOGITS for y in DISTRIBUTIONS)
 
 
+def loss_of(loss: Loss, z: Array, a: Array, y: Array) -> Array:
+    """Compute a loss the way that the table of steps does: from the logits where it has them."""
+    return loss.logits.value(z, y) if loss.logits else loss.value(a, y)
+
+
 @each_loss
 def test_the_value_is_the_formulas_however_sure_the_prediction(name: str) -> None:
     for activation, z, y in cases(name):
-        found = LOSSES[name].value(z, ACTIVATIONS[activation].value(z), y)
+        found = loss_of(LOSSES[name], z, ACTIVATIONS[activation].value(z), y)
         truth = oracles.loss_value(name, activation, z[0], y[0])
         if LOSSES[name].logarithmic:
             # read from the logits: a loss of 4e-18 keeps its digits
@@ -35,6 +41,36 @@ def test_the_value_is_the_formulas_however_sure_the_prediction(name: str) -> Non
         else:
             # a - y rounds to 1 − 1 at its best, so the error is a part of 1
             assert float(abs(found[0] - truth)) < 1e-13 * max(1.0, float(truth)), (activation, z, y)
+
+
+@each_loss
+def test_the_plain_forms_agree_with_the_exact_ones_where_nothing_cancels(name: str) -> None:
+    loss = LOSSES[name]
+    z, y = np.array([[0.3, -0.2, 0.5]]), np.array([[0.2, 0.3, 0.5]])
+    a = ACTIVATIONS[loss.output_activation or "tanh"].value(z)
+    np.testing.assert_allclose(loss.value(a, y), loss_of(loss, z, a, y), rtol=1e-14)
+    if loss.logits:
+        np.testing.assert_allclose(loss.logits.plain_grad(a, y), loss.logits.grad(z, a, y), rtol=1e-14)
+
+
+@pytest.mark.parametrize("gap", [700.0, 720.0, 735.0])
+def test_a_quotient_by_a_faint_probability_keeps_its_digits(gap: float) -> None:
+    z, y = np.array([[gap, 0.0]]), np.array([[1.0, 1e-30]])
+    with np.errstate(under="ignore"):
+        found = LOSSES["cross_entropy"].grad_outputs(z, ACTIVATIONS["softmax"].value(z), y)[0]
+    # the exponent is about 700, known to sixteen digits
+    assert found[1] == pytest.approx(float(-mp.mpf(1e-30) * mp.exp(gap)), rel=2e-13)
+
+
+def test_a_nearly_one_hot_target_cancels_nothing() -> None:
+    z, y = np.array([[46.0, 0.0]]), np.array([[1.0, 1e-20]])
+    a = ACTIVATIONS["softmax"].value(z)
+    logits = LOSSES["cross_entropy"].logits
+    assert logits is not None
+    above, below = logits.grad(z, a, y)[0]
+    # the derivatives of a loss that does not change when all logits move together
+    assert above == -below
+    assert below == pytest.approx(float(mp.exp(-46)) - 1e-20, rel=1e-13)
 
 
 @each_loss
@@ -57,13 +93,13 @@ def test_the_stated_derivative_is_that_of_the_stated_formula(name: str) -> None:
         assert oracles.array_error(stated, oracles.loss_by_outputs(name, activation, z[0], y[0])) < 1e-40
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].grad_logits])
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].logits])
 def test_the_derivative_by_logits_is_the_chains_and_keeps_every_entrys_digits(name: str) -> None:
     loss = LOSSES[name]
-    assert loss.grad_logits is not None
+    assert loss.logits is not None
     for activation, z, y in cases(name):
         a = ACTIVATIONS[activation].value(z)
-        found = loss.grad_logits(z, a, y)
+        found = loss.logits.grad(z, a, y)
         # two or three roundings an entry, none of them of a difference of nearly equal numbers
         assert oracles.entry_errors(found[0], oracles.loss_by_logits(name, activation, z[0], y[0])).max() < 1e-13
         chained = ACTIVATIONS[activation].vjp(z, a, loss.grad_outputs(z, a, y))
@@ -95,25 +131,25 @@ def test_extreme_logits_give_exact_losses(
 ) -> None:
     loss = LOSSES[name]
     assert loss.output_activation is not None
-    assert loss.grad_logits is not None
+    assert loss.logits is not None
     logits, targets = np.array([z]), np.array([y])
     with np.errstate(over="ignore", under="ignore"):
         a = ACTIVATIONS[loss.output_activation].value(logits)
-        assert loss.value(logits, a, targets).tolist() == [value]
-        assert loss.grad_logits(logits, a, targets).tolist() == [grad]
+        assert loss.logits.value(logits, targets).tolist() == [value]
+        assert loss.logits.grad(logits, a, targets).tolist() == [grad]
 
 
 def test_a_sure_and_right_prediction_keeps_its_digits() -> None:
     z, y = np.array([[40.0, 0.0, -3.0]]), np.array([[1.0, 0.0, 0.0]])
     a = ACTIVATIONS["softmax"].value(z)
     loss = LOSSES["cross_entropy"]
-    assert loss.grad_logits is not None
+    assert loss.logits is not None
     truth = oracles.loss_value("cross_entropy", "softmax", z[0], y[0])
     assert 4e-18 < float(truth[()]) < 5e-18
     # a loss and a gradient below one unit in the last place of the probability, still to thirteen digits
-    assert oracles.entry_errors(loss.value(z, a, y)[0], truth) < 1e-13
+    assert oracles.entry_errors(loss.logits.value(z, y)[0], truth) < 1e-13
     by_logits = oracles.loss_by_logits("cross_entropy", "softmax", z[0], y[0])
-    assert oracles.entry_errors(loss.grad_logits(z, a, y)[0], by_logits).max() < 1e-13
+    assert oracles.entry_errors(loss.logits.grad(z, a, y)[0], by_logits).max() < 1e-13
 
 
 def test_a_class_without_target_weight_adds_nothing_even_at_probability_zero() -> None:
@@ -127,8 +163,8 @@ def test_each_sample_has_a_loss_of_its_own() -> None:
     z, y = np.array(LOGITS), np.array([[0.25, 0.5, 0.25]] * len(LOGITS))
     for loss in LOSSES.values():
         a = ACTIVATIONS[loss.output_activation or "tanh"].value(z)
-        alone = [float(loss.value(z[[n]], a[[n]], y[[n]])[0]) for n in range(len(z))]
-        np.testing.assert_allclose(loss.value(z, a, y), alone, rtol=1e-15)  # the same operations
+        alone = [float(loss_of(loss, z[[n]], a[[n]], y[[n]])[0]) for n in range(len(z))]
+        np.testing.assert_allclose(loss_of(loss, z, a, y), alone, rtol=1e-15)  # the same operations
 
 
 @pytest.mark.parametrize(

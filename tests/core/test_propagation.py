@@ -10,7 +10,7 @@ import pytest
 from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.descent import descend
-from core.errors import TooLargeError, UnknownNameError
+from core.errors import NonFiniteError, TooLargeError, UnknownNameError
 from core.problem import Layer, Network, Problem
 from core.propagation import compute_forward, compute_gradients, gradient_names
 from core.steps import evaluate
@@ -120,3 +120,27 @@ def test_one_linear_neuron_is_right_by_hand() -> None:
 def test_without_targets_there_is_nothing_to_descend(compute: Callable[[Problem], object]) -> None:
     with pytest.raises(UnknownNameError, match="the problem has no L; L and its derivatives need targets and loss"):
         compute(replace(two_layers(), targets=None, loss=None))
+
+
+def test_a_mean_that_fits_float64_is_given_where_the_sum_does_not_fit() -> None:
+    layer = Layer(weights=np.array([[1.2e154]]), activation="identity")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.ones((2, 1)),
+        targets=np.zeros((2, 1)),
+        loss="squared_error",
+    )
+    assert compute_forward(problem).loss == pytest.approx(1.44e308, rel=1e-15)
+
+
+def test_losses_in_another_base_that_do_not_fit_float64_are_refused() -> None:
+    layer = Layer(weights=np.array([[8e307, -8e307]]), activation="softmax")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.ones((2, 1)),
+        targets=np.array([1, 0]),
+        loss="cross_entropy",
+        conventions=Conventions(log_base=2),
+    )
+    with pytest.raises(NonFiniteError):
+        compute_forward(problem)

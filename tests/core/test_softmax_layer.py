@@ -195,7 +195,9 @@ def test_a_nearly_sure_prediction_keeps_its_digits() -> None:
 def test_a_probability_that_underflows_leaves_all_but_its_quotient() -> None:
     weights = np.array([[800.0, 0.0]])
     layer = SoftmaxLayer(weights=weights, inputs=np.array([[1.0]]), target=np.array([1]))
-    with pytest.raises(NonFiniteError, match=r"dL_dS does not fit float64.*ask for those without it"):
+    with pytest.raises(
+        NonFiniteError, match=r"dL_dS, or a number on the way to it, does not fit float64.*ask for those without it"
+    ):
         compute_softmax_layer(layer)
     rest = tuple(name for name in QUANTITIES if name != "dL_dS")
     found = compute_softmax_layer(replace(layer, quantities=rest))

@@ -8,20 +8,20 @@ import pytest
 
 from core.arrays import Array
 from core.conventions import L2, Conventions
-from core.errors import NonFiniteError
+from core.errors import NonFiniteError, ShapeError, UnknownNameError
 from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
-from core.steps import RULES, Place, Structure, evaluate, fill, steps_of, structure_of
+from core.steps import RULES, Place, Rule, Structure, evaluate, fill, steps_of, structure_of
 from core.steps.evaluation import needed_steps
 from tests.problems import random_problem, two_layers
 
 STRUCTURES = [
-    Structure(biases, has_loss, has_grad_logits)
+    Structure(biases, has_loss, has_logits)
     for depth in (1, 2, 3)
     for biases in product((True, False), repeat=depth)
-    for has_loss, has_grad_logits in ((False, False), (True, False), (True, True))
+    for has_loss, has_logits in ((False, False), (True, False), (True, True))
 ]
-SOURCES = {"X", "y", *(f"{symbol}{number}" for symbol in "Wb" for number in (1, 2, 3))}
+SOURCES = {"X", *(f"{symbol}{number}" for symbol in "Wb" for number in (1, 2, 3))}
 
 
 def everything(problem: Problem) -> list[str]:
@@ -58,15 +58,17 @@ def test_the_table_of_a_small_problem_reads_as_back_propagation() -> None:
         "A1 <- Z1",
         "Z2 <- A1, W2",
         "A2 <- Z2",
-        "losses <- Z2, A2, y",
+        "y <- ",
         "divisor <- ",
+        "unit <- ",
+        "losses <- Z2, A2, y, unit",
         "decay <- ",
         "bias_decay <- ",
         "weights_penalty <- decay, W1, W2",
         "bias_penalty <- bias_decay, b1",
         "L <- losses, divisor, weights_penalty, bias_penalty",
-        "dL_dA2 <- Z2, A2, y, divisor",
-        "dL_dZ2 <- Z2, A2, y, divisor",
+        "dL_dA2 <- Z2, A2, y, divisor, unit",
+        "dL_dZ2 <- Z2, A2, y, divisor, unit",
         "dL_dW2 <- A1, dL_dZ2, W2, decay",
         "dL_dA1 <- dL_dZ2, W2",
         "dL_dZ1 <- dL_dA1, Z1, A1",
@@ -82,6 +84,7 @@ def test_the_table_of_a_small_problem_reads_as_back_propagation() -> None:
         ("Z{l}", 2, ["Z2"]),
         ("A{l-1}", 2, ["A1"]),
         ("A{l-1}", 1, ["X"]),
+        ("Z{l-1}", 1, ["X"]),
         ("dL_dA{l-1}", 1, ["dL_dX"]),
         ("A{n}", 1, ["A3"]),
         ("b{l}?", 1, ["b1"]),
@@ -92,7 +95,7 @@ def test_the_table_of_a_small_problem_reads_as_back_propagation() -> None:
     ],
 )
 def test_templates_are_filled_in(template: str, layer: int, names: list[str]) -> None:
-    structure = Structure(biases=(True, False, True), has_loss=True, has_grad_logits=False)
+    structure = Structure(biases=(True, False, True), has_loss=True, has_logits=False)
     assert fill(template, layer, structure) == names
 
 
@@ -103,8 +106,8 @@ def test_templates_are_filled_in(template: str, layer: int, names: list[str]) ->
         (["A1"], [], ["Z1", "A1"]),
         (["A2"], ["A1"], ["Z2", "A2"]),
         (["X", "W1"], [], []),
-        (["dL_dZ2"], [], ["Z1", "A1", "Z2", "A2", "divisor", "dL_dZ2"]),
-        (["dL_dZ2"], ["Z2", "A2", "divisor"], ["dL_dZ2"]),
+        (["dL_dZ2"], [], ["Z1", "A1", "Z2", "A2", "y", "divisor", "unit", "dL_dZ2"]),
+        (["dL_dZ2"], ["Z2", "A2", "y", "divisor", "unit"], ["dL_dZ2"]),
         (["dL_dA1"], ["dL_dZ2"], ["dL_dA1"]),
         (["dL_dW2"], ["dL_dZ2", "A1"], ["decay", "dL_dW2"]),
         (["divisor"], [], ["divisor"]),
@@ -138,7 +141,6 @@ def test_asking_for_one_quantity_gives_what_asking_for_all_gives(seed: int) -> N
     "changed", ["X", "W1", "b1", "Z1", "A1", "W2", "Z2", "A2", "divisor", "decay", "dL_dZ2", "dL_dA1"]
 )
 def test_a_given_value_changes_exactly_what_is_downstream(changed: str) -> None:
-    # a cross-entropy reads the logits alone, whatever outputs are given
     problem = two_layers(loss="squared_error", l2=0.1)
     names = everything(problem)
     before = evaluate(problem, [changed, *names])
@@ -180,7 +182,7 @@ def test_replacing_the_divisor_turns_a_mean_into_a_sum() -> None:
 
 def test_a_rule_with_other_inputs_takes_the_wrong_cache_and_changes_nothing_else() -> None:
     problem = two_layers()
-    wrong_cache = replace(RULES["grad_weights"], inputs=("Z1", "dL_dZ{l}", "W{l}", "decay"))
+    wrong_cache = replace(RULES["grad_weights"], inputs=("Z{l-1}", "dL_dZ{l}", "W{l}", "decay"))
     names = [name for name in everything(problem) if name != "dL_dW1"]
     exact, wrong = evaluate(problem, names), evaluate(problem, names, rules=(wrong_cache,))
     assert {name for name in names if not np.array_equal(exact[name], wrong[name])} == {"dL_dW2"}
@@ -189,7 +191,7 @@ def test_a_rule_with_other_inputs_takes_the_wrong_cache_and_changes_nothing_else
 
 def test_two_rules_replaced_work_together() -> None:
     problem = two_layers()
-    flipped = replace(RULES["logits_gradient"], apply=lambda place, z, a, y, divisor: (y - a) / divisor)
+    flipped = replace(RULES["logits_gradient"], apply=lambda place, z, a, y, divisor, unit: (y - a) / divisor)
     summed = replace(RULES["divisor"], apply=lambda place: np.asarray(1.0))
     both = evaluate(problem, ["dL_dW1"], rules=(flipped, summed))["dL_dW1"]
     np.testing.assert_allclose(both, -3 * evaluate(problem, ["dL_dW1"])["dL_dW1"], rtol=1e-13)  # rounding alone
@@ -208,6 +210,64 @@ def test_a_rule_knows_its_place() -> None:
     assert [place.activation.name for place in places] == ["tanh", "softmax"]
     assert [place.layer for place in places] == list(problem.network.layers)
     assert places[0].loss.name == "cross_entropy"
+
+
+def test_outputs_that_are_given_reach_the_loss_and_its_gradient() -> None:
+    problem = two_layers()
+    handed_in = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
+    found = evaluate(problem, ["L", "dL_dZ2"], given={"A2": handed_in})
+    targets = problem.target_distribution()
+    np.testing.assert_allclose(found["L"], -(targets * np.log(handed_in)).sum() / 3, rtol=1e-14)
+    np.testing.assert_allclose(found["dL_dZ2"], (handed_in - targets) / 3, rtol=1e-14)
+
+
+def test_a_wrong_activation_reaches_the_loss_and_its_gradient() -> None:
+    problem = two_layers()
+
+    def twice(place: Place, z: Array) -> Array:
+        a = place.activation.value(z)
+        return place.activation.value(a) if place.number == 2 else a
+
+    wrong = evaluate(problem, ["A2", "L", "dL_dZ2"], rules=(replace(RULES["activation"], apply=twice),))
+    for name, value in evaluate(problem, ["L", "dL_dZ2"], given={"A2": wrong["A2"]}).items():
+        np.testing.assert_array_equal(wrong[name], value)
+
+
+def test_a_rule_of_the_callers_own_stands_before_the_plain_one() -> None:
+    problem = two_layers()
+    constant = replace(RULES["losses"], apply=lambda place, z, a, y, unit: np.full(len(y), 2.0))
+    outputs = evaluate(problem, ["A2"])
+    assert evaluate(problem, ["L"], rules=(constant,), given=outputs)["L"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (replace(RULES["divisor"], name="diviser"),),
+        (RULES["divisor"], replace(RULES["divisor"], apply=lambda place: np.asarray(1.0))),
+    ],
+)
+def test_rules_that_replace_nothing_or_one_rule_twice_are_refused(rules: tuple[Rule, ...]) -> None:
+    with pytest.raises(ValueError, match="rules replace one rule each"):
+        evaluate(two_layers(), ["L"], rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"A7": np.zeros((3, 2))}, UnknownNameError),
+        ({"A1": np.zeros((3, 2))}, ShapeError),
+        ({"y": np.zeros((1, 2))}, ShapeError),
+        ({"losses": np.zeros(2)}, ShapeError),
+        ({"divisor": np.zeros(1)}, ShapeError),
+        ({"dL_dW1": np.zeros((3, 2))}, ShapeError),
+    ],
+)
+def test_given_values_have_to_be_of_the_problem_and_of_its_shapes(
+    given: dict[str, Array], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        evaluate(two_layers(), ["L"], given=given)
 
 
 @pytest.mark.parametrize("biases", [True, False])
@@ -230,9 +290,12 @@ def test_the_penalty_enters_the_loss_and_the_parameters_gradients_only(*, biases
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("Z2", "Z2 does not fit float64, whose largest number is about 1.8e308: it comes from Z = X·W"),
-        ("L", "L does not fit float64.*it comes from ℓ = loss"),
-        ("dL_dW2", "dL_dW2 does not fit float64.*smaller inputs, weights or targets help"),
+        ("Z2", "Z2, or a number on the way to it, does not fit float64, .* it comes from Z = X·W"),
+        ("L", "L, or a number on the way to it, does not fit float64.*it comes from loss"),
+        (
+            "dL_dW2",
+            "dL_dW2, or a number on the way to it, does not fit float64.*smaller inputs, weights or targets help",
+        ),
     ],
 )
 def test_a_result_that_does_not_fit_float64_is_refused_by_name(wanted: str, message: str) -> None:

@@ -111,3 +111,12 @@ def test_a_check_over_the_budget_is_refused_with_its_cost() -> None:
     with pytest.raises(TooLargeError, match=f"the check takes {entries} forward passes, one an entry"):
         check_gradients(problem, gradients, budget=Budget(operations=entries * 1_000_000))
     check_gradients(problem, gradients, budget=Budget(operations=entries * 4_000_000))
+
+
+def test_gradients_fainter_than_the_method_sees_are_not_called_wrong() -> None:
+    layer = Layer(weights=np.array([[690.0, 0.0]]), activation="softmax")
+    problem = Problem(
+        network=Network(layers=(layer,)), inputs=np.ones((1, 1)), targets=np.array([0]), loss="cross_entropy"
+    )
+    assert 0 < abs(gradients_of(problem)["dL_dW1"][0, 0]) < 1e-299
+    assert check_gradients(problem, gradients_of(problem)).max_rel_error < 1e-9
