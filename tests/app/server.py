@@ -1,5 +1,6 @@
-"""The real server, in a process of its own, on a free port of this machine."""
+"""The real server, in a process of its own, on a free port of this machine, and what is sent to it."""
 
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from app.errors import MEDIA_TYPE
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
@@ -88,6 +91,25 @@ def stop(process: Process) -> None:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def dump(body: object) -> bytes:
+    """Write a body as JSON."""
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def post(server: Server, path: str, content: bytes | Iterator[bytes]) -> httpx.Response:
+    """Send a body as it is, in pieces if it comes in pieces."""
+    return server.client.post(path, content=content, headers={"Content-Type": "application/json"})
+
+
+def assert_is_problem(reply: httpx.Response, status: int) -> None:
+    """Check that a reply is a problem document of this status; pytest explains no asserts of this file."""
+    assert reply.status_code == status, reply
+    assert reply.headers["content-type"] == MEDIA_TYPE, reply.headers
+    document = reply.json()
+    assert document["status"] == status, document
+    assert document["request_id"] == reply.headers["x-request-id"], (document, reply.headers)
 
 
 def _wait_until_ready(process: Process, client: httpx.Client) -> None:
