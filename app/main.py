@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     app = FastAPIOffline(
         title="Gradmark",
-        summary="Computes, explains and marks gradients.",
+        summary="Computes and explains gradients.",
         description=DESCRIPTION,
         version=__version__,
         license_info={"name": "MIT", "identifier": "MIT"},

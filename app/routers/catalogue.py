@@ -1,6 +1,9 @@
 """The catalogue: what the registries hold."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import TypeVar
 
 from fastapi import APIRouter
 
@@ -14,42 +17,61 @@ from core.steps import RULES
 
 router = APIRouter(tags=["catalogue"], route_class=JsonRoute)
 
+Shown = TypeVar("Shown", ActivationReply, LossReply)
+
 
 @router.get("/v1/catalogue", response_model=CatalogueReply, responses=problems(500))
 def read_catalogue() -> CatalogueReply:
     """List the activations, losses and quantities, each with its formula as text and in LaTeX."""
     return CatalogueReply(
-        activations=tuple(
-            ActivationReply(name=a.name, formula=a.formula, derivative=a.derivative, latex=a.latex, range=a.range)
-            for a in ACTIVATIONS.values()
-        ),
-        losses=tuple(
-            LossReply(
-                name=loss.name,
-                formula=loss.formula,
-                derivative=loss.derivative,
-                latex=loss.latex,
-                targets=loss.targets,
-                output_activation=loss.output_activation,
-                logarithmic=loss.logarithmic,
-            )
-            for loss in LOSSES.values()
-        ),
-        quantities=tuple(_quantities()),
+        activations=_show(ActivationReply, ACTIVATIONS),
+        losses=_show(LossReply, LOSSES),
+        quantities=tuple(_show_quantities()),
     )
 
 
-def _quantities() -> Iterator[QuantityReply]:
+def _show(shown: type[Shown], registry: Mapping[str, object]) -> tuple[Shown, ...]:
+    # an entry's functions stay behind: the reply's class says which of its fields are for readers
+    names = [field.name for field in fields(shown)]
+    return tuple(shown(**{name: getattr(entry, name) for name in names}) for entry in registry.values())
+
+
+def _show_quantities() -> Iterator[QuantityReply]:
     for rule in RULES.values():
         if is_quantity_template(rule.output):
             yield QuantityReply(
-                id=rule.output, name=rule.quantity, formula=rule.formula, latex=rule.latex, shape=rule.shape
+                id=_number(rule.output),
+                spellings=_spellings(rule.output),
+                name=rule.quantity,
+                formula=rule.formula,
+                latex=rule.latex,
+                shape=rule.shape,
             )
         for by, local in rule.jacobians.items():
             yield QuantityReply(
-                id=f"d{rule.output}_d{by}",
+                id=_number(f"d{rule.output}_d{by}"),
+                spellings=_spellings(f"d{rule.output}_d{by}"),
                 name=f"jacobian_{rule.quantity}_by_{local.by}",
                 formula=local.formula,
                 latex=local.latex,
                 shape=local.shape,
             )
+    yield QuantityReply(
+        id="d{of}_d{by}",
+        spellings=("dS_dW",),
+        name="jacobian",
+        formula="the product of the local Jacobians on the path: dS/dW = dS/dZ · dZ/dW",
+        latex=r"\frac{\partial s}{\partial W} = \frac{\partial s}{\partial z} \frac{\partial z}{\partial W}",
+        shape="(n_samples, n_rows, n_columns)",
+    )
+
+
+def _number(template: str) -> str:
+    return template.replace("{n}", "{l}")
+
+
+def _spellings(template: str) -> tuple[str, ...]:
+    # the last activations are S where they are softmax, those below the first layer are X, and the last
+    # layer's number may be left out
+    last = _number(template).replace("{l}", "").replace("A{l-1}", "X")
+    return tuple(dict.fromkeys([last, re.sub("A", "S", last)]))

@@ -21,13 +21,16 @@ from app.wire import (
     Sample,
     SampleTarget,
     Targets,
+    WholeNumber,
 )
 from core.conventions import L2, Conventions
 from core.descent import require_steps
 from core.problem import Layer, Network, Problem
 from core.softmax_layer import QUANTITIES, SoftmaxLayer
 
+# the core says what is wrong with less, and why
 AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
+AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
 
 TARGETS_SAID = (
     "Class indices from 0, shape (n_samples,), for softmax outputs; or numbers, shape (n_samples, n_out): a "
@@ -54,7 +57,7 @@ class LayerBody(Layer):
 class NetworkBody(Network):
     """A feed-forward network."""
 
-    layers: Annotated[tuple[LayerBody, ...], Field(min_length=1, fail_fast=True)]
+    layers: Annotated[tuple[LayerBody, ...], Field(fail_fast=True), AT_LEAST_ONE]
     """From the inputs to the outputs; the n_out of each is the n_in of the next."""
 
 
@@ -122,7 +125,7 @@ class GradientsBody(ProblemBody):
 class JacobiansBody(ForwardBody):
     """A problem and the derivatives asked for; targets and loss are needed for those of L only."""
 
-    jacobians: Annotated[tuple[QuantityId, ...], Field(min_length=1, fail_fast=True)]
+    jacobians: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE]
     """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
 
 
@@ -133,7 +136,7 @@ class StepsBody(ProblemBody):
 
     learning_rate: Annotated[float, AT_LEAST_ZERO]
     """η in w ← w − η · ∂L/∂w."""
-    count: Annotated[int, AT_LEAST_ZERO]
+    count: WholeNumber
     """How many steps, each over the whole batch."""
 
     def __post_init__(self) -> None:
@@ -155,5 +158,5 @@ class SoftmaxLayerBody(SoftmaxLayer):
     """x, shape (n_in,)."""
     target: SampleTarget
     """A class index from 0, or a distribution of shape (n_classes,)."""
-    quantities: Annotated[tuple[QuantityId, ...], Field(min_length=1, fail_fast=True)] = QUANTITIES
+    quantities: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE] = QUANTITIES
     """What to compute; by default all ten of the source documents."""

@@ -211,9 +211,11 @@ class QuantityReply:
     """A quantity, or a family of them."""
 
     id: str
-    """The id, with {l} for the layer's number."""
+    """Its id; {l} is the layer's number."""
+    spellings: tuple[str, ...]
+    """Its ids without a number, for the last layer or a single one."""
     name: str
-    """What it is called in replies."""
+    """What it is called in words."""
     formula: str
     latex: str
     shape: str

@@ -61,7 +61,7 @@ def run_shell(example: Example) -> None:
 
 
 def compare_reply(example: Example) -> None:
-    """Compare with the reply before: the same keys in the same order, the same text, numbers to 1e-14."""
+    """Compare with the reply before: the same keys in the same order, the same text, numbers to the last digits."""
     compare(json.loads(example.parsed), example.namespace.pop("reply"))
 
 
@@ -76,7 +76,7 @@ def compare(printed: Any, found: Any) -> None:
             compare(one, other)
     elif isinstance(printed, float):
         # the last digit of exp differs between processors
-        assert found == pytest.approx(printed, rel=1e-14, abs=0)
+        assert found == pytest.approx(printed, rel=1e-15, abs=0)
     elif printed != "...":
         assert found == printed
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from app.schemas.bodies import LayerBody
 from app.wire import encode, parse_body
 from core.arrays import Array
+from core.errors import NonFiniteError
 from core.problem import Layer
 
 LAYER: TypeAdapter[LayerBody] = TypeAdapter(LayerBody)
@@ -61,6 +62,12 @@ def test_a_validated_body_is_a_core_object() -> None:
 )
 def test_replies_are_written_without_what_is_absent(value: object, written: bytes) -> None:
     assert encode(value) == written
+
+
+@pytest.mark.parametrize("value", [np.array([1.0, np.nan]), {"loss": float("inf")}, np.array(-np.inf)])
+def test_what_is_not_finite_never_leaves(value: object) -> None:
+    with pytest.raises(NonFiniteError):
+        encode(value)
 
 
 def test_what_has_no_json_form_is_an_error() -> None:

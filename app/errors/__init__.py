@@ -1,0 +1,27 @@
+"""Every exception becomes one problem document (RFC 9457), the same for all routes.
+
+    {"type", "title", "status", "detail", "errors": [{"pointer", "code", "message"}], "request_id"}
+
+Nothing of the input is repeated: a message says what kind of thing was found, what was needed, and why.
+"""
+
+from app.errors.documents import MEDIA_TYPE, PROBLEMS, ErrorItem, ProblemDocument, problem_response
+from app.errors.handlers import add_error_handlers, answer_error
+from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, to_item, to_pointer
+
+__all__ = [
+    "CORE_ERRORS",
+    "MEDIA_TYPE",
+    "PROBLEMS",
+    "PYDANTIC_ERRORS",
+    "BodyError",
+    "ErrorItem",
+    "ProblemDocument",
+    "add_error_handlers",
+    "answer_error",
+    "describe",
+    "name_key",
+    "problem_response",
+    "to_item",
+    "to_pointer",
+]

@@ -1,0 +1,96 @@
+"""The problem document: its classes, and how it is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import orjson
+from asgi_correlation_id import correlation_id
+from fastapi import Response
+from pydantic import with_config
+
+MEDIA_TYPE = "application/problem+json"
+
+PROBLEMS = {
+    400: ("malformed-body", "The body is not valid JSON"),
+    404: ("not-found", "There is nothing here"),
+    405: ("method-not-allowed", "The method is not allowed here"),
+    413: ("body-too-large", "The body is too large"),
+    415: ("unsupported-media-type", "The body is not of a media type that is read here"),
+    422: ("invalid-values", "The values cannot be computed with"),
+    500: ("internal-error", "The service made a mistake"),
+    503: ("not-ready", "The service is not ready"),
+}
+"""The kinds of problem: a name that does not change, and words for people."""
+
+
+@with_config(use_attribute_docstrings=True)
+@dataclass(frozen=True)
+class ErrorItem:
+    """One thing that is wrong."""
+
+    pointer: str
+    """JSON pointer (RFC 6901) into the body; empty for the whole."""
+    code: str
+    """What kind of error it is, for programs."""
+    message: str
+    """What was found, what was needed, and why."""
+
+
+@with_config(use_attribute_docstrings=True)
+@dataclass(frozen=True, kw_only=True)
+class ProblemDocument:
+    """What every reply of status 400 and above holds (RFC 9457)."""
+
+    type: str
+    """A name for this kind of problem."""
+    title: str
+    """The kind of problem in words."""
+    status: int
+    """The HTTP status."""
+    detail: str
+    """The first error's message, and how many there are."""
+    errors: list[ErrorItem]
+    """What is wrong and where; at most 20."""
+    request_id: str
+    """The id of this request, also in the header X-Request-ID."""
+
+
+def problem_response(
+    status: int,
+    items: Sequence[ErrorItem],
+    *,
+    count: int = 1,
+    detail: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Write a problem document.
+
+    Parameters
+    ----------
+    status : int
+    items : sequence of ErrorItem
+        What is wrong, at most 20.
+    count : int
+        How many errors there are in all.
+    detail : str
+        Said where there is no item.
+    headers : mapping, optional
+        Further headers.
+
+    Returns
+    -------
+    Response
+    """
+    name, title = PROBLEMS.get(status, (f"http-{status}", HTTPStatus(status).phrase))
+    if items:
+        detail = ("" if count == 1 else f"{count} errors, the first: ") + items[0].message
+    document = ProblemDocument(
+        type=f"urn:gradmark:problem:{name}",
+        title=title,
+        status=status,
+        detail=detail,
+        errors=list(items),
+        request_id=correlation_id.get() or "",
+    )
+    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))

@@ -1,0 +1,89 @@
+"""From exceptions to problem documents."""
+
+import logging
+
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from app.errors.documents import ErrorItem, problem_response
+from app.errors.messages import CORE_ERRORS, BodyError, to_item, to_pointer
+from core.errors import CoreError
+
+logger = logging.getLogger("gradmark")
+
+MOST_ERRORS = 20
+
+HTTP_DETAILS = {
+    404: "there is no such path; /docs shows those there are",
+    405: "this path takes another method; needed {Allow}",
+}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make every exception a problem document.
+
+    Parameters
+    ----------
+    app : FastAPI
+    """
+    for kind in (BodyError, ValidationError, RequestValidationError, CoreError, HTTPException, Exception):
+        app.add_exception_handler(kind, handle_error)
+
+
+async def handle_error(request: Request, error: Exception) -> Response:
+    """Answer an exception that reached the framework.
+
+    Parameters
+    ----------
+    request : Request
+    error : Exception
+
+    Returns
+    -------
+    Response
+    """
+    return answer_error(error)
+
+
+def answer_error(error: Exception) -> Response:
+    """Answer an exception, whatever raised it.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    Response
+    """
+    match error:
+        case BodyError():
+            return problem_response(error.status, [ErrorItem(to_pointer(error.path), error.code, str(error))])
+        case ValidationError() | RequestValidationError():
+            return _answer_validation(list(error.errors()))
+        case CoreError():
+            status, code = CORE_ERRORS[type(error)]
+            return problem_response(status, [ErrorItem(to_pointer(error.path), code, str(error))])
+        case HTTPException():
+            detail = HTTP_DETAILS.get(error.status_code, str(error.detail)).format(
+                **{"Allow": ""} | dict(error.headers or {})
+            )
+            return problem_response(error.status_code, [], detail=detail, headers=error.headers)
+        case _:
+            logger.error("unforeseen error in request %s", correlation_id.get(), exc_info=error)
+            # this reply leaves outside the middleware that adds the request id to all others
+            headers = {"X-Request-ID": correlation_id.get() or ""}
+            return problem_response(
+                500, [], detail="this is a bug of the service; its log has the cause", headers=headers
+            )
+
+
+def _answer_validation(details: list[ErrorDetails]) -> Response:
+    if details[0]["type"] == "json_invalid":
+        # json.loads accepts what pydantic's parser does not: lone surrogates, deeper nesting
+        return problem_response(400, [ErrorItem("", "json", details[0]["msg"])])
+    return problem_response(422, [to_item(item) for item in details[:MOST_ERRORS]], count=len(details))

@@ -1,0 +1,51 @@
+"""The only place where JSON meets NumPy: arrays, names, the body parser, the encoder."""
+
+from app.wire.forms import (
+    LEFT_OUT,
+    STRICT,
+    ActivationName,
+    L2Factor,
+    LogBase,
+    LossName,
+    Matrix,
+    OptionalLabels,
+    OptionalLossName,
+    OptionalNumber,
+    OptionalTargets,
+    OptionalVector,
+    QuantityId,
+    ReductionName,
+    Sample,
+    SampleTarget,
+    Targets,
+    Value,
+    Vector,
+    WholeNumber,
+)
+from app.wire.reading import parse_body
+from app.wire.writing import encode
+
+__all__ = [
+    "LEFT_OUT",
+    "STRICT",
+    "ActivationName",
+    "L2Factor",
+    "LogBase",
+    "LossName",
+    "Matrix",
+    "OptionalLabels",
+    "OptionalLossName",
+    "OptionalNumber",
+    "OptionalTargets",
+    "OptionalVector",
+    "QuantityId",
+    "ReductionName",
+    "Sample",
+    "SampleTarget",
+    "Targets",
+    "Value",
+    "Vector",
+    "WholeNumber",
+    "encode",
+    "parse_body",
+]

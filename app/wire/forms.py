@@ -1,0 +1,168 @@
+"""The JSON forms of fields: how each is read, and how OpenAPI shows it."""
+
+from collections.abc import Collection
+from typing import Annotated, Any, TypeAlias, cast
+
+import numpy as np
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.config import JsonDict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from core.activations import ACTIVATIONS
+from core.arrays import Array
+from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
+from core.errors import ShapeError
+from core.losses import LOSSES
+from core.quantities import ID_PATTERN
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+"""What every wire class is: no conversions, no unknown keys, descriptions from docstrings."""
+
+LARGEST_WHOLE = 2**31 - 1
+
+FINITE = core_schema.float_schema(strict=True, allow_inf_nan=False)
+WHOLE = core_schema.int_schema(strict=True, ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)
+
+
+def _rows(items: CoreSchema, n_axes: int) -> CoreSchema:
+    for _ in range(n_axes):
+        # one error a list is enough: a body of a million wrong numbers gets a short answer
+        items = core_schema.list_schema(items, min_length=1, fail_fast=True)
+    return items
+
+
+def _nested(items: JsonSchemaValue, n_axes: int) -> JsonSchemaValue:
+    for _ in range(n_axes):
+        items = {"type": "array", "items": items, "minItems": 1}
+    return items
+
+
+def _array(value: list[Any]) -> Array:
+    return np.array(value, dtype=np.float64)
+
+
+def _labels(value: list[int]) -> Array:
+    return np.array(value, dtype=np.int64)
+
+
+def _matrix(value: list[list[float]]) -> Array:
+    for index, row in enumerate(value):
+        if len(row) != len(value[0]):
+            raise ShapeError(
+                f"row {index} has {len(row)} numbers, row 0 has {len(value[0])}; they must be equal because an "
+                "array has one number for each row and column",
+                path=(index,),
+            )
+    return _array(value)
+
+
+def _drop_null(schema: JsonDict) -> None:
+    schema.pop("default", None)
+    match schema.get("anyOf"):
+        case [choice, {"type": "null"}]:
+            del schema["anyOf"]
+            schema.update(cast("JsonDict", choice))
+
+
+LEFT_OUT = Field(json_schema_extra=_drop_null)
+"""An optional field may be left out; null is not one of its values."""
+
+
+class Form:
+    """The JSON form of a field: how it is read, and how OpenAPI shows it.
+
+    Parameters
+    ----------
+    schema : CoreSchema
+        How pydantic reads it.
+    shown : dict
+        Its JSON schema.
+    """
+
+    def __init__(self, schema: CoreSchema, shown: JsonSchemaValue) -> None:
+        self.schema = schema
+        self.shown = shown
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return how pydantic reads the field, whatever its Python type."""
+        # a copy of its own: pydantic writes each field's JSON form into the schema that it is given
+        return cast("CoreSchema", dict(self.schema))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return how OpenAPI shows the field."""
+        return dict(self.shown)
+
+
+def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue) -> Form:
+    return Form(core_schema.no_info_after_validator_function(read, items), shown)
+
+
+def _choice(names: Collection[str | int]) -> Form:
+    return Form(core_schema.literal_schema(list(names)), {"enum": list(names)})
+
+
+def _tag_of(value: object) -> str:
+    return "<rows>" if isinstance(value, list) and value and isinstance(value[0], list) else "<labels>"
+
+
+def _tag_of_sample(value: object) -> str:
+    return "<row>" if isinstance(value, list) else "<label>"
+
+
+NUMBER: JsonSchemaValue = {"type": "number"}
+WHOLE_SHOWN: JsonSchemaValue = {"type": "integer", "minimum": 0, "maximum": LARGEST_WHOLE}
+
+VECTOR = _form(_array, _rows(FINITE, 1), _nested(NUMBER, 1))
+MATRIX = _form(_matrix, _rows(FINITE, 2), _nested(NUMBER, 2))
+# the edge gives a single sample its axis: rank never varies inside the core
+SAMPLE = _form(lambda value: _array([value]), _rows(FINITE, 1), _nested(NUMBER, 1))
+TARGETS = Form(
+    core_schema.tagged_union_schema(
+        {
+            "<labels>": core_schema.no_info_after_validator_function(_labels, _rows(WHOLE, 1)),
+            "<rows>": MATRIX.schema,
+        },
+        discriminator=_tag_of,
+    ),
+    {"anyOf": [_nested(WHOLE_SHOWN, 1), _nested(NUMBER, 2)]},
+)
+SAMPLE_TARGET = Form(
+    core_schema.tagged_union_schema(
+        {
+            "<label>": core_schema.no_info_after_validator_function(lambda value: _labels([value]), WHOLE),
+            "<row>": SAMPLE.schema,
+        },
+        discriminator=_tag_of_sample,
+    ),
+    {"anyOf": [WHOLE_SHOWN, _nested(NUMBER, 1)]},
+)
+VALUE = Form(
+    core_schema.no_info_after_validator_function(_array, core_schema.any_schema()),
+    {"anyOf": [_nested(NUMBER, n_axes) for n_axes in range(4)]},
+)
+"""A reply's array of any rank."""
+
+Vector: TypeAlias = Annotated[Array, VECTOR]
+OptionalVector: TypeAlias = Annotated[Array | None, VECTOR]
+Matrix: TypeAlias = Annotated[Array, MATRIX]
+Sample: TypeAlias = Annotated[Array, SAMPLE]
+Targets: TypeAlias = Annotated[Array, TARGETS]
+OptionalTargets: TypeAlias = Annotated[Array | None, TARGETS]
+SampleTarget: TypeAlias = Annotated[Array, SAMPLE_TARGET]
+Value: TypeAlias = Annotated[Array, VALUE]
+OptionalNumber: TypeAlias = Annotated[float | None, Form(FINITE, NUMBER)]
+WholeNumber: TypeAlias = Annotated[int, Form(WHOLE, WHOLE_SHOWN)]
+L2Factor: TypeAlias = Annotated[float, Form(FINITE, {"enum": list(L2_FACTORS)})]
+ActivationName: TypeAlias = Annotated[str, _choice(ACTIVATIONS)]
+LossName: TypeAlias = Annotated[str, _choice(LOSSES)]
+OptionalLossName: TypeAlias = Annotated[str | None, _choice(LOSSES)]
+ReductionName: TypeAlias = Annotated[str, _choice(REDUCTIONS)]
+LogBase: TypeAlias = Annotated[str | int, _choice(LOG_BASES)]
+QuantityId: TypeAlias = Annotated[
+    str, Form(core_schema.str_schema(strict=True), {"type": "string", "pattern": ID_PATTERN})
+]
+OptionalLabels: TypeAlias = Annotated[
+    tuple[str, ...] | None,
+    Form(core_schema.tuple_variable_schema(core_schema.str_schema()), {"type": "array", "items": {"type": "string"}}),
+]
