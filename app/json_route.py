@@ -6,6 +6,7 @@ the framework converts, and the reply is written by `wire.encode`. Work runs in 
 checks are answered meanwhile.
 """
 
+import asyncio
 import email.message
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, cast
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from app.errors import BodyError, answer_error
+from app.errors import BodyError, answer_error, problem_response
 from app.settings import Settings
 from app.wire import encode, parse_body
 from core.budget import Budget
@@ -63,7 +64,11 @@ class JsonRoute(APIRoute):
                 return answer_error(error)
 
         async def answer(request: Request) -> Response:
-            return await run_in_threadpool(compute, await read_body(request), read_budget(request))
+            try:
+                return await run_in_threadpool(compute, await read_body(request), read_budget(request))
+            except asyncio.CancelledError:
+                # only a server that stops cancels a request, when its time to finish is over
+                return problem_response(503, [], detail="the service is stopping", headers={"Retry-After": "1"})
 
         return answer
 

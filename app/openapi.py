@@ -35,7 +35,7 @@ def problems(*statuses: int) -> Responses:
     return {status: {"description": PROBLEMS[status][1], "content": content} for status in statuses}
 
 
-BODY_PROBLEMS = problems(400, 413, 415, 422, 500)
+BODY_PROBLEMS = problems(400, 413, 415, 422, 500, 503)
 
 
 def name_operation(route: APIRoute) -> str:

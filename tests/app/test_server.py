@@ -6,12 +6,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from app.errors import MEDIA_TYPE
-from app.examples import ARTICLE
+from app.examples import ARTICLE, ARTICLE_PROBLEM
 from tests.app.server import (
     ROOT,
     Process,
@@ -189,6 +190,17 @@ def test_a_body_that_never_ends_delays_the_stop_by_the_setting_only() -> None:
         hold_request(server, connection, dump(ARTICLE))
         server.process.terminate()
         assert 0.5 < seconds_to_end(server.process) < 4
+
+
+def test_a_computation_that_outlasts_the_stop_is_answered_with_a_problem_document() -> None:
+    # seconds of steps, near the budget
+    body = dump(ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 16_000})
+    with run_server(stop_seconds=1) as server, ThreadPoolExecutor(1) as pool:
+        computation = pool.submit(post, server, "/v1/steps", body)
+        time.sleep(0.5)
+        server.process.terminate()
+        assert_is_problem(computation.result(), 503)
+        assert server.process.wait(20) == 0
 
 
 def check_health(port: int) -> subprocess.CompletedProcess[str]:
