@@ -12,6 +12,9 @@ from core.steps.forward import FORWARD_RULES
 from core.steps.loss import LOSS_RULES
 from core.steps.rules import Rule, Structure
 
+KEPT_DEPTH = 32
+"""Tables of networks up to this depth are kept for the next problem; deeper ones would fill the memory."""
+
 INPUTS = re.compile(r"[AZ]0$")
 
 RULES: Registry[Rule] = Registry("rule", *FORWARD_RULES, *LOSS_RULES, *BACKWARD_RULES)
@@ -45,7 +48,6 @@ def structure_of(problem: Problem) -> Structure:
     )
 
 
-@lru_cache(maxsize=256)
 def steps_of(structure: Structure, rules: tuple[Rule, ...] = ()) -> tuple[Step, ...]:
     """Fill in the table of steps.
 
@@ -65,6 +67,10 @@ def steps_of(structure: Structure, rules: tuple[Rule, ...] = ()) -> tuple[Step, 
     ValueError
         If two rules replace one, or one replaces none.
     """
+    return (_kept_table if structure.depth <= KEPT_DEPTH else _fill_table)(structure, rules)
+
+
+def _fill_table(structure: Structure, rules: tuple[Rule, ...]) -> tuple[Step, ...]:
     replaced = _by_name(rules)
     upward = range(1, structure.depth + 1)
     rows = [(rule, layer) for layer in upward for rule in FORWARD_RULES]
@@ -76,6 +82,9 @@ def steps_of(structure: Structure, rules: tuple[Rule, ...] = ()) -> tuple[Step, 
     return tuple(
         _step(replaced.get(rule.name, rule), layer, structure) for rule, layer in rows if rule.applies(structure, layer)
     )
+
+
+_kept_table = lru_cache(maxsize=256)(_fill_table)
 
 
 def _by_name(rules: tuple[Rule, ...]) -> dict[str, Rule]:

@@ -38,9 +38,12 @@ def downstream(problem: Problem, changed: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, ids=str)
+DEEP = Structure(biases=(True,) * 40, has_loss=True, has_logits=True)
+
+
+@pytest.mark.parametrize("structure", [*STRUCTURES, DEEP], ids=str)
 def test_every_steps_inputs_come_before_it_and_no_name_twice(structure: Structure) -> None:
-    known = set(SOURCES)
+    known = SOURCES | {f"{symbol}{number}" for symbol in "Wb" for number in range(1, structure.depth + 1)}
     for step in steps_of(structure):
         assert set(step.inputs) <= known, step
         assert step.output not in known, step
