@@ -7,7 +7,7 @@ checks are answered meanwhile.
 """
 
 import asyncio
-import email.message
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, cast
 
@@ -39,6 +39,11 @@ def read_budget(request: Request) -> Budget:
     return settings.budget
 
 
+JSON_TYPE = re.compile(
+    r'application/json(\s*;\s*(charset="?utf-?8"?|(?!charset)[a-z0-9_-]+=[a-z0-9_./-]+))*\s*;?\s*', re.IGNORECASE
+)
+
+# the route reads the budget itself; the dependency tells OpenAPI that it is no part of the body
 RequestBudget = Annotated[Budget, Depends(read_budget)]
 
 
@@ -133,10 +138,7 @@ def require_media_type(request: Request) -> None:
     BodyError
         415 if it does not.
     """
-    message = email.message.Message()
-    message["content-type"] = request.headers.get("content-type", "")
-    charset = str(message.get_param("charset", "utf-8")).lower()
-    if message["content-type"].split(";")[0].strip().lower() != "application/json" or charset not in ("utf-8", "utf8"):
+    if not JSON_TYPE.fullmatch(request.headers.get("content-type", "")):
         raise BodyError(415, "media_type", "the body has to be sent with Content-Type: application/json, in UTF-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BodyError(415, "content_encoding", "the body is compressed; it has to be sent as it is")

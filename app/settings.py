@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     max_numbers: int = Field(
         DEFAULT_BUDGET.numbers,
         ge=1,
-        description="Most numbers that one request may hold, intermediates included; more is 422.",
+        description="Most numbers in a body, in a result and in its intermediates, each; more is 422.",
     )
     max_operations: int = Field(
         DEFAULT_BUDGET.operations,

@@ -40,6 +40,12 @@ class L2:
                 "penalty rewards weights without bound",
                 path=("strength",),
             )
+        if not math.isfinite(2.0 * self.factor * self.strength):
+            raise DomainError(
+                f"the L2 strength is {self.strength:g}; needed one whose 2 · factor · strength fits float64, because "
+                "the gradient is made with it",
+                path=("strength",),
+            )
         if self.factor not in L2_FACTORS:
             raise DomainError(
                 f"the L2 factor is {self.factor:g}; needed 0.5 or 1, the two that textbooks use", path=("factor",)

@@ -9,7 +9,7 @@ from core.budget import Budget, forward_operations
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError
 from core.problem import Layer, Network, Problem
-from core.propagation import gradient_names
+from core.propagation import parameter_gradient_names
 from core.steps import evaluate
 
 DIVERGED = "a smaller learning_rate keeps the weights in range"
@@ -66,7 +66,7 @@ def descend(problem: Problem, learning_rate: float, count: int, *, budget: Budge
     budget.require_operations(operations * (count + 1), f"{count} steps of {operations}", path=("count",))
     losses: list[float] = []
     for step in range(count):
-        values = _evaluate_step(problem, ("L", *gradient_names(problem)[:-1]), step, count, budget)
+        values = _evaluate_step(problem, ("L", *parameter_gradient_names(problem)), step, count, budget)
         losses.append(float(values["L"]))
         problem = replace(problem, network=_step_network(problem.network, values, learning_rate))
     losses.append(float(_evaluate_step(problem, ("L",), count, count, budget)["L"]))

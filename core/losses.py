@@ -106,9 +106,13 @@ def _weighted_sum(y: Array, logs: Array) -> Array:
     return np.asarray(0.0 - weighted.sum(axis=-1))
 
 
-def _quotient(y: Array, a: Array) -> Array:
-    # y/a where y is not 0; a class without target weight adds nothing, whatever its probability
-    return np.divide(y, a, out=np.zeros(np.broadcast(y, a).shape), where=y != 0)
+def _quotient(y: Array, a: Array, log_a: Array) -> Array:
+    # y/a, and 0 where y is 0 whatever the probability; one below the normal numbers has few digits left,
+    # and then its logarithm has all
+    faint = (a < SMALLEST_NORMAL) & (y != 0)
+    plain = np.divide(y, a, out=np.zeros(y.shape), where=(y != 0) & ~faint)
+    logs = np.log(y, out=np.zeros(y.shape), where=faint) - log_a
+    return np.exp(logs, out=plain, where=faint)
 
 
 def _others(p: Array) -> Array:
@@ -122,11 +126,7 @@ def _others(p: Array) -> Array:
 
 
 def _cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
-    # a probability below the normal numbers has few digits left, its logarithm has all
-    faint = (a < SMALLEST_NORMAL) & (y != 0)
-    logs = np.log(y, out=np.zeros(y.shape), where=faint) - _log_softmax(z)
-    exact = np.exp(logs, out=np.zeros(y.shape), where=faint)
-    return np.asarray(0.0 - np.where(faint, exact, _quotient(np.where(faint, 0.0, y), a)))
+    return np.asarray(0.0 - _quotient(y, a, _log_softmax(z)))
 
 
 def _cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
@@ -140,7 +140,8 @@ def _binary_cross_entropy(z: Array, y: Array) -> Array:
 
 
 def _binary_cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
-    return np.asarray(_quotient(1.0 - y, sigmoid(-z)) - _quotient(y, a))
+    # ln a = -softplus(-z) and ln(1 - a) = -softplus(z)
+    return np.asarray(_quotient(1.0 - y, sigmoid(-z), -softplus(z)) - _quotient(y, a, -softplus(-z)))
 
 
 def _binary_cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:

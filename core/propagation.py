@@ -122,8 +122,8 @@ def compute_forward(problem: Problem, *, budget: Budget | None = None) -> Forwar
     )
 
 
-def gradient_names(problem: Problem) -> tuple[str, ...]:
-    """Name the loss's derivatives by everything that can be changed: parameters layer by layer, then inputs.
+def parameter_gradient_names(problem: Problem) -> tuple[str, ...]:
+    """Name the loss's derivatives by the parameters, layer by layer.
 
     Parameters
     ----------
@@ -132,11 +132,25 @@ def gradient_names(problem: Problem) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        ``("dL_dW1", "dL_db1", ..., "dL_dX")``; no ``dL_db{l}`` where layer l has no bias.
+        ``("dL_dW1", "dL_db1", "dL_dW2", ...)``; no ``dL_db{l}`` where layer l has no bias.
     """
     layers = enumerate(problem.network.layers, start=1)
     parameters = (f"{s}{n}" for n, layer in layers for s in ("W" if layer.bias is None else "Wb"))
-    return (*(f"dL_d{parameter}" for parameter in parameters), "dL_dX")
+    return tuple(f"dL_d{parameter}" for parameter in parameters)
+
+
+def gradient_names(problem: Problem) -> tuple[str, ...]:
+    """Name the loss's derivatives by everything that can be changed: the parameters, then the inputs.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    tuple of str
+    """
+    return (*parameter_gradient_names(problem), "dL_dX")
 
 
 def compute_gradients(problem: Problem, *, check: bool = False, budget: Budget | None = None) -> Gradients:

@@ -11,13 +11,14 @@ References
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from core.arrays import Array
 from core.budget import Budget
-from core.errors import CoreError, NonFiniteError, ShapeError
-from core.jacobians import Jacobian, compute_derivative, require_room
+from core.errors import CoreError, NonFiniteError, Path, ShapeError
+from core.jacobians import compute_derivative, require_room
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, parse_quantities
 from core.steps import evaluate
@@ -41,8 +42,8 @@ class SoftmaxLayer:
     inputs : ndarray, shape (1, n_in)
     target : ndarray
         A class index of shape (1,), or a distribution of shape (1, n_classes).
-    quantities : tuple of str
-        The ids asked for.
+    quantities : tuple of str, optional
+        The ids asked for; without them all of `QUANTITIES`.
 
     Raises
     ------
@@ -54,11 +55,11 @@ class SoftmaxLayer:
     bias: Array | None = None
     inputs: Array
     target: Array
-    quantities: tuple[str, ...] = QUANTITIES
+    quantities: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         try:
-            parse_quantities(self.quantities, self.as_problem(), path=("quantities",))
+            self.asked  # noqa: B018 - reading the ids is checking them, and the problem on the way
         except CoreError as error:
             field, *rest = error.path
             if field in ("inputs", "targets"):
@@ -68,19 +69,25 @@ class SoftmaxLayer:
         if len(self.inputs) != 1:
             raise ShapeError(f"inputs have {len(self.inputs)} samples, needed one", path=("inputs",))
 
-    def as_problem(self) -> Problem:
-        """Return the layer as a network of one layer and a batch of one.
-
-        Returns
-        -------
-        Problem
-        """
+    @cached_property
+    def problem(self) -> Problem:
+        """The layer as a network of one layer and a batch of one."""
         bias = self.bias
         if bias is None and getattr(self.weights, "ndim", 0) == 2:
             bias = np.zeros(self.weights.shape[1])
         layer = Layer(weights=self.weights, bias=bias, activation="softmax")
         network = Network(layers=(layer,))
         return Problem(network=network, inputs=self.inputs, targets=self.target, loss="cross_entropy")
+
+    @cached_property
+    def asked(self) -> Mapping[str, Quantity]:
+        """The quantities to compute, under their ids as asked."""
+        ids = QUANTITIES if self.quantities is None else self.quantities
+        return parse_quantities(ids, self.problem, path=("quantities",))
+
+    def path_of(self, index: int) -> Path:
+        """Return where a quantity stands in this object; nowhere, if nobody asked."""
+        return () if self.quantities is None else ("quantities", index)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,38 +166,36 @@ def compute_softmax_layer(layer: SoftmaxLayer, *, budget: Budget | None = None) 
     NonFiniteError
         If one does not fit float64; −y/S does not where S underflows.
     """
-    problem, budget = layer.as_problem(), budget or Budget()
-    asked = parse_quantities(layer.quantities, problem, path=("quantities",))
-    require_room(problem, list(asked.values()), budget, field="quantities")
+    problem, budget = layer.problem, budget or Budget()
+    require_room(problem, list(layer.asked.values()), budget, path_of=layer.path_of)
     quantities = {}
-    for index, (text, quantity) in enumerate(asked.items()):
+    for index, (text, quantity) in enumerate(layer.asked.items()):
         try:
             quantities[text] = _compute(problem, quantity, budget)
         except NonFiniteError as error:
-            # a pointer into the request, where the request says what to compute
-            raise error.at(() if layer.quantities is QUANTITIES else ("quantities", index)) from None
+            raise error.at(layer.path_of(index)) from None
     loss = evaluate(problem, ["L"], budget=budget)["L"]
-    by_key = {quantity.key: quantities[text].value for text, quantity in asked.items()}
-    return SoftmaxLayerResult(loss=float(loss), quantities=quantities, chain=_chain(problem, by_key))
+    by_key = {quantity.key: quantities[text].value for text, quantity in layer.asked.items()}
+    return SoftmaxLayerResult(loss=float(loss), quantities=quantities, chain=_chain(problem, by_key, budget))
 
 
 def _compute(problem: Problem, quantity: Quantity, budget: Budget) -> LayerQuantity:
     if quantity.by is None:
         value = evaluate(problem, [quantity.key], budget=budget)[quantity.key]
-        derivative = Jacobian(value=value, shape=value.shape, factors=())
-    else:
-        derivative = compute_derivative(problem, quantity, budget)
-    per_sample = quantity.is_jacobian or (quantity.by or quantity.of)[0] in "XZA"
+        value = value[0] if value.ndim else value
+        return LayerQuantity(value=value, shape=value.shape)
+    derivative = compute_derivative(problem, quantity, budget)
+    per_sample = quantity.is_jacobian or quantity.by[0] in "XZA"
     value = derivative.value[0] if per_sample else derivative.value
     return LayerQuantity(value=value, shape=value.shape, rows=derivative.rows, columns=derivative.columns)
 
 
-def _chain(problem: Problem, values: Mapping[str, Array]) -> Chain | None:
+def _chain(problem: Problem, values: Mapping[str, Array], budget: Budget) -> Chain | None:
     keys = ("dL_dA1", "dA1_dZ1", "dZ1_dW1")
     if not all(key in values for key in keys):
         return None
     dL_dS, dS_dZ, dZ_dW = (values[key] for key in keys)
     row = dL_dS @ dS_dZ @ dZ_dW
-    shortcut = evaluate(problem, ["dL_dW1"])["dL_dW1"]
+    shortcut = evaluate(problem, ["dL_dW1"], budget=budget)["dL_dW1"]
     difference = np.abs(row - shortcut.ravel(order="F")).max()
     return Chain(factors=CHAIN, row=row, max_abs_difference=float(difference))

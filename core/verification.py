@@ -26,8 +26,8 @@ from core.quantities import public_name, shape_of
 from core.registry import Registry
 from core.steps import evaluate
 
-COMPLEX_STEP = 2.0**-60
-"""A power of two, so that dividing by it is exact; its square is far below the last digit."""
+COMPLEX_STEP = 2.0**-200
+"""A power of two, so that dividing by it is exact; so small that no weights make it large on the way."""
 
 FAINTEST = float(np.finfo(np.float64).smallest_normal) / COMPLEX_STEP
 """The smallest derivative that a complex step still sees; relative errors of smaller ones are parts of it."""
@@ -184,7 +184,7 @@ def differentiate_numerically(
     ndarray, of the shape of what the loss is differentiated by
     """
     node = name.removeprefix("dL_d")
-    array = evaluate(problem, [node])[node]
+    array = evaluate(problem, [node], budget=budget)[node]
 
     def loss_at(nudged: Array) -> Array:
         return evaluate(problem, ["L"], given={node: nudged}, budget=budget)["L"]

@@ -5,9 +5,9 @@
 Nothing of the input is repeated: a message says what kind of thing was found, what was needed, and why.
 """
 
-from app.errors.documents import MEDIA_TYPE, PROBLEMS, ErrorItem, ProblemDocument, problem_response
+from app.errors.documents import MEDIA_TYPE, PROBLEMS, ProblemDocument, problem_response
 from app.errors.handlers import add_error_handlers, answer_error
-from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, to_item, to_pointer
+from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, to_pointer
 
 __all__ = [
     "CORE_ERRORS",
@@ -15,13 +15,11 @@ __all__ = [
     "PROBLEMS",
     "PYDANTIC_ERRORS",
     "BodyError",
-    "ErrorItem",
     "ProblemDocument",
     "add_error_handlers",
     "answer_error",
     "describe",
     "name_key",
     "problem_response",
-    "to_item",
     "to_pointer",
 ]

@@ -84,6 +84,6 @@ def answer_error(error: Exception) -> Response:
 
 def _answer_validation(details: list[ErrorDetails]) -> Response:
     if details[0]["type"] == "json_invalid":
-        # json.loads accepts what pydantic's parser does not: lone surrogates, deeper nesting
+        # what the check of the body let pass and pydantic's parser does not: lone surrogates, deep nesting
         return problem_response(400, [ErrorItem("", "json", details[0]["msg"])])
     return problem_response(422, [to_item(item) for item in details[:MOST_ERRORS]], count=len(details))

@@ -50,12 +50,12 @@ HINTS = {
 
 
 class BodyError(Exception):
-    """A request whose body could not be read as JSON at all.
+    """A request that is refused before its values are looked at.
 
     Parameters
     ----------
     status : int
-        400, 413 or 415.
+        400, 413, 415, or 422 for too much of everything.
     code, message : str
     path : tuple
         Where in the body, when known.
@@ -120,13 +120,15 @@ def to_item(error: ErrorDetails) -> ErrorItem:
     -------
     ErrorItem
     """
-    context: dict[str, Any] = error.get("ctx", {})
+    context: dict[str, Any] = dict(error.get("ctx", {}))
     cause = context.get("error")
     if isinstance(cause, CoreError):
         return ErrorItem(
             pointer=to_pointer((*error["loc"], *cause.path)), code=CORE_ERRORS[type(cause)][1], message=str(cause)
         )
     code, message = PYDANTIC_ERRORS[error["type"]]
+    # the choices, quoted as JSON has them
+    context["expected"] = str(context.get("expected")).replace("'", '"')
     found, key, depth = describe(error["input"]), name_key(error["loc"]), explain_depth(error)
     hint = HINTS.get(next((str(step) for step in error["loc"] if str(step).startswith("<")), ""), "")
     return ErrorItem(

@@ -1,6 +1,5 @@
 """The catalogue: what the registries hold."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TypeVar
@@ -71,7 +70,6 @@ def _number(template: str) -> str:
 
 
 def _spellings(template: str) -> tuple[str, ...]:
-    # the last activations are S where they are softmax, those below the first layer are X, and the last
-    # layer's number may be left out
+    # in a single layer numbers are left out, the inputs are X, and the activations are S where they are softmax
     last = _number(template).replace("{l}", "").replace("A{l-1}", "X")
-    return tuple(dict.fromkeys([last, re.sub("A", "S", last)]))
+    return tuple(dict.fromkeys([last, last.replace("A", "S")]))

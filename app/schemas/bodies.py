@@ -14,6 +14,7 @@ from app.wire import (
     LossName,
     Matrix,
     OptionalLossName,
+    OptionalQuantityIds,
     OptionalTargets,
     OptionalVector,
     QuantityId,
@@ -26,7 +27,7 @@ from app.wire import (
 from core.conventions import L2, Conventions
 from core.descent import require_steps
 from core.problem import Layer, Network, Problem
-from core.softmax_layer import QUANTITIES, SoftmaxLayer
+from core.softmax_layer import SoftmaxLayer
 
 # the core says what is wrong with less, and why
 AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
@@ -158,5 +159,5 @@ class SoftmaxLayerBody(SoftmaxLayer):
     """x, shape (n_in,)."""
     target: SampleTarget
     """A class index from 0, or a distribution of shape (n_classes,)."""
-    quantities: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE] = QUANTITIES
-    """What to compute; by default all ten of the source documents."""
+    quantities: Annotated[OptionalQuantityIds, LEFT_OUT] = None
+    """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""

@@ -1,6 +1,6 @@
 """What replies hold."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import with_config
@@ -213,7 +213,7 @@ class QuantityReply:
     id: str
     """Its id; {l} is the layer's number."""
     spellings: tuple[str, ...]
-    """Its ids without a number, for the last layer or a single one."""
+    """How it is spelt in a single layer."""
     name: str
     """What it is called in words."""
     formula: str
@@ -236,7 +236,7 @@ class CatalogueReply:
 class HealthReply:
     """How the service is."""
 
-    status: Literal["live", "ready"] = field()
+    status: Literal["live", "ready"]
 
 
 @with_config(STRICT)

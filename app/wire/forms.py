@@ -162,6 +162,15 @@ LogBase: TypeAlias = Annotated[str | int, _choice(LOG_BASES)]
 QuantityId: TypeAlias = Annotated[
     str, Form(core_schema.str_schema(strict=True), {"type": "string", "pattern": ID_PATTERN})
 ]
+OptionalQuantityIds: TypeAlias = Annotated[
+    tuple[str, ...] | None,
+    Form(
+        core_schema.tuple_schema(
+            [core_schema.str_schema(strict=True)], variadic_item_index=0, fail_fast=True, strict=True
+        ),
+        {"type": "array", "items": {"type": "string", "pattern": ID_PATTERN}, "minItems": 1},
+    ),
+]
 OptionalLabels: TypeAlias = Annotated[
     tuple[str, ...] | None,
     Form(core_schema.tuple_variable_schema(core_schema.str_schema()), {"type": "array", "items": {"type": "string"}}),

@@ -42,7 +42,8 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Bud
     Raises
     ------
     BodyError
-        If the bytes are not UTF-8 or not JSON, a key stands twice in one object, or there is too much in it.
+        If the bytes are not UTF-8 or not JSON, or a key stands twice in one object (400); if there is too
+        much in it (422).
     pydantic.ValidationError
         If the values are wrong.
     """

@@ -9,7 +9,7 @@ References
 """
 
 from core.jacobians.derivatives import Jacobian, Jacobians, compute_derivative, compute_jacobians
-from core.jacobians.paths import factor_names, multiply_path, path_between
+from core.jacobians.paths import multiply_path
 from core.jacobians.sizes import require_room
 
 __all__ = [
@@ -17,8 +17,6 @@ __all__ = [
     "Jacobians",
     "compute_derivative",
     "compute_jacobians",
-    "factor_names",
     "multiply_path",
-    "path_between",
     "require_room",
 ]

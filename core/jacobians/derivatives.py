@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.arrays import Array
-from core.budget import Budget
+from core.budget import Budget, forward_operations
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError
 from core.jacobians.paths import factor_names, multiply_path
@@ -74,6 +74,8 @@ def compute_jacobians(problem: Problem, ids: Sequence[str], *, budget: Budget | 
         If a product does not fit float64.
     """
     budget = budget or Budget()
+    least = len(ids) * forward_operations(problem.network, problem.n_samples)
+    budget.require_operations(least, f"{len(ids)} derivatives, at least a forward pass each", path=("jacobians",))
     quantities = parse_quantities(ids, problem, path=("jacobians",))
     for index, quantity in enumerate(quantities.values()):
         if quantity.by is None:
@@ -82,7 +84,7 @@ def compute_jacobians(problem: Problem, ids: Sequence[str], *, budget: Budget | 
                 "because only a derivative has factors",
                 path=("jacobians", index),
             )
-    require_room(problem, list(quantities.values()), budget, field="jacobians")
+    require_room(problem, list(quantities.values()), budget, path_of=lambda index: ("jacobians", index))
     jacobians = {}
     for index, (text, quantity) in enumerate(quantities.items()):
         try:

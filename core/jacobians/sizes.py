@@ -1,18 +1,20 @@
 """How large derivatives are and what they take, from shapes alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.budget import CALL_COST, Budget, forward_operations
-from core.jacobians.paths import path_between
+from core.errors import Path
 from core.problem import Problem
-from core.quantities import Quantity, n_components, public_name, shape_of
+from core.quantities import Quantity, n_components, public_name, shape_of, split_node
 
 LABEL_COST = 8
 """What one label costs in memory, in numbers."""
 
 
-def require_room(problem: Problem, quantities: Sequence[Quantity], budget: Budget, *, field: str) -> None:
+def require_room(
+    problem: Problem, quantities: Sequence[Quantity], budget: Budget, *, path_of: Callable[[int], Path]
+) -> None:
     """Check from shapes that all derivatives asked for fit together.
 
     Parameters
@@ -20,8 +22,8 @@ def require_room(problem: Problem, quantities: Sequence[Quantity], budget: Budge
     problem : Problem
     quantities : sequence of Quantity
     budget : Budget
-    field : str
-        The request's list of ids, for the error's path.
+    path_of : callable
+        ``path_of(index)`` gives where a quantity was asked for, for the error.
 
     Raises
     ------
@@ -30,7 +32,7 @@ def require_room(problem: Problem, quantities: Sequence[Quantity], budget: Budge
     """
     numbers = operations = 0
     for index, quantity in enumerate(quantities):
-        path = (field, index)
+        path = path_of(index)
         operations += derivative_operations(problem, quantity)
         numbers += derivative_numbers(problem, quantity)
         budget.require_numbers(numbers, f"{describe_size(problem, quantity)}, all asked for so far together", path=path)
@@ -71,8 +73,8 @@ def derivative_numbers(problem: Problem, quantity: Quantity) -> int:
     if not quantity.is_jacobian:
         return math.prod(shape_of(quantity.by or quantity.of, problem))
     n_rows = n_components(quantity.of, problem)
-    stops = [quantity.of, *(link.by for link in path_between(problem, quantity.of, str(quantity.by)))]
-    widest = max(n_components(stop, problem) for stop in stops)
+    (_, top), (_, bottom) = split_node(quantity.of), split_node(str(quantity.by))
+    widest = max(problem.network.widths[bottom : top + 1])
     n_columns = n_components(str(quantity.by), problem)
     return problem.n_samples * n_rows * max(widest, n_columns) + LABEL_COST * (n_rows + n_columns)
 

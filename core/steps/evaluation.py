@@ -57,8 +57,6 @@ def evaluate(
         If a step's result does not fit float64.
     """
     wanted, budget = tuple(wanted), budget or Budget()
-    forward = forward_operations(problem.network, problem.n_samples)
-    budget.require_operations(3 * forward, "a forward and a backward pass")
     given = dict(given or {})
     table = steps_of(structure_of(problem), choose_rules(problem, rules, given))
     values = _sources(problem)
@@ -67,6 +65,7 @@ def evaluate(
     _require_shapes(problem, given)
     values |= given
     steps = needed_steps(table, wanted, values)
+    _require_work(problem, steps, budget)
     _require_room(problem, steps, budget)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         for step in steps:
@@ -168,6 +167,14 @@ def _sources(problem: Problem) -> dict[str, Array]:
         if layer.bias is not None:
             values[f"b{number}"] = layer.bias
     return values
+
+
+def _require_work(problem: Problem, steps: Sequence[Step], budget: Budget) -> None:
+    forward = forward_operations(problem.network, problem.n_samples)
+    if any(step.output.startswith("dL_") for step in steps):
+        budget.require_operations(3 * forward, "a forward and a backward pass")
+    elif steps:
+        budget.require_operations(forward, "a forward pass")
 
 
 def _require_room(problem: Problem, steps: Sequence[Step], budget: Budget) -> None:

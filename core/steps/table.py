@@ -12,8 +12,8 @@ from core.steps.forward import FORWARD_RULES
 from core.steps.loss import LOSS_RULES
 from core.steps.rules import Rule, Structure
 
-KEPT_DEPTH = 32
-"""Tables of networks up to this depth are kept for the next problem; deeper ones would fill the memory."""
+DEEP = 32
+"""Tables up to this depth are kept by the hundred; of deeper ones only the last two, which are large."""
 
 INPUTS = re.compile(r"[AZ]0$")
 
@@ -67,7 +67,7 @@ def steps_of(structure: Structure, rules: tuple[Rule, ...] = ()) -> tuple[Step, 
     ValueError
         If two rules replace one, or one replaces none.
     """
-    return (_kept_table if structure.depth <= KEPT_DEPTH else _fill_table)(structure, rules)
+    return (_many_tables if structure.depth <= DEEP else _few_tables)(structure, rules)
 
 
 def _fill_table(structure: Structure, rules: tuple[Rule, ...]) -> tuple[Step, ...]:
@@ -84,7 +84,8 @@ def _fill_table(structure: Structure, rules: tuple[Rule, ...]) -> tuple[Step, ..
     )
 
 
-_kept_table = lru_cache(maxsize=256)(_fill_table)
+_many_tables = lru_cache(maxsize=256)(_fill_table)
+_few_tables = lru_cache(maxsize=2)(_fill_table)
 
 
 def _by_name(rules: tuple[Rule, ...]) -> dict[str, Rule]:

@@ -101,3 +101,16 @@ def test_a_refusal_says_what_asked_for_it() -> None:
     with pytest.raises(TooLargeError, match="a walk: that is about 11 multiply-adds, the limit is 10") as caught:
         Budget(operations=10).require_operations(11, "a walk", path=("count",))
     assert caught.value.path == ("count",)
+
+
+def test_a_forward_pass_is_not_charged_for_a_backward_pass() -> None:
+    forward = forward_operations(two_layers().network, 3)
+    assert compute_forward(two_layers(), budget=Budget(operations=forward)).loss is not None
+    with pytest.raises(TooLargeError, match="a forward pass: that is about"):
+        compute_forward(two_layers(), budget=Budget(operations=forward - 1))
+
+
+def test_many_ids_are_refused_before_they_are_read() -> None:
+    with pytest.raises(TooLargeError, match="100000 derivatives, at least a forward pass each") as caught:
+        compute_jacobians(DEEP, ["not an id"] * 100_000)
+    assert caught.value.path == ("jacobians",)

@@ -62,6 +62,16 @@ def test_a_quotient_by_a_faint_probability_keeps_its_digits(gap: float) -> None:
     assert found[1] == pytest.approx(float(-mp.mpf(1e-30) * mp.exp(gap)), rel=2e-13)
 
 
+@pytest.mark.parametrize(("z", "y"), [(-743.0, 1e-16), (740.0, 1.0 - 2.0**-53), (-735.0, 1e-14), (-730.0, 1e-12)])
+def test_a_quotient_by_a_faint_sigmoid_keeps_its_digits(z: float, y: float) -> None:
+    logits, targets = np.array([[z]]), np.array([[y]])
+    with np.errstate(under="ignore"):
+        found = LOSSES["binary_cross_entropy"].grad_outputs(logits, ACTIVATIONS["sigmoid"].value(logits), targets)
+    truth = (1 - mp.mpf(y)) * (1 + mp.exp(z)) - mp.mpf(y) * (1 + mp.exp(-z))
+    # the exponent is about 700, known to sixteen digits
+    assert found[0, 0] == pytest.approx(float(truth), rel=3e-13)
+
+
 def test_a_nearly_one_hot_target_cancels_nothing() -> None:
     z, y = np.array([[46.0, 0.0]]), np.array([[1.0, 1e-20]])
     a = ACTIVATIONS["softmax"].value(z)

@@ -91,6 +91,12 @@ TARGETS = [
 PENALTIES = [
     ({"strength": -0.1}, DomainError, "strength", "the L2 strength is -0.1; needed a finite number of at least 0"),
     ({"strength": INF}, DomainError, "strength", "the L2 strength is inf"),
+    (
+        {"strength": 1e308, "factor": 1.0},
+        DomainError,
+        "strength",
+        "needed one whose 2 · factor · strength fits float64",
+    ),
     ({"strength": NAN}, DomainError, "strength", "the L2 strength is nan"),
     ({"factor": 2.0}, DomainError, "factor", "the L2 factor is 2; needed 0.5 or 1"),
 ]

@@ -243,6 +243,8 @@ def test_a_wrong_layer_is_refused_where_it_is_wrong(
 
 
 def test_quantities_over_the_budget_are_refused() -> None:
-    with pytest.raises(TooLargeError, match="dZ_dW has 1 × 5 × 15 entries") as caught:
-        compute_softmax_layer(article(), budget=Budget(numbers=200))
-    assert caught.value.path == ("quantities", 4)
+    for asked, path in [(None, ()), (QUANTITIES, ("quantities", 4))]:
+        with pytest.raises(TooLargeError, match="dZ_dW has 1 × 5 × 15 entries") as caught:
+            compute_softmax_layer(replace(article(), quantities=asked), budget=Budget(numbers=200))
+        # a path into what the caller wrote, where the caller wrote it
+        assert caught.value.path == path

@@ -120,3 +120,15 @@ def test_gradients_fainter_than_the_method_sees_are_not_called_wrong() -> None:
     )
     assert 0 < abs(gradients_of(problem)["dL_dW1"][0, 0]) < 1e-299
     assert check_gradients(problem, gradients_of(problem)).max_rel_error < 1e-9
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e17, 1e30])
+def test_right_gradients_pass_however_large_the_inputs_are(scale: float) -> None:
+    layer = Layer(weights=np.array([[0.7 / scale]]), activation="tanh")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.array([[scale]]),
+        targets=np.zeros((1, 1)),
+        loss="half_squared_error",
+    )
+    assert check_gradients(problem, gradients_of(problem)).max_rel_error < 1e-13
