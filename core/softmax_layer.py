@@ -59,7 +59,8 @@ class SoftmaxLayer:
 
     def __post_init__(self) -> None:
         try:
-            self.asked  # noqa: B018 - reading the ids is checking them, and the problem on the way
+            # reading the ids checks them, and builds the problem on the way
+            _ = self.asked
         except CoreError as error:
             field, *rest = error.path
             if field in ("inputs", "targets"):

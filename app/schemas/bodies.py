@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import Field, with_config
 
 from app.wire import (
-    LEFT_OUT,
     STRICT,
     ActivationName,
     L2Factor,
@@ -47,7 +46,7 @@ class LayerBody(Layer):
 
     weights: Matrix
     """W, shape (n_in, n_out): a row for each input, a column for each output."""
-    bias: Annotated[OptionalVector, LEFT_OUT] = None
+    bias: OptionalVector = None
     """b, shape (n_out,); a layer without one has no grad_bias."""
     activation: ActivationName
     """The function from pre-activations to activations; see /v1/catalogue."""
@@ -96,8 +95,8 @@ class ForwardBody(Problem):
     # descriptions stand in the annotations here, because the classes below inherit those and not docstrings
     network: Annotated[NetworkBody, Field(description="The layers, from inputs to outputs.")]
     inputs: Annotated[Matrix, Field(description="X, shape (n_samples, n_in).")]
-    targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID), LEFT_OUT] = None
-    loss: Annotated[OptionalLossName, Field(description=LOSS_SAID), LEFT_OUT] = None
+    targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID)] = None
+    loss: Annotated[OptionalLossName, Field(description=LOSS_SAID)] = None
     conventions: Annotated[ConventionsBody, Field(description="The choices on which textbooks differ.")] = field(
         default_factory=ConventionsBody
     )
@@ -153,11 +152,11 @@ class SoftmaxLayerBody(SoftmaxLayer):
 
     weights: Matrix
     """W, shape (n_in, n_classes)."""
-    bias: Annotated[OptionalVector, LEFT_OUT] = None
+    bias: OptionalVector = None
     """b, shape (n_classes,); without one it is zero."""
     inputs: Sample
     """x, shape (n_in,)."""
     target: SampleTarget
     """A class index from 0, or a distribution of shape (n_classes,)."""
-    quantities: Annotated[OptionalQuantityIds, LEFT_OUT] = None
+    quantities: OptionalQuantityIds = None
     """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""

@@ -23,9 +23,9 @@ class LayerQuantityReply(LayerQuantity):
     """The numbers; a Jacobian's as (n_rows, n_columns)."""
     shape: tuple[int, ...]
     """The value's shape."""
-    rows: Annotated[OptionalLabels, LEFT_OUT] = None
+    rows: OptionalLabels = None
     """Only for Jacobians: what each row is the derivative of, counted from 1."""
-    columns: Annotated[OptionalLabels, LEFT_OUT] = None
+    columns: OptionalLabels = None
     """Only for Jacobians: what each column is the derivative by; weights stacked by columns."""
 
 
@@ -74,9 +74,9 @@ class ForwardReply(Forward):
     layers: tuple[LayerActivationsReply, ...]
     outputs: Matrix
     """The last layer's activations, shape (n_samples, n_out)."""
-    loss: Annotated[OptionalNumber, LEFT_OUT] = None
+    loss: OptionalNumber = None
     """Mean or sum of the losses, plus L2."""
-    losses: Annotated[OptionalVector, LEFT_OUT] = None
+    losses: OptionalVector = None
     """Each sample's loss, without L2, shape (n_samples,)."""
     conventions: Annotated[ConventionsBody | None, LEFT_OUT] = None
 
@@ -88,7 +88,7 @@ class LayerGradientsReply(LayerGradients):
 
     grad_weights: Matrix
     """dL/dW, shape (n_in, n_out), as the weights."""
-    grad_bias: Annotated[OptionalVector, LEFT_OUT] = None
+    grad_bias: OptionalVector = None
     """dL/db, shape (n_out,); absent where the layer has no bias."""
 
 
@@ -144,9 +144,9 @@ class JacobianReply(Jacobian):
     """The value's shape."""
     factors: tuple[str, ...]
     """The local Jacobians on the path, in the order of the product."""
-    rows: Annotated[OptionalLabels, LEFT_OUT] = None
+    rows: OptionalLabels = None
     """What each row is the derivative of, counted from 1; absent for derivatives of L."""
-    columns: Annotated[OptionalLabels, LEFT_OUT] = None
+    columns: OptionalLabels = None
     """What each column is the derivative by; weights stacked by columns; absent for derivatives of L."""
 
 

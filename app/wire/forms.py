@@ -58,15 +58,13 @@ def _matrix(value: list[list[float]]) -> Array:
 
 
 def _drop_null(schema: JsonDict) -> None:
-    schema.pop("default", None)
-    match schema.get("anyOf"):
-        case [choice, {"type": "null"}]:
-            del schema["anyOf"]
-            schema.update(cast("JsonDict", choice))
+    # pydantic shows "X | None" as a choice of X and null
+    [choice, _] = cast("list[JsonDict]", schema.pop("anyOf"))
+    schema.update(choice)
 
 
 LEFT_OUT = Field(json_schema_extra=_drop_null)
-"""An optional field may be left out; null is not one of its values."""
+"""An optional object may be left out; null is not one of its values. The forms below say so themselves."""
 
 
 class Form:
