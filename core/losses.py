@@ -5,6 +5,7 @@ the mean over samples and the logarithm's base are conventions of the problem, a
 
 - ``value(a, y)`` gives one loss per sample, summed over outputs, as the formula says. It accepts complex a.
 - ``grad_outputs(z, a, y)`` gives ∂loss/∂a.
+- ``curvature(a, y)`` gives ∂²loss/∂a², to bound what rounding the outputs does to it.
 - ``logits``, where the loss belongs to one activation, holds the same loss as a function of z, in one
   exact step: no logarithm is clipped, no probability rounds to 0 or 1 first.
 
@@ -69,7 +70,7 @@ class Loss:
         The last activation it needs; None for any.
     logarithmic : bool
         Whether ``log_base`` applies.
-    value, grad_outputs : callable
+    value, grad_outputs, curvature : callable
         See the module.
     logits : Logits or None
         See the module; None where the chain goes through the outputs.
@@ -86,6 +87,7 @@ class Loss:
     logarithmic: bool = False
     value: Callable[[Array, Array], Array]
     grad_outputs: Callable[[Array, Array, Array], Array]
+    curvature: Callable[[Array, Array], Array]
     logits: Logits | None = None
     require_targets: Callable[[Array, Path], None]
 
@@ -190,6 +192,7 @@ LOSSES: Registry[Loss] = Registry(
         logarithmic=True,
         value=lambda a, y: _weighted_sum(y, np.log(a)),
         grad_outputs=_cross_entropy_grad_outputs,
+        curvature=lambda a, y: y / a**2,
         logits=Logits(
             value=lambda z, y: _weighted_sum(y, _log_softmax(z)),
             grad=_cross_entropy_grad_logits,
@@ -207,6 +210,7 @@ LOSSES: Registry[Loss] = Registry(
         logarithmic=True,
         value=lambda a, y: _weighted_sum(y, np.log(a)) + _weighted_sum(1.0 - y, np.log(1.0 - a)),
         grad_outputs=_binary_cross_entropy_grad_outputs,
+        curvature=lambda a, y: y / a**2 + (1.0 - y) / (1.0 - a) ** 2,
         logits=Logits(
             value=_binary_cross_entropy,
             grad=_binary_cross_entropy_grad_logits,
@@ -223,6 +227,7 @@ LOSSES: Registry[Loss] = Registry(
         value=lambda a, y: np.asarray(((a - y) ** 2).sum(axis=-1)),
         # textbooks differ by a factor 2: this is the one without ½; half_squared_error has it
         grad_outputs=lambda z, a, y: 2.0 * (a - y),
+        curvature=lambda a, y: np.full(a.shape, 2.0),
         require_targets=_any_targets,
     ),
     Loss(
@@ -233,6 +238,7 @@ LOSSES: Registry[Loss] = Registry(
         targets="any finite numbers per sample and output; class indices where the outputs are softmax",
         value=lambda a, y: np.asarray(0.5 * ((a - y) ** 2).sum(axis=-1)),
         grad_outputs=lambda z, a, y: a - y,
+        curvature=lambda a, y: np.ones(a.shape),
         require_targets=_any_targets,
     ),
 )

@@ -15,19 +15,24 @@ References
 .. [2] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
-from core.steps.evaluation import evaluate
+from core.steps.changes import Change, adjust_rule, replace_rule
+from core.steps.evaluation import evaluate, sources_of
 from core.steps.rules import LocalJacobian, Place, Rule, Structure
 from core.steps.table import RULES, Step, fill, steps_of, structure_of
 
 __all__ = [
     "RULES",
+    "Change",
     "LocalJacobian",
     "Place",
     "Rule",
     "Step",
     "Structure",
+    "adjust_rule",
     "evaluate",
     "fill",
+    "replace_rule",
+    "sources_of",
     "steps_of",
     "structure_of",
 ]

@@ -1,6 +1,5 @@
 """The backward rules: the four equations of back-propagation, and the output layer's two ways in."""
 
-from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -8,6 +7,14 @@ import numpy as np
 from core.arrays import Array
 from core.losses import Logits
 from core.steps.rules import Place, Rule, Structure
+from core.steps.spreads import (
+    spread_activation_gradient,
+    spread_grad_bias,
+    spread_grad_inputs,
+    spread_grad_weights,
+    spread_logits_gradient,
+    spread_loss_gradient,
+)
 
 
 def _grad_parameter(grad: Array, parameter: Array, decay: Array) -> Array:
@@ -31,6 +38,7 @@ BACKWARD_RULES = (
         shape="(n_samples, n_out)",
         advice="it divides by the probability, which underflows when a logit lies about 709 below the largest; "
         "dL_dZ, dL_dW, dL_db and dL_dX need no division: ask for those without it",
+        spread=spread_loss_gradient,
     ),
     Rule(
         name="logits_gradient",
@@ -42,6 +50,8 @@ BACKWARD_RULES = (
         latex=r"\frac{\partial L}{\partial Z} = \frac{1}{N \ln b} (A - Y)",
         shape="(n_samples, n_out)",
         applies=Structure.is_fused,
+        plain=lambda place, z, a, y, divisor, unit: _logits(place).plain_grad(a, y) / (divisor * unit),
+        spread=spread_logits_gradient,
     ),
     Rule(
         name="activation_gradient",
@@ -53,6 +63,7 @@ BACKWARD_RULES = (
         latex=r"\frac{\partial L}{\partial Z} = \frac{\partial L}{\partial A} \odot f'(Z)",
         shape="(n_samples, n_out)",
         applies=lambda structure, layer: not structure.is_fused(layer),
+        spread=spread_activation_gradient,
     ),
     Rule(
         name="grad_weights",
@@ -63,6 +74,7 @@ BACKWARD_RULES = (
         formula="dL/dW = Xᵀ·dL/dZ + 2 · factor · strength · W",
         latex=r"\frac{\partial L}{\partial W} = X^{\mathsf T} \frac{\partial L}{\partial Z} + 2 c \lambda W",
         shape="(n_in, n_out)",
+        spread=spread_grad_weights,
     ),
     Rule(
         name="grad_bias",
@@ -74,6 +86,7 @@ BACKWARD_RULES = (
         latex=r"\frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial z_i} + 2 c \lambda b",
         shape="(n_out,)",
         applies=lambda structure, layer: structure.biases[layer - 1],
+        spread=spread_grad_bias,
     ),
     Rule(
         name="grad_inputs",
@@ -84,13 +97,6 @@ BACKWARD_RULES = (
         formula="dL/dX = dL/dZ·Wᵀ",
         latex=r"\frac{\partial L}{\partial X} = \frac{\partial L}{\partial Z} W^{\mathsf T}",
         shape="(n_samples, n_in)",
+        spread=spread_grad_inputs,
     ),
 )
-
-PLAIN_BACKWARD_RULES = (
-    replace(
-        next(rule for rule in BACKWARD_RULES if rule.name == "logits_gradient"),
-        apply=lambda place, z, a, y, divisor, unit: _logits(place).plain_grad(a, y) / (divisor * unit),
-    ),
-)
-"""For outputs that are not the activation of the logits: a student's own, or a mistake's."""

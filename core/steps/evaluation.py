@@ -1,4 +1,4 @@
-"""Running the table: exactly, with rules replaced, or with values given."""
+"""Running the table with the exact rules, from the sources or from values given."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,9 +10,8 @@ from core.budget import Budget, forward_operations
 from core.errors import NonFiniteError, ShapeError, UnknownNameError
 from core.problem import Problem
 from core.quantities import public_name, shape_of
-from core.steps.backward import PLAIN_BACKWARD_RULES
-from core.steps.loss import LOSS_RULES, PLAIN_LOSS_RULES
-from core.steps.rules import Place, Rule
+from core.steps.loss import LOSS_RULES
+from core.steps.rules import Place
 from core.steps.table import Step, steps_of, structure_of
 
 LOSS_OUTPUTS = frozenset(rule.output for rule in LOSS_RULES)
@@ -22,7 +21,6 @@ def evaluate(
     problem: Problem,
     wanted: Iterable[str],
     *,
-    rules: tuple[Rule, ...] = (),
     given: Mapping[str, Array] | None = None,
     budget: Budget | None = None,
 ) -> dict[str, Array]:
@@ -33,10 +31,10 @@ def evaluate(
     problem : Problem
     wanted : iterable of str
         Numbered names: ``"Z1"``, ``"L"``, ``"dL_dW2"``, ``"losses"``.
-    rules : tuple of Rule
-        Rules that take the place of those with their name: a convention's, a mistake's.
     given : mapping of str to ndarray, optional
-        Values that are taken as they are, in place of what their step would compute; of its shape.
+        Values that are taken as they are, in place of what their step would compute; of its shape. Outputs
+        that are given reach the loss by the textbook's form of its rules: they need not be the activation
+        of the logits.
     budget : Budget, optional
         What the computation may hold and do.
 
@@ -58,8 +56,9 @@ def evaluate(
     """
     wanted, budget = tuple(wanted), budget or Budget()
     given = dict(given or {})
-    table = steps_of(structure_of(problem), choose_rules(problem, rules, given))
-    values = _sources(problem)
+    table = steps_of(structure_of(problem))
+    values = sources_of(problem)
+    plain = f"A{problem.network.depth}" in given
     names = values.keys() | {step.output for step in table}
     _require_names((*wanted, *given), names)
     _require_shapes(problem, given)
@@ -70,34 +69,11 @@ def evaluate(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         for step in steps:
             inputs = [values[name] for name in step.inputs]
-            value = step.rule.apply(Place(problem, step.number), *inputs)
+            apply = step.rule.plain if plain and step.rule.plain else step.rule.apply
+            value = apply(Place(problem, step.number), *inputs)
             require_finite(value, step, problem)
             values[step.output] = value
     return {name: values[name] for name in wanted}
-
-
-def choose_rules(problem: Problem, rules: tuple[Rule, ...], given: Collection[str]) -> tuple[Rule, ...]:
-    """Add the plain rules of the loss where the outputs need not be the activation of the logits.
-
-    The exact rules go past the outputs, from the logits to the loss; a student's own outputs, or those of
-    a mistake in the activation, have to reach the loss.
-
-    Parameters
-    ----------
-    problem : Problem
-    rules : tuple of Rule
-        Replacements; they take precedence.
-    given : collection of str
-        Names of given values.
-
-    Returns
-    -------
-    tuple of Rule
-    """
-    named = {rule.name for rule in rules}
-    if "activation" not in named and f"A{problem.network.depth}" not in given:
-        return rules
-    return (*rules, *(rule for rule in (*PLAIN_LOSS_RULES, *PLAIN_BACKWARD_RULES) if rule.name not in named))
 
 
 def needed_steps(steps: Sequence[Step], wanted: Iterable[str], given: Iterable[str]) -> tuple[Step, ...]:
@@ -160,7 +136,18 @@ def _shape_of_step(name: str, problem: Problem) -> tuple[int, ...]:
     return () if name in LOSS_OUTPUTS else shape_of(name.removeprefix("dL_d"), problem)
 
 
-def _sources(problem: Problem) -> dict[str, Array]:
+def sources_of(problem: Problem) -> dict[str, Array]:
+    """Return what a problem's steps start from: its inputs, weights and biases.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    dict of str to ndarray
+        By numbered names.
+    """
     values = {"X": problem.inputs}
     for number, layer in enumerate(problem.network.layers, start=1):
         values[f"W{number}"] = layer.weights

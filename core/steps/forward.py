@@ -1,9 +1,12 @@
 """The forward rules, each with its local Jacobians beside it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from core.arrays import Array
 from core.steps.rules import LocalJacobian, Place, Rule
+from core.steps.spreads import spread_activation, spread_affine, spread_local_activation
 
 
 def _affine(place: Place, inputs: Array, weights: Array, bias: Array | None = None) -> Array:
@@ -15,6 +18,12 @@ def _pull_affine_to_weights(place: Place, rows: Array, inputs: Array) -> Array:
     # dZ/dvec(W) = I ⊗ xᵀ, so a row r becomes r ⊗ xᵀ; adding 0 turns -0 into 0
     stacked = rows[:, :, :, None] * inputs[:, None, None, :]
     return np.asarray(stacked.reshape(*rows.shape[:2], -1) + 0.0)
+
+
+def _spread_affine_to_weights(place: Place, errors: Sequence[Array], rows: Array, inputs: Array) -> Array:
+    return _pull_affine_to_weights(place, errors[0], np.abs(inputs)) + _pull_affine_to_weights(
+        place, np.abs(rows), errors[1]
+    )
 
 
 def _pull_activation(place: Place, rows: Array, z: Array, a: Array) -> Array:
@@ -31,6 +40,7 @@ FORWARD_RULES = (
         formula="Z = X·W + b",
         latex=r"Z = XW + b",
         shape="(n_samples, n_out)",
+        spread=spread_affine,
         jacobians={
             "A{l-1}": LocalJacobian(
                 by="inputs",
@@ -39,6 +49,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_in)",
                 inputs=("W{l}",),
                 pull=lambda place, rows, weights: rows @ weights.T,
+                spread=lambda place, errors, rows, weights: errors[0] @ np.abs(weights).T,
             ),
             "W{l}": LocalJacobian(
                 by="weights",
@@ -47,6 +58,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_in·n_out)",
                 inputs=("A{l-1}",),
                 pull=_pull_affine_to_weights,
+                spread=_spread_affine_to_weights,
             ),
             "b{l}": LocalJacobian(
                 by="bias",
@@ -55,6 +67,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_out)",
                 inputs=(),
                 pull=lambda place, rows: rows,
+                spread=lambda place, errors, rows: errors[0],
             ),
         },
     ),
@@ -67,6 +80,7 @@ FORWARD_RULES = (
         formula="A = f(Z)",
         latex=r"A = f(Z)",
         shape="(n_samples, n_out)",
+        spread=spread_activation,
         jacobians={
             "Z{l}": LocalJacobian(
                 by="pre_activations",
@@ -76,6 +90,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_out)",
                 inputs=("Z{l}", "A{l}"),
                 pull=_pull_activation,
+                spread=spread_local_activation,
             ),
         },
     ),

@@ -1,13 +1,13 @@
 """The rules that make one loss of a batch: reduction, logarithm's base and L2."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from core.arrays import Array
 from core.conventions import LOG_BASES
 from core.steps.rules import Place, Rule
+from core.steps.spreads import spread_loss, spread_losses, spread_penalty
 
 
 def _divisor(place: Place) -> Array:
@@ -84,6 +84,8 @@ LOSS_RULES = (
         formula="loss(a, y) of each sample / ln(log_base)",
         latex=r"\ell_i = \ell(a_i, y_i) / \ln b",
         shape="(n_samples,)",
+        plain=lambda place, z, a, y, unit: place.loss.value(a, y) / unit,
+        spread=spread_losses,
     ),
     Rule(
         name="decay",
@@ -116,6 +118,7 @@ LOSS_RULES = (
         latex=r"c \lambda \sum w^2",
         shape="()",
         advice="a smaller strength of l2, or smaller weights, help",
+        spread=spread_penalty,
     ),
     Rule(
         name="bias_penalty",
@@ -126,6 +129,7 @@ LOSS_RULES = (
         formula="½ · bias_decay · Σ b²",
         latex=r"c \lambda \sum b^2",
         shape="()",
+        spread=spread_penalty,
     ),
     Rule(
         name="loss",
@@ -136,13 +140,6 @@ LOSS_RULES = (
         formula="L = Σ losses / N + L2, where N is n_samples for mean and 1 for sum",
         latex=r"L = \frac{1}{N}\sum_i \ell_i + c \lambda \sum w^2",
         shape="()",
+        spread=spread_loss,
     ),
 )
-
-PLAIN_LOSS_RULES = (
-    replace(
-        next(rule for rule in LOSS_RULES if rule.name == "losses"),
-        apply=lambda place, z, a, y, unit: place.loss.value(a, y) / unit,
-    ),
-)
-"""For outputs that are not the activation of the logits: a student's own, or a mistake's."""

@@ -65,6 +65,9 @@ class LocalJacobian:
     pull : callable
         ``pull(place, rows, *inputs)`` multiplies rows, shape (n_samples, n_rows, n_out), by the matrix
         from the right. Applied to the identity it gives the matrix itself.
+    spread : callable
+        ``spread(place, errors, rows, *inputs)`` bounds the error of the product, as `Rule.spread` does;
+        the errors are of the rows and of each input.
     """
 
     by: str
@@ -73,6 +76,7 @@ class LocalJacobian:
     shape: str
     inputs: tuple[str, ...]
     pull: Callable[..., Array]
+    spread: Callable[..., Array]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +101,13 @@ class Rule:
         Local Jacobians by input template; forward rules only.
     advice : str
         What helps when the result overflows.
+    plain : callable or None
+        ``plain(place, *inputs)``: the textbook's form, where `apply` goes past the outputs, for outputs
+        that are not the activation of the logits: a student's own, or a mistake's.
+    spread : callable or None
+        ``spread(place, errors, *inputs)`` bounds, entry by entry and to first order, how far the output
+        lies off when each input lies off by up to its error, and every product that is written down on
+        the way is rounded; in units of the last decimal kept. None where nothing is rounded.
     """
 
     name: str
@@ -110,6 +121,8 @@ class Rule:
     applies: Callable[[Structure, int], bool] = lambda structure, layer: True
     jacobians: Mapping[str, LocalJacobian] = field(default_factory=dict)
     advice: str = "smaller inputs, weights or targets help"
+    plain: Callable[..., Array] | None = None
+    spread: Callable[..., Array] | None = None
 
     @property
     def is_repeated(self) -> bool:

@@ -48,30 +48,22 @@ def structure_of(problem: Problem) -> Structure:
     )
 
 
-def steps_of(structure: Structure, rules: tuple[Rule, ...] = ()) -> tuple[Step, ...]:
+def steps_of(structure: Structure) -> tuple[Step, ...]:
     """Fill in the table of steps.
 
     Parameters
     ----------
     structure : Structure
-    rules : tuple of Rule
-        Replacements; each takes the place of the rule of its name.
 
     Returns
     -------
     tuple of Step
         In an order in which each step's inputs come first.
-
-    Raises
-    ------
-    ValueError
-        If two rules replace one, or one replaces none.
     """
-    return (_many_tables if structure.depth <= DEEP else _few_tables)(structure, rules)
+    return (_many_tables if structure.depth <= DEEP else _few_tables)(structure)
 
 
-def _fill_table(structure: Structure, rules: tuple[Rule, ...]) -> tuple[Step, ...]:
-    replaced = _by_name(rules)
+def _fill_table(structure: Structure) -> tuple[Step, ...]:
     upward = range(1, structure.depth + 1)
     rows = [(rule, layer) for layer in upward for rule in FORWARD_RULES]
     if structure.has_loss:
@@ -79,20 +71,11 @@ def _fill_table(structure: Structure, rules: tuple[Rule, ...]) -> tuple[Step, ..
         repeated = [rule for rule in BACKWARD_RULES if rule.is_repeated]
         rows += [(rule, structure.depth) for rule in once]
         rows += [(rule, layer) for layer in reversed(upward) for rule in repeated]
-    return tuple(
-        _step(replaced.get(rule.name, rule), layer, structure) for rule, layer in rows if rule.applies(structure, layer)
-    )
+    return tuple(_step(rule, layer, structure) for rule, layer in rows if rule.applies(structure, layer))
 
 
 _many_tables = lru_cache(maxsize=256)(_fill_table)
 _few_tables = lru_cache(maxsize=2)(_fill_table)
-
-
-def _by_name(rules: tuple[Rule, ...]) -> dict[str, Rule]:
-    found = {rule.name: rule for rule in rules}
-    if len(found) != len(rules) or not found.keys() <= RULES.keys():
-        raise ValueError("rules replace one rule each, of a name in the table; to compose two, wrap one in the other")
-    return found
 
 
 def _step(rule: Rule, layer: int, structure: Structure) -> Step:

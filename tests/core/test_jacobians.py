@@ -1,6 +1,5 @@
 """Derivatives by name: against differences of the forward pass, and as products of their factors."""
 
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -9,9 +8,9 @@ import pytest
 from core.arrays import Array
 from core.budget import Budget
 from core.errors import CoreError, DomainError, NonFiniteError, ShapeError, TooLargeError, UnknownNameError
-from core.jacobians import Jacobian, compute_jacobians, multiply_path
+from core.jacobians import Jacobian, compute_jacobians
 from core.problem import Layer, Network, Problem
-from core.steps import RULES, Place, evaluate
+from core.steps import evaluate
 from tests.problems import numbered_quantities, random_problem, two_layers
 
 SEEDS = range(25)
@@ -208,30 +207,6 @@ def test_derivatives_over_the_budget_are_refused_at_the_first_that_no_longer_fit
 def test_derivatives_that_just_fit_are_computed() -> None:
     fitting = Budget(numbers=3 * 2 * 6 + 8 * 8)
     assert prod(compute_jacobians(two_layers(), ["dS_dW1"], budget=fitting).jacobians["dS_dW1"].shape) == 36
-
-
-def test_a_wrong_local_jacobian_is_carried_along_the_path() -> None:
-    problem = two_layers()
-    local = RULES["activation"].jacobians["Z{l}"]
-
-    def lose_coupling(place: Place, rows: Array, z: Array, a: Array) -> Array:
-        return (
-            rows * (a * (1.0 - a))[:, None, :] if place.activation.gives_distribution else local.pull(place, rows, z, a)
-        )
-
-    diagonal = replace(RULES["activation"], jacobians={"Z{l}": replace(local, pull=lose_coupling)})
-    s = evaluate(problem, ["A2"])["A2"]
-    wrong = multiply_path(problem, "A2", "Z2", Budget(), rules=(diagonal,))
-    np.testing.assert_allclose(wrong, [np.diag(row * (1.0 - row)) for row in s], rtol=1e-15)
-    further = multiply_path(problem, "A2", "W2", Budget(), rules=(diagonal,))
-    np.testing.assert_allclose(further, wrong @ multiply_path(problem, "Z2", "W2", Budget()), rtol=1e-14)
-
-
-def test_a_given_local_jacobian_stands_in_the_product() -> None:
-    problem = two_layers()
-    handed_in = np.arange(12.0).reshape(3, 2, 2)
-    found = multiply_path(problem, "A2", "W2", Budget(), given={"dA2_dZ2": handed_in})
-    np.testing.assert_allclose(found, handed_in @ multiply_path(problem, "Z2", "W2", Budget()), rtol=1e-15)
 
 
 def test_no_ids_at_all_are_refused() -> None:

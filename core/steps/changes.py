@@ -1,0 +1,79 @@
+"""Changes of rules: how a mistake, or another convention, computes a step otherwise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.arrays import Array
+from core.steps.rules import Place
+
+Where = Callable[[Place], bool]
+
+
+def _everywhere(place: Place) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change:
+    """Another way to compute what one rule, or one local Jacobian, computes.
+
+    Parameters
+    ----------
+    rule : str
+        The rule's name; for a local Jacobian its id with templates: ``"dA{l}_dZ{l}"``.
+    apply : callable
+        ``apply(exact, place, *inputs)``, where ``exact(*inputs)`` is the rule itself, or the rule as other
+        changes have made it. A local Jacobian's first input is the rows that it is multiplied by.
+    replaces : bool
+        Whether `exact` is not called, so that of two such changes of one step only one can be made.
+    where : callable
+        ``where(place)``: the layers and networks in which it makes a difference.
+    extra : tuple of str
+        Templates of what it takes beside the rule's inputs; they come last.
+    """
+
+    rule: str
+    apply: Callable[..., Array]
+    replaces: bool
+    where: Where = _everywhere
+    extra: tuple[str, ...] = ()
+
+
+def replace_rule(
+    rule: str, apply: Callable[..., Array], *, where: Where = _everywhere, extra: tuple[str, ...] = ()
+) -> Change:
+    """Return the change that computes a step by ``apply(place, *inputs)``.
+
+    Parameters
+    ----------
+    rule, apply, where, extra
+        See `Change`.
+
+    Returns
+    -------
+    Change
+    """
+    return Change(
+        rule=rule,
+        apply=lambda exact, place, *inputs: apply(place, *inputs),
+        replaces=True,
+        where=where,
+        extra=extra,
+    )
+
+
+def adjust_rule(
+    rule: str, apply: Callable[..., Array], *, where: Where = _everywhere, extra: tuple[str, ...] = ()
+) -> Change:
+    """Return the change that computes a step by ``apply(exact, place, *inputs)``, on top of what it is.
+
+    Parameters
+    ----------
+    rule, apply, where, extra
+        See `Change`.
+
+    Returns
+    -------
+    Change
+    """
+    return Change(rule=rule, apply=apply, replaces=False, where=where, extra=extra)
