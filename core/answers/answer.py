@@ -1,0 +1,92 @@
+"""What comes out of reading an answer: its numbers and decimals, or why and where it cannot be read."""
+
+from dataclasses import dataclass
+
+from core.answers.assembly import Assembly, UnreadableError
+from core.answers.text import assemble_text
+from core.answers.values import assemble_value
+from core.arrays import Array
+
+MOST_NUMBERS = 100_000
+"""The most numbers of one answer unless the caller says otherwise: about 2 MB of text at full precision."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Why and where an answer cannot be read.
+
+    Parameters
+    ----------
+    row, column : int
+        The place, counted from 1. In text, the line and the character. In a JSON value, the row of numbers
+        and the entry in it; a single list is row 1, and in a stack of matrices the rows are counted on from
+        one matrix to the next.
+    message : str
+        What was found and what was needed.
+    """
+
+    row: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """An answer as numbers, or the reason why it is none.
+
+    Parameters
+    ----------
+    value : ndarray or None
+        The numbers, of any rank from 0; they may be NaN or infinite. None where they cannot be read.
+    decimals : int or None
+        The most decimals of any entry as written, trailing zeros left out: 1 for ``0.50``, 0 for ``12`` and
+        ``1.5e2``, 4 for ``3e-4``. None where no entry says anything about rounding: fractions, NaN and
+        infinity do not.
+    reading : Reading or None
+        Set exactly where `value` is None.
+
+    Raises
+    ------
+    ValueError
+        If both `value` and `reading` are set, or neither.
+    """
+
+    value: Array | None
+    decimals: int | None
+    reading: Reading | None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reading is None):
+            raise ValueError("an answer has either a value or the reason why it cannot be read")
+
+
+def read_answer(raw: object, *, most_numbers: int = MOST_NUMBERS) -> Answer:
+    """Read an answer, whatever it is, without evaluating anything.
+
+    Parameters
+    ----------
+    raw : object
+        Text, or else a JSON value: a number or lists of numbers, nested up to 8 deep.
+    most_numbers : int
+        How many numbers the answer may hold.
+
+    Returns
+    -------
+    Answer
+        The same for an array, its JSON text and its full print.
+
+    Notes
+    -----
+    Decimals are those of each number's shortest decimal form, not of its spelling: otherwise
+    ``0.1000000000000000055`` would say one thing as text and another as a JSON number.
+    """
+    assembly = Assembly(most_numbers)
+    try:
+        if isinstance(raw, str):
+            assemble_text(raw, assembly)
+        else:
+            assemble_value(raw, assembly)
+    except UnreadableError as error:
+        row, column = error.place
+        return Answer(value=None, decimals=None, reading=Reading(row=row, column=column, message=str(error)))
+    return Answer(value=assembly.array(), decimals=assembly.decimals(), reading=None)

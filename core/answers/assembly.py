@@ -1,0 +1,149 @@
+"""Numbers on their way to an array: counted as they come in, and kept to one shape."""
+
+import math
+
+import numpy as np
+
+from core.arrays import Array
+
+Place = tuple[int, int]
+"""Row and column, counted from 1."""
+
+MOST_AXES = 8
+
+
+class UnreadableError(Exception):
+    """An answer cannot be read; caught where answers are read, it never leaves this package.
+
+    Parameters
+    ----------
+    place : tuple of int
+        Row and column of what cannot be read.
+    message : str
+        What was found and what was needed.
+    """
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class Assembly:
+    """An array being put together from numbers and brackets in reading order.
+
+    Parameters
+    ----------
+    most_numbers : int
+        How many numbers it may hold.
+    """
+
+    def __init__(self, most_numbers: int) -> None:
+        self.most_numbers = most_numbers
+        self._numbers: list[float] = []
+        self._written: set[float] = set()
+        self._counts: list[int] = []  # entries so far of each open list, the outermost first
+        self._extents: list[int] = []  # length of the lists at each depth, 0 until the first is closed
+        self._rank: int | None = None  # how deep the numbers stand, once there is one
+
+    def open(self, place: Place) -> None:
+        """Begin a list.
+
+        Raises
+        ------
+        UnreadableError
+            If a number is needed here, or lists are nested too deep.
+        """
+        depth = len(self._counts)
+        if depth == self._rank:
+            raise UnreadableError(
+                place, "found a list where its neighbours are numbers; needed only numbers, or only lists, in one list"
+            )
+        if depth == MOST_AXES:
+            raise too_deep(place)
+        self._count(place)
+        self._counts.append(0)
+        if depth == len(self._extents):
+            self._extents.append(0)
+
+    def add(self, number: float, place: Place, *, is_fraction: bool = False) -> None:
+        """Put in the next number; a fraction says nothing about decimals.
+
+        Raises
+        ------
+        UnreadableError
+            If a list is needed here, or there is no room.
+        """
+        if self._rank is None:
+            self._rank = len(self._counts)
+        if len(self._counts) != self._rank:
+            raise UnreadableError(
+                place, "found a number where its neighbours are lists; needed only numbers, or only lists, in one list"
+            )
+        if len(self._numbers) >= self.most_numbers:
+            raise too_many(place, self.most_numbers)
+        self._count(place)
+        self._numbers.append(number)
+        if not is_fraction and math.isfinite(number):
+            self._written.add(number)
+
+    def close(self, place: Place) -> None:
+        """End the list that was begun last.
+
+        Raises
+        ------
+        UnreadableError
+            If it is empty, or shorter than those before it.
+        """
+        count = self._counts.pop()
+        needed = self._extents[len(self._counts)]
+        if count == 0:
+            raise UnreadableError(place, "found an empty list; needed at least one number in it")
+        if count < needed:
+            raise UnreadableError(
+                place,
+                f"found a list of length {count}; needed length {needed}, as those before it",
+            )
+        self._extents[len(self._counts)] = count
+
+    def array(self) -> Array:
+        """Return the numbers in their shape, once every list is closed.
+
+        Returns
+        -------
+        ndarray
+        """
+        return np.array(self._numbers, dtype=np.float64).reshape(self._extents)
+
+    def decimals(self) -> int | None:
+        """Return the most decimals of any number that is written as a decimal.
+
+        Returns
+        -------
+        int or None
+            None if there is no such number.
+        """
+        return max(map(_decimals, self._written), default=None)
+
+    def _count(self, place: Place) -> None:
+        if not self._counts:
+            return
+        self._counts[-1] += 1
+        needed = self._extents[len(self._counts) - 1]
+        if needed and self._counts[-1] > needed:
+            raise UnreadableError(place, f"found a list that is too long; needed length {needed}, as those before it")
+
+
+def too_deep(place: Place) -> UnreadableError:
+    """Return the error of nesting that no array needs."""
+    return UnreadableError(place, f"found more than {MOST_AXES} brackets inside each other; needed at most that many")
+
+
+def too_many(place: Place, most_numbers: int) -> UnreadableError:
+    """Return the error of an answer over its limit."""
+    return UnreadableError(place, f"found more than {most_numbers} numbers; needed at most that many")
+
+
+def _decimals(number: float) -> int:
+    # the shortest decimal form has no trailing zeros but the one of "150.0"
+    mantissa, _, exponent = repr(number).partition("e")
+    return max(0, len(mantissa.partition(".")[2].rstrip("0")) - int(exponent or 0))
