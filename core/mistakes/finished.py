@@ -1,0 +1,151 @@
+"""Mistakes made with a finished answer: its orientation, its order, its scale."""
+
+import numpy as np
+
+from core.arrays import Array
+from core.mistakes.mistake import Mistake, Transform
+from core.problem import Problem
+from core.quantities import Quantity, split_node
+
+NEAR_ONE = 1e-3
+"""A factor this near to 1 or −1 is none."""
+
+
+def _transposed(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    # the transpose of a vector is a column
+    return np.swapaxes(value, -1, -2) if value.ndim > 1 else value[:, None] if value.ndim else None
+
+
+def _is_weights_gradient(quantity: Quantity) -> bool:
+    return quantity.of == "L" and str(quantity.by).startswith("W")
+
+
+def _by_weights(quantity: Quantity) -> bool:
+    return quantity.is_jacobian and str(quantity.by).startswith("W")
+
+
+def _reshaped(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    # the row that stacks W by columns, put back by rows
+    return value.ravel(order="F").reshape(value.shape) if _is_weights_gradient(quantity) else None
+
+
+def _reshaped_back(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    return value.ravel().reshape(value.shape, order="F") if _is_weights_gradient(quantity) else None
+
+
+def _row(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    return value.ravel(order="F") if _is_weights_gradient(quantity) else None
+
+
+def _row_by_rows(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    return value.ravel() if _is_weights_gradient(quantity) else None
+
+
+def _rows_first(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    if not _by_weights(quantity):
+        return None
+    layer = problem.network.layers[split_node(str(quantity.by))[1] - 1]
+    by_columns = value.reshape(*value.shape[:2], layer.n_out, layer.n_in)
+    return by_columns.swapaxes(-1, -2).reshape(value.shape)
+
+
+def _inputs_alone(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    is_local = _by_weights(quantity) and quantity.of == str(quantity.by).replace("W", "Z")
+    return value[:, 0, : value.shape[2] // value.shape[1]] if is_local else None
+
+
+def _scaled(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    return number * value
+
+
+def _parameter(problem: Problem, quantity: Quantity) -> Array | None:
+    if quantity.of != "L" or quantity.by is None:
+        return None
+    symbol, number = split_node(quantity.by)
+    if symbol not in ("W", "b"):
+        return None
+    layer = problem.network.layers[number - 1]
+    return layer.weights if symbol == "W" else layer.bias
+
+
+def _stepped(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    parameter = _parameter(problem, quantity)
+    return None if parameter is None else parameter - number * value
+
+
+def _is_no_sign(number: float) -> bool:
+    return abs(abs(number) - 1.0) > NEAR_ONE
+
+
+FINISHED_MISTAKES = (
+    Mistake(
+        name="transposed",
+        family="orientation",
+        produces="tᵀ",
+        message="Rows and columns are swapped.",
+        transforms=(Transform(apply=_transposed),),
+    ),
+    Mistake(
+        name="reshaped_rows_first",
+        family="orientation",
+        produces="vec(t) put back by rows",
+        message="The row of the chain stacks the weights by columns, and it is put back into their shape by rows: "
+        "right numbers, wrong cells.",
+        transforms=(Transform(apply=_reshaped), Transform(apply=_reshaped_back)),
+    ),
+    Mistake(
+        name="not_reshaped",
+        family="orientation",
+        produces="vec(t)",
+        message="This is the row of the chain; the gradient by the weights has the shape of the weights.",
+        transforms=(Transform(apply=_row), Transform(apply=_row_by_rows)),
+    ),
+    Mistake(
+        name="flattened_rows_first",
+        family="orientation",
+        produces="the columns in the other order",
+        message="The columns follow the weights row by row; here they follow them column by column.",
+        transforms=(Transform(apply=_rows_first),),
+        switch=("column_order", "rows_first"),
+    ),
+    Mistake(
+        name="inputs_given_for_jacobian",
+        family="orientation",
+        produces="x",
+        message="These are the inputs; the Jacobian has a row for each output and a column for each weight, and the "
+        "inputs stand in each row at the weights of its output.",
+        transforms=(Transform(apply=_inputs_alone),),
+    ),
+    Mistake(
+        name="all_zero",
+        family="sign and scale",
+        produces="0 everywhere",
+        message="Every entry is 0, as if nothing had been computed.",
+        transforms=(Transform(apply=lambda problem, quantity, value, number: np.zeros(value.shape)),),
+    ),
+    Mistake(
+        name="scaled",
+        family="sign and scale",
+        produces="c·t",
+        message="Every entry is off by the same factor.",
+        transforms=(
+            Transform(apply=_scaled, accepts=lambda number: number > 0 and _is_no_sign(number), examples=(0.3, 7.0)),
+        ),
+    ),
+    Mistake(
+        name="negated_step",
+        family="sign and scale",
+        produces="−η·t",
+        message="This is the step of descent, the gradient times a negative factor; the gradient itself is asked for.",
+        transforms=(
+            Transform(apply=_scaled, accepts=lambda number: number < 0 and _is_no_sign(number), examples=(-0.1, -0.7)),
+        ),
+    ),
+    Mistake(
+        name="new_weights_given",
+        family="sign and scale",
+        produces="W − η·t",
+        message="These are the parameters after a step of descent; the gradient is asked for.",
+        transforms=(Transform(apply=_stepped, accepts=lambda number: number > 0, examples=(0.1, 1.0)),),
+    ),
+)

@@ -1,0 +1,63 @@
+"""Where mistakes can be made: conditions on problems and on places in the table."""
+
+import numpy as np
+
+from core.arrays import Array
+from core.problem import Problem
+from core.steps import Place
+
+
+def is_batch(problem: Problem) -> bool:
+    """Tell whether there are several samples."""
+    return problem.n_samples > 1
+
+
+def is_mean(problem: Problem) -> bool:
+    """Tell whether a loss is averaged over several samples."""
+    return is_batch(problem) and problem.conventions.reduction == "mean"
+
+
+def has_penalty(problem: Problem) -> bool:
+    """Tell whether the loss has an L2 term."""
+    return problem.conventions.l2.strength > 0
+
+
+def is_last(place: Place) -> bool:
+    """Tell whether the layer is the output layer."""
+    return place.number == place.problem.network.depth
+
+
+def is_softmax(place: Place) -> bool:
+    """Tell whether the layer's activation is a softmax."""
+    return place.activation.gives_distribution
+
+
+def is_fused(place: Place) -> bool:
+    """Tell whether the loss goes straight to the pre-activations of the layer."""
+    return is_last(place) and place.problem.loss is not None and place.loss.logits is not None
+
+
+def is_softmax_loss(place: Place) -> bool:
+    """Tell whether the layer is a softmax whose cross-entropy goes straight to its pre-activations."""
+    return is_softmax(place) and is_fused(place)
+
+
+def has_slope(place: Place) -> bool:
+    """Tell whether the activation works entry by entry and has a derivative other than 1."""
+    return not is_softmax(place) and place.layer.activation != "identity"
+
+
+def one_hot(a: Array) -> Array:
+    """Return rows with a 1 at each row's largest entry.
+
+    Parameters
+    ----------
+    a : ndarray, shape (n_samples, n_out)
+
+    Returns
+    -------
+    ndarray, same shape
+    """
+    rows = np.zeros(a.shape)
+    np.put_along_axis(rows, a.argmax(axis=-1, keepdims=True), 1.0, axis=-1)
+    return rows

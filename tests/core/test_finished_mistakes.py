@@ -1,0 +1,227 @@
+"""Mistakes made with a finished answer: orientation, order and scale."""
+
+import numpy as np
+import pytest
+
+from core.arrays import Array
+from core.jacobians import compute_jacobians
+from core.mistakes import MISTAKES
+from core.problem import Layer, Network, Problem
+from core.quantities import Quantity
+from core.steps import evaluate
+from tests.problems import numbered_quantities, random_problem, two_layers
+
+# the source article's layer, and the gradient that it prints
+WEIGHTS = np.array([[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 0.1], [0.11, 0.12, 0.13, 0.14, 0.15]])
+INPUTS = np.array([[0.1, 0.5, 0.4]])
+PRINTED = [
+    [0.01909135, 0.09545676, 0.07636541, 0.02035314, 0.10176572],
+    [0.08141258, -0.07830167, -0.39150833, -0.31320667, 0.02313243],
+    [0.11566214, 0.09252971, 0.01572474, 0.07862371, 0.06289897],
+]
+ARTICLE = Problem(
+    network=Network(layers=(Layer(weights=WEIGHTS, activation="softmax"),)),
+    inputs=INPUTS,
+    targets=np.array([2]),
+    loss="cross_entropy",
+)
+BY_WEIGHTS = Quantity("L", "W1")
+
+
+def hand_in(
+    mistake: str, value: Array, quantity: Quantity, problem: Problem, *, index: int = 0, number: float = 1.0
+) -> Array | None:
+    """Do a mistake's transform to a value."""
+    return MISTAKES[mistake].transforms[index].apply(problem, quantity, value, number)
+
+
+def made(
+    mistake: str, value: Array, quantity: Quantity, problem: Problem, *, index: int = 0, number: float = 1.0
+) -> Array:
+    """Do a mistake's transform to a value that it can be done to."""
+    found = hand_in(mistake, value, quantity, problem, index=index, number=number)
+    assert found is not None
+    return found
+
+
+def jacobian(problem: Problem, key: str) -> Array:
+    """Compute one Jacobian."""
+    return compute_jacobians(problem, [key]).jacobians[key].value
+
+
+def test_the_articles_gradient_is_the_true_one_put_back_by_rows() -> None:
+    truth = evaluate(ARTICLE, ["dL_dW1"])["dL_dW1"]
+    found = made("reshaped_rows_first", truth, BY_WEIGHTS, ARTICLE)
+    np.testing.assert_allclose(found, PRINTED, atol=5e-9)  # eight decimals are printed
+    assert not np.allclose(truth, PRINTED, atol=1e-3)
+
+
+def test_the_other_way_of_reshaping_takes_it_back() -> None:
+    truth = evaluate(ARTICLE, ["dL_dW1"])["dL_dW1"]
+    found = made("reshaped_rows_first", truth, BY_WEIGHTS, ARTICLE)
+    np.testing.assert_array_equal(made("reshaped_rows_first", found, BY_WEIGHTS, ARTICLE, index=1), truth)
+
+
+def test_the_row_of_the_chain_goes_by_columns_or_by_rows() -> None:
+    value = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    problem = two_layers()
+    assert made("not_reshaped", value, BY_WEIGHTS, problem).tolist() == [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]
+    assert made("not_reshaped", value, BY_WEIGHTS, problem, index=1).tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert made("reshaped_rows_first", value, BY_WEIGHTS, problem).tolist() == [[1.0, 4.0, 2.0], [5.0, 3.0, 6.0]]
+    back = made("reshaped_rows_first", value, BY_WEIGHTS, problem, index=1)
+    assert back.tolist() == [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    "quantity", [Quantity("L", "b1"), Quantity("L"), Quantity("Z1"), Quantity("A2", "W1")], ids=str
+)
+@pytest.mark.parametrize("mistake", ["reshaped_rows_first", "not_reshaped"])
+def test_only_gradients_by_weights_are_reshaped(mistake: str, quantity: Quantity) -> None:
+    assert hand_in(mistake, np.ones((3, 3)), quantity, two_layers()) is None
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 2, 3)])
+def test_a_matrix_is_transposed_sample_by_sample(shape: tuple[int, ...]) -> None:
+    value = np.arange(float(np.prod(shape))).reshape(shape)
+    found = made("transposed", value, Quantity("Z1"), two_layers())
+    assert found.shape == (*shape[:-2], 3, 2)
+    assert all(found[..., j, i].tolist() == value[..., i, j].tolist() for i in range(2) for j in range(3))
+
+
+def test_the_transpose_of_a_vector_is_a_column() -> None:
+    found = made("transposed", np.array([1.0, 2.0, 3.0]), Quantity("L", "b1"), two_layers())
+    assert found.tolist() == [[1.0], [2.0], [3.0]]
+
+
+def test_a_number_cannot_be_transposed() -> None:
+    assert hand_in("transposed", np.asarray(1.0), Quantity("L"), two_layers()) is None
+
+
+@pytest.mark.parametrize("key", ["dZ1_dW1", "dA2_dW1", "dA2_dW2"])
+def test_columns_by_rows_of_the_weights_are_the_other_order(key: str) -> None:
+    problem = two_layers()
+    of, by = key[1:].split("_d")
+    value = jacobian(problem, key)
+    found = made("flattened_rows_first", value, Quantity(of, by), problem)
+    n_in, n_out = problem.network.layers[int(by[1]) - 1].weights.shape
+    for i in range(n_in):
+        for j in range(n_out):
+            np.testing.assert_array_equal(found[:, :, i * n_out + j], value[:, :, j * n_in + i])
+
+
+def test_the_other_order_is_undone_by_itself_for_square_weights() -> None:
+    layer = Layer(weights=np.arange(9.0).reshape(3, 3) / 10, activation="tanh")
+    problem = Problem(network=Network(layers=(layer,)), inputs=np.array([[0.5, -1.0, 2.0]]))
+    quantity, value = Quantity("A1", "W1"), jacobian(problem, "dA1_dW1")
+    once = made("flattened_rows_first", value, quantity, problem)
+    assert not np.array_equal(once, value)
+    np.testing.assert_array_equal(made("flattened_rows_first", once, quantity, problem), value)
+
+
+@pytest.mark.parametrize("quantity", [Quantity("L", "W1"), Quantity("A2", "Z2"), Quantity("Z1", "b1")], ids=str)
+@pytest.mark.parametrize("mistake", ["flattened_rows_first", "inputs_given_for_jacobian"])
+def test_only_jacobians_by_weights_have_columns_of_weights(mistake: str, quantity: Quantity) -> None:
+    assert hand_in(mistake, np.ones((3, 2, 3)), quantity, two_layers()) is None
+
+
+def test_inputs_are_given_for_the_jacobian_of_their_layer_alone() -> None:
+    problem = two_layers()
+    for key, inputs in (("dZ1_dW1", "X"), ("dZ2_dW2", "A1")):
+        found = made("inputs_given_for_jacobian", jacobian(problem, key), Quantity(*key[1:].split("_d")), problem)
+        np.testing.assert_array_equal(found, evaluate(problem, [inputs])[inputs])
+    assert hand_in("inputs_given_for_jacobian", jacobian(problem, "dA2_dW2"), Quantity("A2", "W2"), problem) is None
+
+
+def test_the_diagonal_alone_may_be_handed_in_for_the_softmaxs_jacobian() -> None:
+    problem = two_layers()
+    found = made("softmax_jacobian_diagonal", jacobian(problem, "dA2_dZ2"), Quantity("A2", "Z2"), problem)
+    s = evaluate(problem, ["A2"])["A2"]
+    np.testing.assert_allclose(found, s * (1 - s), rtol=1e-14)
+    assert hand_in("softmax_jacobian_diagonal", np.ones((3, 2, 3)), Quantity("A2", "Z1"), problem) is None
+    assert hand_in("softmax_jacobian_diagonal", np.asarray(1.0), Quantity("L"), problem) is None
+
+
+def test_everything_is_zero_or_of_the_other_sign() -> None:
+    value = np.array([[1.0, -2.0]])
+    assert made("all_zero", value, Quantity("Z2"), two_layers()).tolist() == [[0.0, 0.0]]
+    assert made("sign_flipped", value, Quantity("Z2"), two_layers()).tolist() == [[-1.0, 2.0]]
+
+
+@pytest.mark.parametrize(("mistake", "number"), [("scaled", 0.3), ("scaled", 7.0), ("negated_step", -0.1)])
+def test_an_answer_times_a_number(mistake: str, number: float) -> None:
+    value = np.array([[1.0, -2.0]])
+    found = made(mistake, value, Quantity("Z2"), two_layers(), number=number)
+    np.testing.assert_array_equal(found, [[number, -2.0 * number]])
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0])
+def test_the_parameters_after_a_step_are_given_for_the_gradient(rate: float) -> None:
+    problem = two_layers()
+    first, second = problem.network.layers
+    assert first.bias is not None
+    gradients = evaluate(problem, ["dL_dW1", "dL_db1", "dL_dW2", "dL_dX"])
+    for name, parameter in (("W1", first.weights), ("b1", first.bias), ("W2", second.weights)):
+        gradient = gradients[f"dL_d{name}"]
+        found = made("new_weights_given", gradient, Quantity("L", name), problem, number=rate)
+        np.testing.assert_array_equal(found, parameter - rate * gradient)
+
+
+@pytest.mark.parametrize("quantity", [Quantity("L"), Quantity("L", "X"), Quantity("A2", "W1"), Quantity("Z1")], ids=str)
+def test_what_is_no_gradient_of_parameters_is_no_step(quantity: Quantity) -> None:
+    assert hand_in("new_weights_given", np.ones((3, 2)), quantity, two_layers(), number=0.1) is None
+
+
+NUMBERED = [(name, index) for name, m in MISTAKES.items() for index, t in enumerate(m.transforms) if t.accepts]
+
+
+def test_three_transforms_have_a_number_of_their_own() -> None:
+    assert {name for name, _ in NUMBERED} >= {"scaled", "negated_step", "new_weights_given"}
+
+
+@pytest.mark.parametrize(("name", "index"), NUMBERED)
+def test_a_transform_is_linear_in_its_number(name: str, index: int) -> None:
+    problem, quantity = two_layers(), Quantity("L", "W1")
+    value = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -4.0]])
+    at = {number: made(name, value, quantity, problem, index=index, number=number) for number in (0.0, 1.0, -0.5, 2.0)}
+    for number, found in at.items():
+        np.testing.assert_allclose(found - at[0.0], number * (at[1.0] - at[0.0]), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "index"), NUMBERED)
+def test_a_transform_accepts_its_examples(name: str, index: int) -> None:
+    transform = MISTAKES[name].transforms[index]
+    assert transform.accepts is not None
+    assert transform.examples
+    assert all(transform.accepts(number) for number in transform.examples)
+    assert not transform.accepts(0.0)
+
+
+@pytest.mark.parametrize("name", ["scaled", "negated_step"])
+@pytest.mark.parametrize("number", [1.0, -1.0, 1.0009, -0.9995])
+def test_a_sign_is_no_factor(name: str, number: float) -> None:
+    accepts = MISTAKES[name].transforms[0].accepts
+    assert accepts is not None
+    assert not accepts(number)
+
+
+@pytest.mark.parametrize(("name", "number"), [("scaled", -0.5), ("negated_step", 0.5), ("new_weights_given", -0.1)])
+def test_a_factor_and_a_step_have_their_own_signs(name: str, number: float) -> None:
+    accepts = MISTAKES[name].transforms[0].accepts
+    assert accepts is not None
+    assert not accepts(number)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_transform_takes_every_quantity_and_leaves_it_as_it_is(seed: int) -> None:
+    problem = random_problem(seed)
+    computed, pairs = numbered_quantities(problem)
+    quantities = [*(Quantity(node) for node in computed), *(Quantity(of, by) for of, by in pairs)]
+    for quantity in quantities:
+        is_jacobian = quantity.is_jacobian
+        value = jacobian(problem, quantity.key) if is_jacobian else evaluate(problem, [quantity.key])[quantity.key]
+        before = value.copy()
+        for mistake in MISTAKES.values():
+            for transform in mistake.transforms:
+                found = transform.apply(problem, quantity, value, transform.examples[0])
+                assert found is None or np.isfinite(found).all()
+        np.testing.assert_array_equal(value, before)
