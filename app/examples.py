@@ -3,6 +3,7 @@
 The first is that of the source article: D = 3 inputs, K = 5 classes, one sample of the third class.
 """
 
+import json
 from typing import Any
 
 Example = dict[str, Any]
@@ -77,3 +78,67 @@ STEPS = _shown(
     two_layers=("Ten steps of two layers", TWO_LAYER_PROBLEM | {"learning_rate": 0.5, "count": 10}),
     regression=("Three steps of a linear layer", REGRESSION_PROBLEM | {"learning_rate": 0.1, "count": 3}),
 )
+
+# the article's dXE/dW as it is printed: right numbers in wrong cells
+PRINTED_BY_ARTICLE = [
+    [0.01909135, 0.09545676, 0.07636541, 0.02035314, 0.10176572],
+    [0.08141258, -0.07830167, -0.39150833, -0.31320667, 0.02313243],
+    [0.11566214, 0.09252971, 0.01572474, 0.07862371, 0.06289897],
+]
+ARTICLE_ANSWER: Example = {"problem": ARTICLE_PROBLEM, "answers": {"dL_dW": PRINTED_BY_ARTICLE}}
+GRADES = _shown(
+    article=("The gradient that the source article prints, put back by rows", ARTICLE_ANSWER),
+    exercise=(
+        "An exercise's answers, one of them as text",
+        {
+            "exercise": {"kind": "softmax_forward", "seed": 7},
+            "answers": {"S": "[[0.25 0.5 0.25]\n [0.2 0.3 0.5]\n [0.1 0.1 0.8]\n [0.3 0.3 0.4]]"},
+            "feedback": "hint",
+        },
+    ),
+    policy=(
+        "Text from MATLAB, with a policy",
+        {
+            "problem": REGRESSION_PROBLEM,
+            "asks": ["dL_dW", "dL_db"],
+            "answers": {"dL_dW": "-0.2; 1.1", "dL_db": "1/3"},
+            "tolerance": {"decimals": 3},
+            "policy": {"weights": {"dL_dW": 3}, "mistakes": {"sign_flipped": 0.5}},
+        },
+    ),
+)
+AUDITS = _shown(
+    hidden=(
+        "Numbers that hide much: one sample, all inputs 1, no bias",
+        {
+            "problem": {
+                "network": {
+                    "layers": [
+                        {"weights": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], "bias": [0, 0, 0], "activation": "softmax"}
+                    ]
+                },
+                "inputs": [[1, 1]],
+                "targets": [1],
+                "loss": "cross_entropy",
+            },
+            "asks": ["dL_dW", "dL_db"],
+        },
+    ),
+    two_layers=(
+        "Two layers, to three decimals",
+        {"problem": TWO_LAYER_PROBLEM, "asks": ["dL_dW1", "dL_dW2"], "decimals": 3},
+    ),
+)
+BULK = {
+    "shared": {
+        "summary": "Two answers to one problem",
+        "value": "\n".join(
+            [
+                json.dumps({"defaults": {"problem": ARTICLE_PROBLEM, "feedback": "verdict"}}),
+                json.dumps({"answers": {"L": 1.5279}}),
+                json.dumps({"answers": {"L": "1,5279"}}),
+            ]
+        ),
+    },
+    "single": {"summary": "One answer", "value": json.dumps(ARTICLE_ANSWER)},
+}

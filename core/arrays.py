@@ -10,6 +10,9 @@ from core.errors import DomainError, Path, ShapeError
 Array: TypeAlias = npt.NDArray[np.float64]
 """An array of floating-point numbers. Verification alone passes complex ones through the same rules."""
 
+Flags: TypeAlias = npt.NDArray[np.bool_]
+"""An array of true and false."""
+
 AXES = {0: "a number", 1: "a list of numbers", 2: "a list of rows of numbers"}
 
 

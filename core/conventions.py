@@ -80,3 +80,20 @@ class Conventions:
             raise UnknownNameError("this reduction is not known; needed mean or sum", path=("reduction",))
         if self.log_base not in LOG_BASES:
             raise UnknownNameError('this log_base is not known; needed "e", 2 or 10', path=("log_base",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatedConventions(Conventions):
+    """Conventions of which it is known which were stated, and which are only the defaults.
+
+    Parameters
+    ----------
+    stated : frozenset of str
+        ``"reduction"``, ``"log_base"``, ``"l2.strength"``, ``"l2.factor"``, ``"l2.biases"``.
+    """
+
+    stated: frozenset[str] = frozenset()
+
+    def plain(self) -> Conventions:
+        """Return the conventions alone."""
+        return Conventions(reduction=self.reduction, l2=self.l2, log_base=self.log_base)

@@ -98,6 +98,21 @@ def parse_quantity(text: str, problem: Problem, *, path: Path = ()) -> Quantity:
     return quantity
 
 
+def to_quantity(key: str) -> Quantity:
+    """Return the quantity of a numbered id.
+
+    Parameters
+    ----------
+    key : str
+        ``"A2"``, ``"dL_dW1"``.
+
+    Returns
+    -------
+    Quantity
+    """
+    return Quantity(*key[1:].split("_d")) if key.startswith("d") else Quantity(key)
+
+
 def parse_quantities(texts: Sequence[str], problem: Problem, *, path: Path) -> dict[str, Quantity]:
     """Read quantity ids that are asked for together.
 

@@ -212,3 +212,29 @@ def require_affordable_check(problem: Problem, names: Iterable[str], budget: Bud
     entries = sum(math.prod(shape_of(name.removeprefix("dL_d"), problem)) for name in names)
     forward = COMPLEX_COST * forward_operations(problem.network, problem.n_samples)
     budget.require_operations(entries * forward, f"the check takes {entries} forward passes, one an entry")
+
+
+def differentiate_outputs(problem: Problem, of: str, by: str) -> Array:
+    """Differentiate a forward quantity by one upstream, by complex steps through the forward pass.
+
+    Parameters
+    ----------
+    problem : Problem
+    of, by : str
+        Numbered nodes: ``"A2"``, ``"W1"``.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, n_rows, n_columns)
+        A Jacobian for each sample, weights stacked by columns.
+    """
+    array = evaluate(problem, [by])[by]
+    is_parameter = by[0] in "Wb"
+    # samples do not mix: one step in each of them gives a column for all
+    places = [index[::-1] for index in np.ndindex(array.shape[::-1])] if is_parameter else range(array.shape[1])
+    columns = []
+    for place in places:
+        nudged = array.astype(np.complex128)
+        nudged[place if is_parameter else (slice(None), place)] += 1j * COMPLEX_STEP
+        columns.append(evaluate(problem, [of], given={by: cast("Array", nudged)})[of].imag / COMPLEX_STEP)
+    return np.stack(columns, axis=-1)

@@ -1,0 +1,196 @@
+"""What a problem's numbers hide: mistakes that look right, mistakes that look alike, and what to change.
+
+Advice is found by trying: one thing about the problem is changed at a time, its inputs, its samples, its
+labels and so on, and what can be told then speaks for the change.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.budget import Budget, forward_operations
+from core.errors import DomainError
+from core.exercises.changes import CHANGES
+from core.exercises.telling import Telling
+from core.grading import read_asks
+from core.jacobians import require_room
+from core.mistakes import MISTAKES
+from core.problem import Problem
+from core.quantities import n_components, shape_of, to_quantity
+
+MOST_DECIMALS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hidden:
+    """A mistake that cannot be told from the right answer.
+
+    Parameters
+    ----------
+    mistake : str
+        Its id.
+    always : bool
+        Whether no numbers of this form could show it in these quantities.
+    advice : tuple of str
+        The changes, each by its code, that would show it.
+    """
+
+    mistake: str
+    always: bool
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """A change of the problem that shows what is hidden.
+
+    Parameters
+    ----------
+    code : str
+    message : str
+        What is special about the problem, and what to change.
+    shows : tuple of str
+        The hidden mistakes that it would show.
+    separates : tuple of tuples of str
+        The pairs of mistakes that it would tell apart.
+    """
+
+    code: str
+    message: str
+    shows: tuple[str, ...]
+    separates: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What a problem's numbers hide.
+
+    Parameters
+    ----------
+    modelled : tuple of str
+        The mistakes that can be made in these quantities.
+    hidden : tuple of Hidden
+    confused : tuple of tuples of str
+        Mistakes that cannot be told from each other.
+    advice : tuple of Advice
+    """
+
+    modelled: tuple[str, ...]
+    hidden: tuple[Hidden, ...]
+    confused: tuple[tuple[str, ...], ...]
+    advice: tuple[Advice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sight:
+    """What can be told in one problem."""
+
+    visible: frozenset[str]
+    confused: frozenset[tuple[str, str]]
+    modelled: tuple[str, ...]
+
+
+@np.errstate(all="ignore")
+def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, budget: Budget | None = None) -> Audit:
+    """Find what a problem's numbers hide.
+
+    Parameters
+    ----------
+    problem : Problem
+    ids : sequence of str
+        Ids of the quantities asked.
+    decimals : int
+        The decimals that answers are given with.
+    budget : Budget, optional
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    UnknownNameError, DomainError, ShapeError
+        If an id names nothing of the problem, or the decimals are out of range.
+    TooLargeError
+        If the problem is too large to try every mistake on.
+    """
+    if not 1 <= decimals <= MOST_DECIMALS:
+        raise DomainError(f"found {decimals} decimals; needed 1 to {MOST_DECIMALS}", path=("decimals",))
+    keys = list(read_asks(tuple(ids), problem).values())
+    _require_affordable(problem, keys, budget or Budget())
+    here = _look(problem, decimals, keys=keys)
+    changed = {name: change.change(problem, decimals) for name, change in CHANGES.items()}
+    sights = {name: _look(*other, keys=keys) for name, other in changed.items() if other is not None}
+    shown = {name: sight.visible - here.visible for name, sight in sights.items()}
+    hidden = {*here.modelled, *frozenset().union(*shown.values())} - here.visible
+    separated = {
+        name: here.confused - sight.confused if here.visible <= sight.visible else frozenset()
+        for name, sight in sights.items()
+    }
+    return Audit(
+        modelled=tuple(name for name in MISTAKES if name in {*here.modelled, *hidden}),
+        hidden=tuple(
+            Hidden(mistake=name, always=not codes, advice=codes)
+            for name in MISTAKES
+            if name in hidden
+            for codes in [tuple(code for code, names in shown.items() if name in names)]
+        ),
+        confused=_group(here.confused),
+        advice=tuple(
+            Advice(
+                code=code,
+                message=CHANGES[code].describe(problem),
+                shows=tuple(name for name in MISTAKES if name in shown[code]),
+                separates=tuple(sorted(separated[code])),
+            )
+            for code in _cover(shown, separated)
+        ),
+    )
+
+
+def _look(problem: Problem, decimals: int, *, keys: Sequence[str]) -> _Sight:
+    telling = Telling(problem, keys, decimals)
+    names = [variant.name for variant in telling.variants]
+    pairs = {
+        (names[i], names[j])
+        for i, j in np.argwhere(np.triu(telling.confused, k=1))
+        if names[i] != names[j] and {names[i], names[j]} <= telling.visible
+    }
+    return _Sight(visible=telling.visible, confused=frozenset(pairs), modelled=tuple(dict.fromkeys(names)))
+
+
+def _group(pairs: frozenset[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+    groups: list[set[str]] = []
+    for pair in pairs:
+        touching = [group for group in groups if group & set(pair)]
+        groups = [group for group in groups if group not in touching] + [set(pair).union(*touching)]
+    return tuple(sorted(tuple(name for name in MISTAKES if name in group) for group in groups))
+
+
+def _cover(shown: dict[str, frozenset[str]], separated: dict[str, frozenset[tuple[str, str]]]) -> list[str]:
+    """Choose changes, the most telling first, until no other one would tell more."""
+    chosen: list[str] = []
+    told: set[object] = set()
+    while True:
+        gains = {code: len((shown[code] | separated[code]) - told) for code in shown if code not in chosen}
+        best = max(gains, key=lambda code: gains[code], default=None)
+        if best is None or not gains[best]:
+            return chosen
+        chosen.append(best)
+        told |= shown[best] | separated[best]
+
+
+def _require_affordable(problem: Problem, keys: Sequence[str], budget: Budget) -> None:
+    quantities = [to_quantity(key) for key in keys]
+    require_room(problem, quantities, budget, path_of=lambda index: ("asks", index))
+    numbers = sum(
+        problem.n_samples * n_components(q.of, problem) * n_components(str(q.by), problem)
+        if q.is_jacobian
+        else math.prod(shape_of(q.by or q.of, problem))
+        for q in quantities
+    )
+    budget.require_numbers(numbers * len(MISTAKES), "the answers of all mistakes", path=("asks",))
+    work = forward_operations(problem.network, problem.n_samples) * len(MISTAKES) * (len(CHANGES) + 1)
+    budget.require_operations(work, "every mistake, in the problem and in changed ones", path=("problem",))

@@ -1,0 +1,117 @@
+"""Drawing exercises: the same kind, seed and version give the same numbers, always and everywhere.
+
+The numbers come from `random.Random.random`, whose sequence for a given seed the standard library promises
+to keep, and are tenths, so they are exact in JSON. Draws are made until one is good: its truth agrees with
+complex steps, and no mistake that the version knows can hide in it.
+"""
+
+import random
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from core.errors import DomainError
+from core.exercises.certificate import faults
+from core.exercises.kind import Exercise, Kind
+from core.exercises.kinds import KINDS
+from core.exercises.prompts import write_prompt
+from core.grading import read_asks
+from core.mistakes import MISTAKES
+from core.problem import Problem
+from core.scenarios import Scenarios
+from core.verification import differentiate_numerically, differentiate_outputs
+
+LATEST = max(mistake.since for mistake in MISTAKES.values())
+"""The version of the catalogue of mistakes; an exercise of a version counts those that it knows."""
+
+MOST_DRAWS = 1000
+"""So many draws without a good one are a fault of the kind."""
+
+LARGEST_SEED = 2**31 - 1
+
+AGREEMENT = 1e-10
+"""How far the truth and complex steps may differ, as a part of the largest entry."""
+
+
+def draw_exercise(kind: str, seed: int, version: int | None = None) -> Exercise:
+    """Draw an exercise.
+
+    Parameters
+    ----------
+    kind : str
+        A name in `KINDS`.
+    seed : int
+        From 0.
+    version : int, optional
+        By default the latest.
+
+    Returns
+    -------
+    Exercise
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such kind.
+    DomainError
+        If the seed is out of range, or this release cannot draw the version.
+    """
+    KINDS.require(kind, path=("kind",))
+    if not 0 <= seed <= LARGEST_SEED:
+        raise DomainError(f"the seed is {seed}; needed 0 to {LARGEST_SEED}", path=("seed",))
+    version = LATEST if version is None else version
+    if not 1 <= version <= LATEST:
+        raise DomainError(
+            f"the version is {version}; this release draws versions 1 to {LATEST}, and another one would have "
+            "other numbers",
+            path=("version",),
+        )
+    return _draw(kind, seed, version)
+
+
+@lru_cache(maxsize=4096)
+def _draw(name: str, seed: int, version: int) -> Exercise:
+    kind = KINDS[name]
+    for attempt in range(MOST_DRAWS):
+        source = random.Random(f"{name} {seed} {version} {attempt}")  # noqa: S311 - numbers to compute with, no secrets
+        problem = kind.draw(source)
+        keys = list(read_asks(kind.asks, problem).values())
+        if is_good(problem, keys, kind, version):
+            return Exercise(
+                kind=name,
+                seed=seed,
+                version=version,
+                prompt=write_prompt(kind, problem),
+                problem=problem,
+                asks=kind.asks,
+                decimals=kind.decimals,
+            )
+    raise RuntimeError(f"no good draw of {name} in {MOST_DRAWS}")
+
+
+def is_good(problem: Problem, keys: Sequence[str], kind: Kind, version: int) -> bool:
+    """Tell whether an exercise can be made of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    keys : sequence of str
+        Numbered ids of what is asked.
+    kind : Kind
+    version : int
+
+    Returns
+    -------
+    bool
+    """
+    return not faults(problem, keys, kind.decimals, version=version) and all(
+        _agrees(problem, key) for key in keys if key.startswith("d")
+    )
+
+
+def _agrees(problem: Problem, key: str) -> bool:
+    of, by = key[1:].split("_d")
+    truth = Scenarios(problem).value(key)
+    steps = differentiate_numerically(problem, key) if of == "L" else differentiate_outputs(problem, of, by)
+    return bool(np.abs(truth - steps).max() <= AGREEMENT * np.abs(truth).max())

@@ -1,0 +1,90 @@
+"""Problems of the same form with other numbers: what is hidden in them too is hidden by mathematics."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from core.arrays import Array
+from core.problem import Layer, Network, Problem
+
+TWINS = (1, 2)
+"""Two draws that agree by accident are not to be expected; three of them even less."""
+
+
+def draw_twin(
+    problem: Problem, number: int, *, n_samples: int | None = None, widths: Sequence[int] | None = None
+) -> Problem:
+    """Draw a problem of the same form whose numbers have nothing in common.
+
+    Parameters
+    ----------
+    problem : Problem
+    number : int
+        Which twin.
+    n_samples : int, optional
+        By default as many as the problem has.
+    widths : sequence of int, optional
+        By default those that the network has.
+
+    Returns
+    -------
+    Problem
+    """
+    source = random.Random(f"twin {number}")  # noqa: S311 - numbers to compare with, not secrets
+    pairs = pairwise(widths or problem.network.widths)
+    layers = tuple(
+        Layer(
+            weights=_numbers(source, shape),
+            bias=None if layer.bias is None else _numbers(source, shape[1:]),
+            activation=layer.activation,
+        )
+        for layer, shape in zip(problem.network.layers, pairs, strict=True)
+    )
+    count = n_samples or problem.n_samples
+    return replace(
+        problem,
+        network=Network(layers=layers),
+        inputs=_numbers(source, (count, layers[0].n_in)),
+        targets=_draw_targets(source, problem, count, layers[-1].n_out),
+    )
+
+
+def _numbers(source: random.Random, shape: tuple[int, ...]) -> Array:
+    size = int(np.prod(shape))
+    # away from 0, where a mistake may hide
+    numbers = [(0.2 + 0.8 * source.random()) * (1 if source.random() < 0.5 else -1) for _ in range(size)]
+    return np.array(numbers).reshape(shape)
+
+
+def draw_labels(source: random.Random, n_samples: int, n_classes: int) -> Array:
+    """Draw class indices, unevenly and of at least two classes where that is possible.
+
+    Parameters
+    ----------
+    source : random.Random
+    n_samples, n_classes : int
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples,)
+    """
+    is_small = min(n_samples, n_classes) < 3
+    while True:
+        labels = np.array([int(source.random() * n_classes) for _ in range(n_samples)])
+        counts = np.bincount(labels, minlength=n_classes)
+        if is_small or (np.count_nonzero(counts) > 1 and counts.min() < counts.max()):
+            return labels
+
+
+def _draw_targets(source: random.Random, problem: Problem, n_samples: int, n_out: int) -> Array | None:
+    if problem.targets is None:
+        return None
+    if problem.has_labels:
+        return draw_labels(source, n_samples, n_out)
+    numbers = np.abs(_numbers(source, (n_samples, n_out)))
+    if problem.loss == "cross_entropy":
+        return np.asarray(numbers / numbers.sum(axis=1, keepdims=True))
+    return numbers

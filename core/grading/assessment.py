@@ -1,0 +1,223 @@
+"""One submission on its way: its parts, marked in the order in which one is computed from another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from core.answers import Answer
+from core.arrays import Array
+from core.grading.allowance import allow
+from core.grading.diagnosis import Explained, choose
+from core.grading.following import follow, is_telling, may_lead_on, needs_no_work
+from core.grading.grade import Part
+from core.grading.invariants import find_hints
+from core.grading.matches import Match, Target, same_numbers
+from core.grading.scoring import credit_entries, credit_explained
+from core.grading.search import Search
+from core.grading.shapes import describe_shape, fit_shape
+from core.grading.solution import Solution
+from core.grading.submission import Submission
+from core.grading.suspects import Effort, Suspects
+from core.quantities import to_quantity
+from core.scenarios import Scenarios
+
+HALF = 0.5 + 1e-9
+"""Half a unit of the last decimal, and the last digit of the comparison."""
+
+
+@dataclass(slots=True)
+class Assessment:
+    """What is known so far of one submission.
+
+    Parameters
+    ----------
+    solution : Solution
+    submission : Submission
+    answers : mapping of str to Answer
+        Under numbered keys.
+    """
+
+    solution: Solution
+    submission: Submission
+    answers: Mapping[str, Answer]
+    targets: dict[Target, bool] = field(init=False, default_factory=dict)
+    # the student's own values that what follows may be computed from
+    own: dict[str, Array] = field(init=False, default_factory=dict)
+    wrong: set[str] = field(init=False, default_factory=set)
+    # those of the wrong ones that a mistake explains
+    named: set[str] = field(init=False, default_factory=set)
+    own_scenarios: Scenarios | None = field(init=False, default=None)
+    effort: Effort = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.effort = Effort(self.solution.question.problem, self.solution.budget)
+        for key, answer in self.answers.items():
+            if answer.value is not None and np.isfinite(answer.value).all():
+                target = self._to_target(key, answer, answer.value)
+                own = fit_shape(answer.value, target.truth.shape)
+                self.targets[target] = own is not None and _is_near(own, target.truth, target.allowance.allowed)
+
+    def mark(self, key: str) -> Part:
+        """Mark one quantity; those upstream of it have been marked."""
+        truth, answer = self.solution.truth(key), self.answers.get(key)
+        if answer is None:
+            return Part(quantity=key, verdict="missing", score=0.0, expected=truth, hints=())
+        if answer.value is None:
+            return Part(quantity=key, verdict="unreadable", score=0.0, reading=answer.reading, expected=truth, hints=())
+        target = next((t for t in self.targets if t.key == key), None)
+        if target is None:
+            return self._mark_not_finite(self._to_target(key, answer, answer.value))
+        own = fit_shape(target.answer, truth.shape)
+        if own is None:
+            return self._mark_misshapen(target)
+        part = self._mark_shaped(target, own)
+        if part.verdict in {"correct", "convention_mismatch"} or self._may_lead_on(target, own, part):
+            self.own[key] = own
+            self.own_scenarios = None
+            if part.verdict != "correct":
+                self.wrong.add(key)
+        return part
+
+    def _to_target(self, key: str, answer: Answer, value: Array) -> Target:
+        question, truth = self.solution.question, self.solution.truth(key)
+        allowance = allow(truth, self.solution.spread(key), answer, self.submission.tolerance, question.decimals)
+        return Target(quantity=to_quantity(key), truth=truth, answer=value, allowance=allowance)
+
+    def _mark_shaped(self, target: Target, own: Array) -> Part:
+        truth, allowance = target.truth, target.allowance
+        differences = np.abs(own - truth)
+        part = Part(
+            quantity=target.key,
+            verdict="correct",
+            score=1.0,
+            tolerance=allowance.used,
+            hints=(),
+            diagnoses=(),
+            entries=(differences <= allowance.allowed).reshape(target.answer.shape),
+            expected=truth,
+            largest_error=float(differences.max()),
+        )
+        # right to the last digit needs no second look: no mistake could be told from it
+        if self.targets[target] and differences.max() <= HALF * allowance.unit:
+            return part
+        search = self._search(target)
+        if self.targets[target]:
+            rivals = search.rivals()
+            nearest = [r for r in rivals if same_numbers(r.prediction, rivals[0].prediction, allowance.largest)]
+            explained = self._choose(target, nearest)
+            if explained is None:
+                return part
+            return self._wrong(part, target, own, explained)
+        explained = self._choose(target, search.convention(self.solution.free))
+        if explained is not None:
+            follows = self._follows(target, own)
+            score = 1.0 if follows else self.submission.policy.convention
+            return replace(part, verdict="convention_mismatch", score=score, convention=explained.convention)
+        if self._follows(target, own):
+            return replace(part, verdict="follows_through")
+        return self._wrong(part, target, own, self._explain(target, search))
+
+    def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
+        hints = find_hints(self.solution.question.problem, target.quantity, own, target.truth, target.allowance.allowed)
+        if explained is None:
+            right = np.abs(own - target.truth) <= target.allowance.allowed
+            score = credit_entries(right, target.truth, target.allowance.allowed, self.submission.policy)
+            return replace(part, verdict="incorrect", score=score, hints=hints)
+        if not explained.mistakes:
+            score = self.submission.policy.convention
+            return replace(part, verdict="convention_mismatch", score=score, convention=explained.convention)
+        return replace(
+            part,
+            verdict="incorrect",
+            score=credit_explained(explained, self.submission.policy),
+            hints=hints,
+            diagnoses=(explained.to_diagnosis(),),
+            convention=explained.convention or None,
+        )
+
+    def _mark_misshapen(self, target: Target) -> Part:
+        explained = self._explain(target, self._search(target))
+        found, needed = describe_shape(target.answer.shape), describe_shape(target.truth.shape)
+        return Part(
+            quantity=target.key,
+            verdict="wrong_shape",
+            score=credit_explained(explained, self.submission.policy) if explained else 0.0,
+            tolerance=target.allowance.used,
+            hints=(f"Found {found}, needed {needed}.",),
+            diagnoses=(explained.to_diagnosis(),) if explained else (),
+            convention=(explained.convention or None) if explained else None,
+            expected=target.truth,
+        )
+
+    def _mark_not_finite(self, target: Target) -> Part:
+        search = self._search(target)
+        explained = self._choose(target, search.not_finite())
+        return Part(
+            quantity=target.key,
+            verdict="not_finite",
+            score=credit_explained(explained, self.submission.policy) if explained else 0.0,
+            tolerance=target.allowance.used,
+            hints=("There are entries that are no finite number.",),
+            diagnoses=(explained.to_diagnosis(),) if explained else (),
+            expected=target.truth,
+        )
+
+    def _explain(self, target: Target, search: Search) -> Explained | None:
+        if self.wrong & self._upstream(target.key):
+            scenarios = self._own_scenarios()
+            near = self._search(target, scenarios).mistakes(most=1)
+            explained = self._choose(target, near, scenarios)
+            if explained is not None:
+                return explained
+        return self._choose(target, search.mistakes())
+
+    def _search(self, target: Target, scenarios: Scenarios | None = None) -> Search:
+        suspects = self._suspects()
+        right = [other for other, is_right in self.targets.items() if is_right]
+        return Search(suspects, scenarios or suspects.scenarios, target, self.effort, right)
+
+    def _suspects(self) -> Suspects:
+        # of one answer alone, in two layers, nothing tells a mistake in one layer from the same in all
+        is_told = len(self.targets) > 1 or self.solution.question.problem.network.depth > 2
+        return self.solution.suspects_by_layer if is_told else self.solution.suspects
+
+    def _choose(self, target: Target, matches: list[Match], scenarios: Scenarios | None = None) -> Explained | None:
+        others = {other: right for other, right in self.targets.items() if other is not target}
+        return choose(target, matches, scenarios or self._suspects().scenarios, others, self.solution.free)
+
+    def _follows(self, target: Target, own: Array) -> bool:
+        if not self.submission.follow_through or not self.wrong:
+            return False
+        scenarios = self.solution.scenarios
+        for expected in follow(scenarios, self._own_scenarios(), target.key, self.own):
+            allowed = target.allowance.allowed_for(expected) if np.isfinite(expected).all() else 0.0
+            if _is_near(own, expected, allowed) and self._is_work(expected, target.truth, allowed):
+                return True
+        return False
+
+    def _is_work(self, expected: Array, truth: Array, allowed: float) -> bool:
+        # a modelled mistake may well leave a single number, but nobody gets credit for zeros
+        if self.wrong <= self.named:
+            return bool(np.abs(expected).max() > 2.0 * allowed)
+        return is_telling(expected, truth, allowed)
+
+    def _upstream(self, key: str) -> frozenset[str]:
+        return self.solution.scenarios.upstream(key)
+
+    def _own_scenarios(self) -> Scenarios:
+        if self.own_scenarios is None:
+            self.own_scenarios = self._suspects().scenarios_given(self.own)
+        return self.own_scenarios
+
+    def _may_lead_on(self, target: Target, own: Array, part: Part) -> bool:
+        problem = self.solution.question.problem
+        named = {name for diagnosis in part.diagnoses or () for name in diagnosis.mistakes}
+        if named and not needs_no_work(problem, own, target.allowance.allowed):
+            self.named.add(target.key)
+            return True
+        return may_lead_on(problem, target.key, own, target.truth, target.allowance)
+
+
+def _is_near(one: Array, other: Array, allowed: float) -> bool:
+    return one.shape == other.shape and bool(np.abs(one - other).max() <= allowed)

@@ -1,0 +1,120 @@
+"""From matches to a diagnosis: the one that explains the other parts as well, its class, its words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.grading.grade import Diagnosis, Switches
+from core.grading.matches import Match, Target, same_numbers
+from core.grading.submission import Question
+from core.grading.suspects import Suspects
+from core.mistakes import MISTAKES
+from core.scenarios import Scenarios
+
+MOST_LISTED = 20
+"""How many equivalents are listed."""
+
+MOST_COMPARED = 16
+"""How many explanations, the nearest first, are compared by what they say of the other parts."""
+
+ONE_OF_SEVERAL = "Several mistakes give these numbers; the first to look for: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Explained:
+    """Why an answer is wrong.
+
+    Parameters
+    ----------
+    mistakes : tuple of str
+        Those that are not only another convention.
+    alternatives : tuple of tuples of str
+        Other mistakes that give the same numbers in all parts.
+    convention : mapping
+        The switches among its mistakes that were not stated.
+    """
+
+    mistakes: tuple[str, ...]
+    alternatives: tuple[tuple[str, ...], ...]
+    convention: Switches
+
+    def to_diagnosis(self) -> Diagnosis:
+        """Return the diagnosis for the reply."""
+        message = " ".join(MISTAKES[name].message for name in self.mistakes)
+        return Diagnosis(
+            mistakes=self.mistakes,
+            equivalent=tuple("+".join(names) for names in self.alternatives[:MOST_LISTED]),
+            message=(ONE_OF_SEVERAL if self.alternatives else "") + message,
+        )
+
+
+def free_mistakes(question: Question, suspects: Suspects) -> tuple[str, ...]:
+    """Name the mistakes that are only other conventions here, because nobody stated them.
+
+    Parameters
+    ----------
+    question : Question
+    suspects : Suspects
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(m.name for m in suspects.mistakes if m.switch and not question.states(m.switch[0]))
+
+
+def choose(
+    target: Target,
+    matches: Sequence[Match],
+    scenarios: Scenarios,
+    others: Mapping[Target, bool],
+    free: Sequence[str],
+) -> Explained | None:
+    """Choose the explanation that fits the other parts best, then the nearest.
+
+    Parameters
+    ----------
+    target : Target
+        The part.
+    matches : sequence of Match
+        Its explanations, all equally simple.
+    scenarios : Scenarios
+        Those that the matches come from.
+    others : mapping of Target to bool
+        The other parts, and whether each is right.
+    free : sequence of str
+        The mistakes that are only conventions here.
+
+    Returns
+    -------
+    Explained or None
+        None if there is no match.
+    """
+    if not matches:
+        return None
+    fits = {match: _agreement(match, scenarios, others) for match in matches[:MOST_COMPARED]}
+    order = list(MISTAKES)
+    best = max(fits, key=lambda match: (fits[match], -_rank(match, matches)))
+    same = [
+        match
+        for match in matches
+        if (match is best or same_numbers(match.prediction, best.prediction, target.allowance.largest))
+        and (match not in fits or fits[match] == fits[best])
+    ]
+    # of a class, the mistake that stands first in the registry speaks for it
+    best = min(same, key=lambda match: [order.index(name) for name in match.names])
+    alternatives = dict.fromkeys(match.names for match in same if match.names != best.names)
+    switches = [MISTAKES[name].switch for name in best.names if name in free]
+    convention = {switch[0]: switch[1] for switch in switches if switch is not None}
+    mistakes = tuple(name for name in best.names if name not in free)
+    return Explained(mistakes=mistakes, alternatives=tuple(alternatives), convention=convention)
+
+
+def _rank(match: Match, matches: Sequence[Match]) -> int:
+    return next(index for index, other in enumerate(matches) if other is match)
+
+
+def _agreement(match: Match, scenarios: Scenarios, others: Mapping[Target, bool]) -> int:
+    # an answer that the explanation predicts speaks for it, a right one that it would have made wrong against it
+    return sum(
+        target.is_met(scenarios.value(target.key, match.chosen)) - is_right for target, is_right in others.items()
+    )

@@ -1,0 +1,96 @@
+"""What is explained, and by what: an answer to one quantity, and a prediction that meets it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.arrays import Array
+from core.grading.allowance import Allowance
+from core.grading.shapes import fit_shape
+from core.quantities import Quantity
+
+SAME = 1e-9
+"""Two predictions that differ by less, as a part of their size, are the same numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Target:
+    """One answer to explain.
+
+    Parameters
+    ----------
+    quantity : Quantity
+    truth : ndarray
+    answer : ndarray
+        Finite, in whatever shape.
+    allowance : Allowance
+    """
+
+    quantity: Quantity
+    truth: Array
+    answer: Array
+    allowance: Allowance
+
+    @property
+    def key(self) -> str:
+        """The quantity's numbered id."""
+        return self.quantity.key
+
+    def is_met(self, prediction: Array) -> bool:
+        """Tell whether the answer is a prediction, to within rounding.
+
+        Parameters
+        ----------
+        prediction : ndarray
+
+        Returns
+        -------
+        bool
+        """
+        answer = fit_shape(self.answer, prediction.shape)
+        if answer is None or not np.isfinite(prediction).all():
+            return False
+        return bool(np.abs(prediction - answer).max() <= self.allowance.allowed_for(prediction))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Match:
+    """One explanation of an answer.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Its mistakes.
+    chosen : int
+        The bits of its ways.
+    prediction : ndarray
+        What it predicts, flat.
+    distance : float
+        Euclidean distance from the answer.
+    log_chance : float
+        The logarithm of the chance of an accidental match, over the number of hypotheses.
+    """
+
+    names: tuple[str, ...]
+    chosen: int
+    prediction: Array
+    distance: float
+    log_chance: float
+
+
+def same_numbers(one: Array, other: Array, size: float) -> bool:
+    """Tell whether two predictions are the same numbers.
+
+    Parameters
+    ----------
+    one, other : ndarray
+        Of one shape.
+    size : float
+        The size of the truth; predictions that are nothing beside it are both 0.
+
+    Returns
+    -------
+    bool
+    """
+    size = max(size, float(np.abs(one).max()), float(np.abs(other).max()))
+    return bool(np.abs(one - other).max() <= SAME * size)

@@ -1,0 +1,274 @@
+"""Finding the mistakes that produce an answer: single ones, then pairs, then a factor or an orientation on top.
+
+An answer is explained by what predicts it to within the rounding, differs from the truth, and would not do
+so by chance: among n hypotheses whose entries are spread over a range r, an arithmetic slip meets one in
+all of its differing entries with a chance of about n · Π 2τ/r.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from core.arrays import Array
+from core.grading.allowance import LARGEST_RATIO
+from core.grading.matches import Match, Target
+from core.grading.shapes import fit_shape
+from core.grading.suspects import Effort, Indices, Suspects, select
+from core.mistakes import MISTAKES
+from core.scenarios import Scenarios
+
+Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Array]
+"""What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
+
+CHANCE = (0.02, 0.02, 0.001, 0.0005)
+"""How probable an accidental explanation may be, by its complexity; it matters for single numbers only, where a
+slip can hit a pair of mistakes: of several entries not one slip in a million does."""
+
+
+CONTRADICTED = 1e-3
+"""How much less probable an accident has to be where an answer upstream, which is right, speaks against it."""
+
+
+class Search:
+    """The explanations of one answer, in scenarios that may start from given values.
+
+    Parameters
+    ----------
+    suspects : Suspects
+    scenarios : Scenarios
+    target : Target
+    effort : Effort
+        What is left for searches.
+    right : sequence of Target
+        Answers that are right. What would have made one upstream of the target wrong needs to be surer.
+    """
+
+    def __init__(
+        self,
+        suspects: Suspects,
+        scenarios: Scenarios,
+        target: Target,
+        effort: Effort,
+        right: Sequence[Target] = (),
+    ) -> None:
+        self._suspects = suspects
+        self._scenarios = scenarios
+        self._target = target
+        self._effort = effort
+        upstream = scenarios.upstream(target.key)
+        self._right = [other for other in right if other.key in upstream]
+        self._baseline = scenarios.value(target.key)
+        self._orders = self._find_orders()
+        self._stacks: dict[tuple[int, ...], list[tuple[tuple[int, ...], list[int], Array]]] = {}
+
+    def convention(self, free: Sequence[str]) -> list[Match]:
+        """Find the other conventions under which the answer is right.
+
+        Parameters
+        ----------
+        free : sequence of str
+            The mistakes that are conventions here.
+
+        Returns
+        -------
+        list of Match
+            Of the fewest switches.
+        """
+        choices = self._suspects.switches(free, self._scenarios, self._target.key)
+        found = list(self._compare(choices, [0], CHANCE[0]))
+        orders = [index for index, (names, *_) in enumerate(self._orders) if set(names) <= set(free)]
+        if len(orders) > 1:
+            found += self._compare([0, *choices], orders[1:], CHANCE[0])
+        fewest = min((len(match.names) for match in found), default=0)
+        return [match for match in found if len(match.names) == fewest]
+
+    def mistakes(self, *, most: int = 4) -> list[Match]:
+        """Find the simplest explanations of the answer.
+
+        Parameters
+        ----------
+        most : int
+            The highest complexity to look for: 1 single mistakes, 2 pairs, 3 a factor on top of a single
+            one, 4 a factor or an orientation on top of a pair.
+
+        Returns
+        -------
+        list of Match
+            All of one complexity, the nearest first; empty if nothing explains it.
+        """
+        singles = self._singles()
+        orders = list(range(1, len(self._orders)))
+        pairs: list[int] = []
+        found = [*self._compare(singles, [0], CHANCE[0]), *self._compare([0], orders, CHANCE[0])]
+        if not found and most > 1:
+            pairs = self._afford(self._suspects.pairs(self._scenarios, self._target.key))
+            found = [*self._compare(pairs, [0], CHANCE[1]), *self._compare(singles, orders, CHANCE[1])]
+        if not found and most > 2:
+            found = list(self._fitted([0, *singles], CHANCE[2]))
+        if not found and most > 3:
+            found = [*self._compare(pairs, orders, CHANCE[3]), *self._fitted(pairs, CHANCE[3])]
+        return sorted(found, key=lambda match: match.distance)
+
+    def rivals(self) -> list[Match]:
+        """Find the single mistakes that are nearer to an answer of the right shape than the truth is.
+
+        Returns
+        -------
+        list of Match
+            The nearest first.
+        """
+        singles = self._singles()
+        answer = self._target.answer.reshape(self._baseline.shape)
+        own = float(np.linalg.norm((answer - self._baseline).ravel()))
+        found = []
+        for choices, order in ((singles, 0), *(([0], index) for index in range(1, len(self._orders)))):
+            for chosen, rows in self._predict(choices, order):
+                distances = np.linalg.norm(rows - answer.ravel(), axis=1)
+                apart = np.abs(rows - self._baseline.ravel()).max(axis=1) > self._target.allowance.unit
+                nearer = [int(index) for index in np.flatnonzero((distances < own) & apart)]
+                for index in (index for index in nearer if self._is_possible(chosen[index])):
+                    names = (*self._suspects.names(chosen[index]), *self._orders[order][0])
+                    found.append(self._match(names, chosen[index], rows[index], float(distances[index]), 0.0))
+        return sorted(found, key=lambda match: match.distance)
+
+    def not_finite(self) -> list[Match]:
+        """Find the single mistakes that overflow just where the answer is not finite.
+
+        Returns
+        -------
+        list of Match
+        """
+        target, found = self._target, []
+        for bit in self._singles():
+            value = self._scenarios.value(target.key, bit)
+            answer = fit_shape(target.answer, value.shape)
+            if answer is None or np.isfinite(value).all():
+                continue
+            finite = np.isfinite(value)
+            if (finite == np.isfinite(answer)).all():
+                apart = np.abs(value[finite] - answer[finite]).max(initial=0.0)
+                if apart <= target.allowance.allowed:
+                    found.append(self._match(self._suspects.names(bit), bit, value.ravel(), float(apart), 0.0))
+        return found
+
+    def _singles(self) -> list[int]:
+        return self._afford(self._suspects.singles(self._scenarios, self._target.key))
+
+    def _afford(self, choices: list[int]) -> list[int]:
+        return self._effort.afford(choices, max(self._target.truth.size, self._target.answer.size))
+
+    def _find_orders(self) -> list[Order]:
+        value = self._target.truth
+        whole = np.arange(value.size)
+        orders: list[Order] = [((), value.shape, whole, np.ones(value.size))]
+        for mistake, transform in self._suspects.transforms:
+            chosen = (
+                None if transform.accepts else select(transform, self._suspects.problem, self._target.quantity, value)
+            )
+            if chosen is not None:
+                orders.append(((mistake.name,), *chosen))
+        return orders
+
+    def _predict(self, choices: Sequence[int], order: int) -> Iterator[tuple[list[int], Array]]:
+        """Give what choices predict in one order of entries, those of one shape together."""
+        _, shape, index, sign = self._orders[order]
+        for found, kept, rows in self._stack(tuple(choices)):
+            if order and found != self._target.truth.shape:
+                continue
+            if fit_shape(self._target.answer, shape if order else found) is not None:
+                yield kept, rows[:, index] * sign if order else rows
+
+    def _stack(self, choices: tuple[int, ...]) -> list[tuple[tuple[int, ...], list[int], Array]]:
+        """Stack what choices predict, by shape, finite ones only; once, for all orders."""
+        if choices not in self._stacks:
+            by_shape: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
+            for chosen, value in zip(choices, self._scenarios.values(self._target.key, choices), strict=True):
+                kept, values = by_shape.setdefault(value.shape, ([], []))
+                kept.append(chosen)
+                values.append(value.ravel())
+            self._stacks[choices] = stacks = []
+            for shape, (kept, values) in by_shape.items():
+                rows = np.array(values)
+                finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
+                if len(finite):
+                    stacks.append((shape, [kept[i] for i in finite], rows[finite]))
+        return self._stacks[choices]
+
+    def _compare(self, choices: Sequence[int], orders: Sequence[int], chance: float) -> Iterator[Match]:
+        predicted = [(order, *stack) for order in orders for stack in self._predict(choices, order)]
+        count = sum(len(rows) for _, _, rows in predicted)
+        for order, chosen, rows in predicted:
+            yield from self._near(chosen, rows, self._orders[order][0], chance / count)
+
+    def _near(self, chosen: Sequence[int], rows: Array, names: tuple[str, ...], chance: float) -> Iterator[Match]:
+        answer = self._target.answer.ravel()
+        differences = np.abs(rows - answer)
+        allowed = self._allowed(rows)
+        for index in map(int, np.flatnonzero(differences.max(axis=1) <= allowed)):
+            window = max(float(differences[index].max()), 0.5 * self._target.allowance.unit)
+            log_chance = self._log_chance(rows[index], float(allowed[index]), window)
+            least = math.log(chance if self._is_possible(chosen[index]) else chance * CONTRADICTED)
+            if log_chance <= least:
+                distance = float(np.linalg.norm(differences[index]))
+                both = (*self._suspects.names(chosen[index]), *names)
+                yield self._match(both, chosen[index], rows[index], distance, log_chance)
+
+    def _is_possible(self, chosen: int) -> bool:
+        return all(other.is_met(self._scenarios.value(other.key, chosen)) for other in self._right)
+
+    def _allowed(self, rows: Array) -> Array:
+        allowance = self._target.allowance
+        ratio = np.abs(rows).max(axis=1) / (allowance.largest or 1.0)
+        return np.asarray(allowance.allowed * np.clip(ratio, 1.0, LARGEST_RATIO))
+
+    def _log_chance(self, prediction: Array, allowed: float, window: float) -> float:
+        """Bound the chance that a slip comes as near to a prediction, in every entry that tells it from the truth."""
+        truth, count = self._baseline.ravel(), prediction.size
+        scale = max(float(np.abs(prediction).max()), float(np.abs(truth).max()))
+        # in another shape even the right numbers are wrong
+        if truth.size == prediction.size and self._fits():
+            count = int((np.abs(prediction - truth) > allowed).sum())
+        if not count:
+            return 0.0
+        return count * math.log(min(1.0, 2.0 * window / scale)) if scale else -math.inf
+
+    def _fits(self) -> bool:
+        return fit_shape(self._target.answer, self._target.truth.shape) is not None
+
+    def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Match]:
+        problem, target = self._suspects.problem, self._target
+        answer = fit_shape(target.answer, target.truth.shape)
+        if answer is None:
+            return
+        for mistake, transform in self._suspects.transforms:
+            start = transform.apply(problem, target.quantity, target.truth, 0.0) if transform.accepts else None
+            if start is None or transform.accepts is None:
+                continue
+            rest = (answer - start).ravel()
+            end = transform.apply(problem, target.quantity, np.ones(answer.shape), 1.0)
+            sign = -1.0 if end is not None and (end - start).sum() < 0 else 1.0
+            for chosen, rows in self._predict(choices, 0):
+                with np.errstate(all="ignore"):
+                    numbers = rows @ rest / (rows * rows).sum(axis=1)
+                    fitted = numbers[:, None] * rows
+                for index in map(int, np.flatnonzero(np.abs(fitted - rest).max(axis=1) <= self._allowed(fitted))):
+                    if transform.accepts(sign * float(numbers[index])) and self._is_telling(fitted[index]):
+                        yield from self._near(
+                            [chosen[index]],
+                            (fitted[index] + start.ravel())[None],
+                            (mistake.name,),
+                            chance / len(choices),
+                        )
+
+    def _is_telling(self, prediction: Array) -> bool:
+        # one number is free, so at least two more entries have to speak for it
+        telling = np.abs(prediction) > 2.0 * self._target.allowance.allowed
+        return bool(telling.sum() >= 3) and np.ptp(np.abs(prediction)) > 2.0 * self._target.allowance.allowed
+
+    def _match(
+        self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float, log_chance: float
+    ) -> Match:
+        order = list(MISTAKES)
+        names = tuple(sorted(dict.fromkeys(names), key=order.index))
+        return Match(names=names, chosen=chosen, prediction=prediction, distance=distance, log_chance=log_chance)

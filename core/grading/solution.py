@@ -1,0 +1,87 @@
+"""What is right in a question: the truth, how far careful work may be off, and what can go wrong."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from core.arrays import Array
+from core.budget import Budget
+from core.errors import NonFiniteError
+from core.grading.diagnosis import free_mistakes
+from core.grading.submission import Question
+from core.grading.suspects import Suspects
+from core.jacobians import multiply_path, require_room
+from core.quantities import to_quantity
+from core.scenarios import Scenarios
+from core.steps import evaluate
+
+
+class Solution:
+    """The solution of a question, computed as far as it is asked for, and kept.
+
+    Parameters
+    ----------
+    question : Question
+    budget : Budget
+        What the truth and the search for mistakes may take.
+    """
+
+    def __init__(self, question: Question, budget: Budget) -> None:
+        self.question = question
+        self.budget = budget
+        self.scenarios = Scenarios(question.problem)
+        self._truths: dict[str, Array] = {}
+        self._spreads: dict[str, float] = {}
+
+    @cached_property
+    def suspects(self) -> Suspects:
+        """What can have gone wrong; a right answer never needs it."""
+        return Suspects(self.question.problem, version=self.question.version)
+
+    @cached_property
+    def suspects_by_layer(self) -> Suspects:
+        """The same, with mistakes made in one layer only."""
+        return Suspects(self.question.problem, version=self.question.version, in_one_layer=True)
+
+    @cached_property
+    def free(self) -> tuple[str, ...]:
+        """The mistakes that are only other conventions here."""
+        return free_mistakes(self.question, self.suspects)
+
+    def truth(self, key: str) -> Array:
+        """Return a quantity's right value."""
+        return self._truths[key]
+
+    def spread(self, key: str) -> float:
+        """Return k_q: the largest error of careful work by hand, in units of the last decimal."""
+        if key not in self._spreads:
+            self._spreads[key] = float(self.scenarios.spread(key).max())
+        return self._spreads[key]
+
+    def compute_truths(self, spelt: Mapping[str, str]) -> None:
+        """Compute what is right of quantities.
+
+        Parameters
+        ----------
+        spelt : mapping of str to str
+            Their ids under numbered keys, for errors.
+
+        Raises
+        ------
+        TooLargeError, NonFiniteError
+            If a truth is too large, or does not fit float64.
+        """
+        problem = self.question.problem
+        missing = {key: to_quantity(key) for key in spelt if key not in self._truths}
+        if not missing:
+            return
+        paths = [self.question.path_of(spelt[key]) for key in missing]
+        require_room(problem, list(missing.values()), self.budget, path_of=lambda index: paths[index])
+        for path, (key, quantity) in zip(paths, missing.items(), strict=True):
+            try:
+                self._truths[key] = (
+                    multiply_path(problem, quantity.of, str(quantity.by), self.budget)
+                    if quantity.is_jacobian
+                    else evaluate(problem, [key], budget=self.budget)[key]
+                )
+            except NonFiniteError as error:
+                raise error.at(path) from None

@@ -1,0 +1,251 @@
+"""What can have gone wrong in a problem: the ways of all mistakes that apply there, and pairs of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from core.arrays import Array
+from core.budget import CALL_COST, Budget, forward_operations
+from core.mistakes import MISTAKES, Mistake, Transform, Way
+from core.problem import Problem
+from core.quantities import Quantity
+from core.scenarios import Scenarios
+from core.steps import RULES, Change
+
+
+class Effort:
+    """What the searches for one submission may take together.
+
+    Parameters
+    ----------
+    problem : Problem
+    budget : Budget
+    """
+
+    def __init__(self, problem: Problem, budget: Budget) -> None:
+        depth = problem.network.depth
+        products = forward_operations(problem.network, problem.n_samples) - 2 * CALL_COST * depth
+        # scenarios share steps: of each there are a few to run anew, one for each layer at most and one more
+        self._cost = 3 * products + CALL_COST * (depth + 1)
+        self._left = budget.operations
+        self._numbers = budget.numbers
+
+    def afford(self, choices: list[int], size: int) -> list[int]:
+        """Return choices of ways, or none if computing them all would hold too much or take more than is left.
+
+        Parameters
+        ----------
+        choices : list of int
+        size : int
+            How many numbers each of them gives.
+
+        Returns
+        -------
+        list of int
+        """
+        cost = self._cost * len(choices)
+        if cost > self._left or size * len(choices) > self._numbers:
+            return []
+        self._left -= cost
+        return choices
+
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Suspect:
+    """One way of one mistake, in all layers or in one.
+
+    Parameters
+    ----------
+    mistake : Mistake
+    way : tuple of Change
+    bit : int
+        What chooses it among the scenarios.
+    layer : int or None
+        The only layer in which it is made; None for all.
+    """
+
+    mistake: Mistake
+    way: Way
+    bit: int
+    layer: int | None = None
+
+
+class Suspects:
+    """The mistakes that can be made in a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    version : int or None
+        The version of the catalogue to go by; None for all of it.
+    in_one_layer : bool
+        Whether mistakes made in one layer only are suspected as well.
+    """
+
+    def __init__(self, problem: Problem, *, version: int | None = None, in_one_layer: bool = False) -> None:
+        self.problem = problem
+        self.mistakes = tuple(
+            mistake
+            for mistake in MISTAKES.values()
+            if (version is None or mistake.since <= version) and mistake.applies(problem)
+        )
+        self.transforms = tuple((m, transform) for m in self.mistakes for transform in m.transforms)
+        self.suspects = self._find_suspects(in_one_layer=in_one_layer)
+        self.scenarios = self.scenarios_given({})
+
+    def scenarios_given(self, given: Mapping[str, Array]) -> Scenarios:
+        """Return the scenarios of the same suspects where some values are given.
+
+        Parameters
+        ----------
+        given : mapping of str to ndarray
+
+        Returns
+        -------
+        Scenarios
+        """
+        return Scenarios(self.problem, [suspect.way for suspect in self.suspects], given=given)
+
+    def names(self, chosen: int) -> tuple[str, ...]:
+        """Name the mistakes whose ways are chosen.
+
+        Parameters
+        ----------
+        chosen : int
+
+        Returns
+        -------
+        tuple of str
+            In the order of the registry.
+        """
+        return tuple(dict.fromkeys(s.mistake.name for s in self.suspects if s.bit & chosen))
+
+    def singles(self, scenarios: Scenarios, key: str) -> list[int]:
+        """List the ways that make a difference to a quantity.
+
+        Parameters
+        ----------
+        scenarios : Scenarios
+        key : str
+            A numbered id.
+
+        Returns
+        -------
+        list of int
+            Their bits.
+        """
+        reach = scenarios.reach(key)
+        return [s.bit for s in self.suspects if s.bit & reach]
+
+    def pairs(self, scenarios: Scenarios, key: str) -> list[int]:
+        """List the pairs of compatible ways of different mistakes that make a difference to a quantity.
+
+        Parameters
+        ----------
+        scenarios : Scenarios
+        key : str
+            A numbered id.
+
+        Returns
+        -------
+        list of int
+            Two bits each.
+        """
+        reach = scenarios.reach(key)
+        made = [s for s in self.suspects if s.bit & reach and s.layer is None]
+        return [
+            one.bit | other.bit
+            for one, other in combinations(made, 2)
+            if one.mistake is not other.mistake and not self._replaced[one.bit] & self._replaced[other.bit]
+        ]
+
+    def switches(self, free: Sequence[str], scenarios: Scenarios, key: str) -> list[int]:
+        """List the choices of ways that other conventions are, alone and together.
+
+        Parameters
+        ----------
+        free : sequence of str
+            The mistakes that are conventions here.
+        scenarios : Scenarios
+        key : str
+            A numbered id.
+
+        Returns
+        -------
+        list of int
+            The fewest first.
+        """
+        reach = scenarios.reach(key)
+        made = [s for s in self.suspects if s.mistake.name in free and s.bit & reach and s.layer is None]
+        choices = [group for size in range(1, len(free) + 1) for group in combinations(made, size)]
+        return [
+            sum(s.bit for s in group)
+            for group in choices
+            if all(
+                a.mistake is not b.mistake and not self._replaced[a.bit] & self._replaced[b.bit]
+                for a, b in combinations(group, 2)
+            )
+        ]
+
+    @cached_property
+    def _replaced(self) -> dict[int, frozenset[str]]:
+        replaced = {s.bit: {change.rule for change in s.way if change.replaces} for s in self.suspects}
+        return {bit: frozenset(rules) for bit, rules in replaced.items()}
+
+    def _find_suspects(self, *, in_one_layer: bool) -> tuple[Suspect, ...]:
+        made: list[tuple[Mistake, Way, int | None]] = [(m, way, None) for m in self.mistakes for way in m.ways]
+        depth = self.problem.network.depth
+        if in_one_layer and 1 < depth <= DEEPEST:
+            layers = range(1, depth + 1)
+            made += [(m, _in_layer(way, n), n) for m, way, _ in made if _is_of_layers(way) for n in layers]
+        return tuple(Suspect(mistake=m, way=way, bit=1 << i, layer=n) for i, (m, way, n) in enumerate(made))
+
+
+DEEPEST = 8
+"""In deeper networks a mistake in one layer alone is not looked for."""
+
+
+def _is_of_layers(way: Way) -> bool:
+    return all((change.rule in RULES and RULES[change.rule].is_repeated) or change.rule not in RULES for change in way)
+
+
+def _in_layer(way: Way, number: int) -> Way:
+    def narrowed(change: Change) -> Change:
+        return replace(change, where=lambda place: place.number == number and change.where(place))
+
+    return tuple(narrowed(change) for change in way)
+
+
+def select(
+    transform: Transform, problem: Problem, quantity: Quantity, value: Array
+) -> tuple[tuple[int, ...], Indices, Array] | None:
+    """Write a transform as a choice of entries and their signs, to apply it to many values at once.
+
+    Parameters
+    ----------
+    transform : Transform
+        One without a number of its own.
+    problem : Problem
+    quantity : Quantity
+    value : ndarray
+        Of the quantity's shape.
+
+    Returns
+    -------
+    tuple or None
+        The shape of the result, the flat index of each entry, and its sign (0 for an entry that is 0);
+        None where the transform does not apply.
+    """
+    numbered = np.arange(1.0, value.size + 1.0).reshape(value.shape)
+    result = transform.apply(problem, quantity, numbered, 1.0)
+    if result is None:
+        return None
+    flat = result.ravel()
+    return result.shape, np.maximum(np.abs(flat).astype(np.intp) - 1, 0), np.sign(flat)

@@ -1,0 +1,205 @@
+"""Marking on request: a problem or an exercise, answers in arrays or text, and as much feedback as asked.
+
+Requests can share defaults: what one leaves out is taken from them, and so are the truth and all that is
+computed for the search of mistakes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from core.answers import MOST_NUMBERS, read_answer
+from core.budget import Budget
+from core.conventions import StatedConventions
+from core.errors import DomainError, UnknownNameError
+from core.exercises import draw_exercise
+from core.grading import LEVELS, Grade, Marker, Policy, Question, Submission, Tolerance, read_asks, read_ids
+from core.problem import Problem
+
+DEFAULT_FEEDBACK = "diagnosis"
+
+MOST_KEPT = 32
+"""Questions whose truth is kept for further requests."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExerciseReference:
+    """An exercise by its kind, seed and version.
+
+    Parameters
+    ----------
+    kind : str
+    seed : int
+    version : int, optional
+        By default the latest.
+    """
+
+    kind: str
+    seed: int
+    version: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GradeRequest:
+    """A submission to mark, or defaults for many; what is None is left out.
+
+    Parameters
+    ----------
+    problem : Problem, optional
+        This, or an exercise.
+    exercise : ExerciseReference, optional
+    asks : tuple of str, optional
+        The quantities of the problem that count; by default those that are answered.
+    answers : mapping of str to object, optional
+        Numbers, nested lists or text, under quantity ids.
+    tolerance : Tolerance, optional
+    feedback : str, optional
+        One of `LEVELS`.
+    follow_through : bool, optional
+    policy : Policy, optional
+
+    Raises
+    ------
+    DomainError
+        If there are both a problem and an exercise, or asks of an exercise.
+    UnknownNameError
+        If there is no such level of feedback.
+    """
+
+    problem: Problem | None = None
+    exercise: ExerciseReference | None = None
+    asks: tuple[str, ...] | None = None
+    answers: Mapping[str, object] | None = None
+    tolerance: Tolerance | None = None
+    feedback: str | None = None
+    follow_through: bool | None = None
+    policy: Policy | None = None
+
+    def __post_init__(self) -> None:
+        if self.problem is not None and self.exercise is not None:
+            raise DomainError("found both problem and exercise; needed one of them", path=("exercise",))
+        if self.exercise is not None and self.asks is not None:
+            raise DomainError("an exercise says itself what it asks; leave asks out", path=("asks",))
+        if self.feedback is not None and self.feedback not in LEVELS:
+            raise UnknownNameError(
+                f"this level of feedback is not known; needed one of {', '.join(LEVELS)}", path=("feedback",)
+            )
+
+    def over(self, defaults: "GradeRequest") -> "GradeRequest":
+        """Return the request with what it leaves out taken from defaults.
+
+        Parameters
+        ----------
+        defaults : GradeRequest
+
+        Returns
+        -------
+        GradeRequest
+            A request with a problem or an exercise of its own takes neither, nor asks, from the defaults.
+        """
+        own = {field.name: getattr(self, field.name) for field in fields(GradeRequest)}
+        has_own = self.problem is not None or self.exercise is not None
+        kept = {"problem", "exercise", "asks"} if has_own else set()
+        taken = {name: getattr(defaults, name) for name, value in own.items() if value is None and name not in kept}
+        return GradeRequest(**own | taken)
+
+
+class MarkingDesk:
+    """Marks requests; those about one question share what is computed for it.
+
+    Parameters
+    ----------
+    defaults : GradeRequest, optional
+        What requests leave out.
+    budget : Budget, optional
+        What each request may hold and do.
+    """
+
+    def __init__(self, defaults: GradeRequest | None = None, *, budget: Budget | None = None) -> None:
+        self._defaults = defaults or GradeRequest()
+        self._budget = budget or Budget()
+        # problems compare by identity: what is kept is that of the defaults
+        self._keep_problem = lru_cache(MOST_KEPT)(self._open_problem)
+        self._keep_exercise = lru_cache(MOST_KEPT)(self._open_exercise)
+
+    @np.errstate(all="ignore")
+    def mark(self, request: GradeRequest) -> Grade:
+        """Mark one request.
+
+        Parameters
+        ----------
+        request : GradeRequest
+
+        Returns
+        -------
+        Grade
+            As much of it as the feedback level shows.
+
+        Raises
+        ------
+        DomainError
+            If there is neither problem nor exercise, no answers, or something that does not fit the question.
+        UnknownNameError
+            If an id names nothing of the problem, or there is no such exercise.
+        TooLargeError, NonFiniteError
+            If the truth is too large, or does not fit float64.
+        """
+        whole = request.over(self._defaults)
+        if whole.answers is None:
+            raise DomainError("there are no answers to mark", path=("answers",))
+        marker = self._find_marker(whole)
+        most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(marker.question.problem)))
+        grade = marker.grade(
+            Submission(
+                answers={name: read_answer(raw, most_numbers=most) for name, raw in whole.answers.items()},
+                tolerance=whole.tolerance,
+                policy=whole.policy or Policy(),
+                follow_through=whole.follow_through is not False,
+            )
+        )
+        return grade.at(whole.feedback or DEFAULT_FEEDBACK)
+
+    def _find_marker(self, request: GradeRequest) -> Marker:
+        if request.exercise is not None:
+            return self._keep_exercise(request.exercise)
+        problem = request.problem
+        if problem is None:
+            raise DomainError("found neither problem nor exercise; needed one of them to mark against")
+        asks = request.asks if request.asks is not None else tuple(request.answers or ())
+        if request.asks is None and not asks:
+            raise DomainError("found no answers and no asks; needed at least one quantity", path=("answers",))
+        is_shared = problem is self._defaults.problem
+        return (self._keep_problem if is_shared else self._open_problem)(problem, asks, request.asks is None)
+
+    def _open_exercise(self, reference: ExerciseReference) -> Marker:
+        try:
+            exercise = draw_exercise(reference.kind, reference.seed, reference.version)
+        except (DomainError, UnknownNameError) as error:
+            raise error.at(("exercise", *error.path)) from None
+        question = Question(
+            problem=exercise.problem,
+            asks=read_asks(exercise.asks, exercise.problem),
+            decimals=exercise.decimals,
+            stated=None,
+            version=exercise.version,
+        )
+        return Marker(question, budget=self._budget)
+
+    def _open_problem(self, problem: Problem, asks: tuple[str, ...], is_answered: bool) -> Marker:
+        conventions = problem.conventions
+        stated = frozenset[str]()
+        if isinstance(conventions, StatedConventions):
+            stated = conventions.stated
+            problem = replace(problem, conventions=conventions.plain())
+        ids = read_ids(dict.fromkeys(asks), problem) if is_answered else read_asks(asks, problem)
+        question = Question(problem=problem, asks=ids, stated=stated, answers_are_asked=is_answered)
+        return Marker(question, budget=self._budget)
+
+
+def _largest_size(problem: Problem) -> int:
+    """Return how many numbers the largest gradient has."""
+    widths = problem.network.widths
+    return max(problem.n_samples * max(widths), *(n_in * n_out for n_in, n_out in pairwise(widths)))

@@ -1,0 +1,258 @@
+"""Why an answer is wrong: every mistake by its name, alone and in pairs, and no name for a slip."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.examples import ARTICLE_INPUTS, ARTICLE_TARGET, ARTICLE_WEIGHTS, PRINTED_BY_ARTICLE
+from core.arrays import Array
+from core.budget import Budget
+from core.conventions import L2, Conventions
+from core.grading import Marker, Part
+from core.mistakes import MISTAKES, Mistake
+from core.problem import Layer, Network, Problem
+from core.quantities import to_quantity
+from core.scenarios import Scenarios
+from tests.problems import numbered_quantities
+from tests.students import (
+    DECIMALS,
+    ONE_SAMPLE,
+    SOFTMAX_LAYER,
+    TWO_LAYERS,
+    hand_in,
+    mark,
+    names_in,
+    set_question,
+    with_hidden,
+    work_out,
+)
+
+FITTED = {"scaled", "negated_step", "new_weights_given"}
+"""A factor is a number of the student's own: several different entries have to speak for it."""
+
+ARTICLE = Problem(
+    network=Network(layers=(Layer(weights=np.array(ARTICLE_WEIGHTS), activation="softmax"),)),
+    inputs=np.array([ARTICLE_INPUTS]),
+    targets=np.array([ARTICLE_TARGET]),
+    loss="cross_entropy",
+)
+
+
+PROBLEMS = {
+    "softmax layer": SOFTMAX_LAYER,
+    "one sample": ONE_SAMPLE,
+    "two layers": TWO_LAYERS,
+    "relu": with_hidden("relu"),
+    "sigmoid": with_hidden("sigmoid"),
+    "L2": replace(SOFTMAX_LAYER, conventions=Conventions(l2=L2(strength=0.3), reduction="sum")),
+    "L2 with biases": replace(SOFTMAX_LAYER, conventions=Conventions(l2=L2(strength=0.3, biases=True), log_base=2)),
+    "square": replace(
+        TWO_LAYERS,
+        network=Network(
+            layers=(
+                replace(TWO_LAYERS.network.layers[0], weights=np.array([[0.6, -0.8, 0.4], [-0.5, 0.3, 1.0]]),
+                        bias=np.array([0.7, -0.4, 0.3])),
+                replace(TWO_LAYERS.network.layers[1], weights=TWO_LAYERS.network.layers[1].weights[:3]),
+            )
+        ),
+    ),
+}  # fmt: skip
+each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+
+
+def keys_of(problem: Problem) -> list[str]:
+    """List all that can be handed in for a problem."""
+    computed, pairs = numbered_quantities(problem)
+    return [*computed, *(f"d{of}_d{by}" for of, by in pairs)]
+
+
+def made(mistake: Mistake, problem: Problem, key: str, scenarios: Scenarios) -> Iterator[Array]:
+    """Make a mistake in each of its ways and transforms, the ones that overflow left out."""
+    answers: list[Array | None] = [scenarios.value(key, 1 << bit) for bit in range(len(mistake.ways))]
+    truth, quantity = scenarios.value(key), to_quantity(key)
+    for transform in mistake.transforms:
+        answers += [transform.apply(problem, quantity, truth, number) for number in transform.examples]
+    yield from (answer for answer in answers if answer is not None and np.isfinite(answer).all())
+
+
+def is_visible(answer: Array, truth: Array, spread: float) -> bool:
+    """Tell whether an answer differs from the truth by more than rounding moves both, and not in one entry alone."""
+    if answer.shape != truth.shape:
+        return True
+    growth = max(1.0, float(np.abs(answer).max() / np.abs(truth).max()))
+    differing = np.abs(answer - truth) > spread * 10.0**-DECIMALS * (1.0 + growth)
+    return int(differing.sum()) >= min(2, truth.size)
+
+
+def is_telling(name: str, answer: Array) -> bool:
+    """Tell whether there are numbers enough to speak for a factor of the student's own."""
+    sizes = np.unique(np.round(np.abs(answer[np.abs(answer) > 0.01]), 2))
+    return name not in FITTED or sizes.size > 4
+
+
+@each_problem
+def test_every_mistake_is_diagnosed_by_its_name_wherever_it_shows(problem: Problem) -> None:
+    for key in keys_of(problem):
+        marker = set_question(problem, key, stated=None, decimals=DECIMALS)
+        for mistake in [mistake for mistake in MISTAKES.values() if mistake.applies(problem)]:
+            scenarios = Scenarios(problem, mistake.ways)
+            truth = scenarios.value(key)
+            for answer in made(mistake, problem, key, scenarios):
+                spread = marker.solution.spread(next(iter(marker.question.asks.values())))
+                if is_visible(answer, truth, spread) and is_telling(mistake.name, answer):
+                    part = hand_in(marker, {key: np.round(answer, DECIMALS)}).parts[0]
+                    assert (part.verdict == "incorrect") == (answer.shape == truth.shape)
+                    assert mistake.name in names_in(part), f"{mistake.name} in {key}: {part.diagnoses}"
+
+
+def classes_in(part: Part) -> list[set[str]]:
+    """List the sets of mistakes that a part may be due to."""
+    found = part.diagnoses or ()
+    return [c for d in found for c in (set(d.mistakes), *(set(text.split("+")) for text in d.equivalent))]
+
+
+@pytest.mark.parametrize(
+    ("problem", "key"),
+    [
+        (SOFTMAX_LAYER, "dL_dZ1"),
+        (SOFTMAX_LAYER, "dL_dW1"),
+        (SOFTMAX_LAYER, "dL_db1"),
+        (TWO_LAYERS, "dL_dZ2"),
+        (TWO_LAYERS, "dL_dW2"),
+        (TWO_LAYERS, "dL_dZ1"),
+        (TWO_LAYERS, "dL_dW1"),
+        (TWO_LAYERS, "dL_db1"),
+    ],
+)
+def test_pairs_of_mistakes_are_diagnosed_as_pairs(problem: Problem, key: str) -> None:
+    marker = set_question(problem, key, stated=None, decimals=DECIMALS)
+    suspects, scenarios = marker.solution.suspects, marker.solution.suspects.scenarios
+    truth = scenarios.value(key)
+    pairs = [
+        bits
+        for bits in suspects.pairs(scenarios, key)
+        if np.isfinite(scenarios.value(key, bits)).all()
+        and is_visible(scenarios.value(key, bits), truth, marker.solution.spread(key))
+    ]
+    named = []
+    for bits in random.Random(key).sample(pairs, 80):  # noqa: S311 - which pairs are tried is no secret
+        part = hand_in(marker, {key: np.round(scenarios.value(key, bits), DECIMALS)}).parts[0]
+        # one of them may make no difference beside the other
+        named.append(any(names and names <= set(suspects.names(bits)) for names in classes_in(part)))
+        assert part.verdict != "correct"
+    # these numbers are not certified: two pairs may come near to each other
+    assert sum(named) >= 0.95 * len(named)
+
+
+def test_a_factor_or_an_orientation_on_top_is_found() -> None:
+    gradient = work_out(TWO_LAYERS)["dL_dW2"]
+    decay = replace(TWO_LAYERS, conventions=Conventions(reduction="sum"))
+    summed = work_out(decay)["dL_dW2"]
+    for answer, names in (
+        (gradient.T, {"transposed"}),
+        (summed.T, {"summed_over_batch", "transposed"}),
+        (0.37 * gradient, {"scaled"}),
+        (-0.37 * gradient, {"negated_step"}),
+        (TWO_LAYERS.network.layers[1].weights - 0.2 * gradient, {"new_weights_given"}),
+    ):
+        assert names in classes_in(mark(TWO_LAYERS, "dL_dW2", np.round(answer, 5)))
+
+
+def slips(answer: Array, source: random.Random) -> Array:
+    """Slip in one entry: by a sign, or by a number."""
+    index = source.randrange(answer.size)
+    slipped = answer.copy()
+    slipped.flat[index] = source.choice([-answer.flat[index], answer.flat[index] + source.choice([-0.3, 0.1, 0.02])])
+    return slipped
+
+
+@pytest.mark.parametrize("problem", [SOFTMAX_LAYER, TWO_LAYERS], ids=["softmax layer", "two layers"])
+def test_slips_and_noise_get_no_name(problem: Problem) -> None:
+    source, rng = random.Random(5), np.random.default_rng(5)  # noqa: S311 - numbers to compute with, no secrets
+    for key, truth in work_out(problem, DECIMALS).items():
+        marker = set_question(problem, key, stated=None, decimals=DECIMALS)
+        for _ in range(10):
+            noise = np.round(rng.normal(0.0, 0.3, truth.shape), DECIMALS)
+            answers = [noise, truth + noise] if truth.ndim else []
+            answers += [slips(truth, source)] if np.unique(np.abs(truth)).size > 2 else []
+            for answer in answers:
+                part = hand_in(marker, {key: answer}).parts[0]
+                assert names_in(part) == set()
+                assert part.convention is None
+
+
+@pytest.mark.parametrize("problem", [SOFTMAX_LAYER, TWO_LAYERS], ids=["softmax layer", "two layers"])
+def test_a_number_alone_that_is_wrong_is_seldom_explained(problem: Problem) -> None:
+    rng = np.random.default_rng(3)
+    marker = set_question(problem, "L", stated=None, decimals=DECIMALS)
+    guesses = np.round(work_out(problem)["L"] + rng.normal(0.0, 0.5, 200), DECIMALS)
+    named = sum(bool(names_in(hand_in(marker, {"L": float(guess)}).parts[0])) for guess in guesses)
+    # a number that stands alone hits a mistake, or two, now and then
+    assert named <= 0.05 * len(guesses)
+
+
+def test_the_gradient_that_the_article_prints_is_put_back_by_rows() -> None:
+    part = mark(ARTICLE, "dL_dW", PRINTED_BY_ARTICLE)
+    assert part.verdict == "incorrect"
+    assert part.diagnoses is not None
+    assert part.diagnoses[0].mistakes == ("reshaped_rows_first",)
+    assert part.score == 0.0
+
+
+def test_the_row_of_the_article_is_no_gradient_by_the_weights() -> None:
+    row = np.ravel(PRINTED_BY_ARTICLE)
+    for answer in (row, row[None], work_out(ARTICLE)["dL_dW1"].ravel()):
+        part = mark(ARTICLE, "dL_dW", answer)
+        assert part.verdict == "wrong_shape"
+        assert names_in(part) == {"not_reshaped"}
+    assert names_in(mark(ARTICLE, "dL_dW", row[:, None])) == set()
+
+
+def test_the_largest_class_lists_no_more_than_it_shows() -> None:
+    # everything that makes a gradient 0 is one class
+    certain = replace(SOFTMAX_LAYER, inputs=np.array([[0.0, 0.0]] * 4))
+    part = mark(certain, "dL_dW", [[0.1, -0.1, 0.2], [0.3, 0.1, -0.1]])
+    assert part.verdict == "incorrect"
+    assert all(len(diagnosis.equivalent) <= 20 for diagnosis in part.diagnoses or ())
+
+
+def test_a_diagnosis_reads_as_what_it_says() -> None:
+    part = mark(TWO_LAYERS, "dL_dW2", np.round(-work_out(TWO_LAYERS)["dL_dW2"].T, 6))
+    assert part.diagnoses is not None
+    (diagnosis,) = part.diagnoses
+    assert diagnosis.mistakes == ("sign_flipped", "transposed")
+    assert diagnosis.message == f"{MISTAKES['sign_flipped'].message} {MISTAKES['transposed'].message}"
+
+
+def test_of_a_class_the_first_in_the_registry_speaks() -> None:
+    two_samples = replace(SOFTMAX_LAYER, inputs=SOFTMAX_LAYER.inputs[:2], targets=np.array([2, 0]))
+    part = mark(two_samples, "dL_dZ", np.round(2.0 * work_out(two_samples)["dL_dZ1"], 6))
+    assert part.diagnoses is not None
+    (diagnosis,) = part.diagnoses
+    assert (diagnosis.mistakes, diagnosis.equivalent) == (("summed_over_batch",), ("factor_two",))
+    assert diagnosis.message.startswith("Several mistakes give these numbers")
+    assert diagnosis.message.endswith(MISTAKES["summed_over_batch"].message)
+
+
+@pytest.mark.parametrize(
+    ("operations", "single", "pair"),
+    [(10_000_000_000, {"summed_over_batch"}, {"one_hot_added", "inputs_missing"}),
+     (50_000_000, {"summed_over_batch"}, set()),
+     (3_000_000, {"scaled"}, set())],
+)  # fmt: skip
+def test_a_search_that_would_take_too_much_is_left_out(operations: int, single: set[str], pair: set[str]) -> None:
+    budget = Budget(operations=operations)
+    marker = Marker(set_question(SOFTMAX_LAYER, "dL_dW", stated=None).question, budget=budget)
+    s, y = work_out(SOFTMAX_LAYER)["S"], np.eye(3)[np.asarray(SOFTMAX_LAYER.targets)]
+    for answer, names in (
+        (SOFTMAX_LAYER.inputs.T @ (s - y), single),
+        (np.tile((s + y).sum(axis=0) / 4.0, (2, 1)), pair),
+        (work_out(SOFTMAX_LAYER)["dL_dW1"].T, {"transposed"}),
+    ):
+        part = hand_in(marker, {"dL_dW": np.round(answer, DECIMALS)}).parts[0]
+        assert names_in(part) <= {*names, "+".join(sorted(names))}
+        assert {name for diagnosis in part.diagnoses or () for name in diagnosis.mistakes} == names
+    assert hand_in(marker, {"dL_dW": work_out(SOFTMAX_LAYER, DECIMALS)["dL_dW1"]}).verdict == "correct"
