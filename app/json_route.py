@@ -8,7 +8,7 @@ checks are answered meanwhile.
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request, Response
@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from app.errors import BodyError, answer_error, problem_response
+from app.errors import BodyError, answer_error, problem_response, write_problem
 from app.settings import Settings
 from app.wire import encode, parse_body
 from core.budget import Budget
@@ -39,9 +39,9 @@ def read_budget(request: Request) -> Budget:
     return settings.budget
 
 
-JSON_TYPE = re.compile(
-    r'application/json(\s*;\s*(charset="?utf-?8"?|(?!charset)[a-z0-9_-]+=[a-z0-9_./-]+))*\s*;?\s*', re.IGNORECASE
-)
+PARAMETERS = r'(\s*;\s*(charset="?utf-?8"?|(?!charset)[a-z0-9_-]+=[a-z0-9_./-]+))*\s*;?\s*'
+JSON_TYPE = re.compile("application/json" + PARAMETERS, re.IGNORECASE)
+LINES_TYPE = re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)
 
 # the route reads the budget itself; the dependency tells OpenAPI that it is no part of the body
 RequestBudget = Annotated[Budget, Depends(read_budget)]
@@ -73,7 +73,9 @@ class JsonRoute(APIRoute):
                 return await run_in_threadpool(compute, await read_body(request), read_budget(request))
             except asyncio.CancelledError:
                 # only a server that stops cancels a request, when its time to finish is over
-                return problem_response(503, [], detail="the service is stopping", headers={"Retry-After": "1"})
+                return problem_response(
+                    write_problem(503, [], detail="the service is stopping"), headers={"Retry-After": "1"}
+                )
 
         return answer
 
@@ -108,38 +110,61 @@ async def read_body(request: Request) -> bytes:
     BodyError
         415 for another media type, charset or content coding; 413 past the limit; 400 for half a body.
     """
-    require_media_type(request)
+    require_media_type(request, JSON_TYPE, "application/json")
     settings: Settings = request.app.state.settings
-    limit = settings.max_body_bytes
+    return b"".join([chunk async for chunk in stream_body(request, settings.max_body_bytes)])
+
+
+async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """Read a body piece by piece, within a limit.
+
+    Parameters
+    ----------
+    request : Request
+    limit : int
+        In bytes.
+
+    Yields
+    ------
+    bytes
+
+    Raises
+    ------
+    BodyError
+        413 past the limit; 400 for half a body.
+    """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise too_large(limit)
-    chunks, size = [], 0
+    size = 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
             if size > limit:
                 raise too_large(limit)
-            chunks.append(chunk)
+            yield chunk
     except ClientDisconnect:
         raise BodyError(400, "incomplete", "the client left before the body was complete") from None
-    return b"".join(chunks)
 
 
-def require_media_type(request: Request) -> None:
-    """Check that a body says it is plain UTF-8 JSON.
+def require_media_type(request: Request, pattern: re.Pattern[str], needed: str) -> None:
+    """Check that a body says it is plain UTF-8 of the right media type.
 
     Parameters
     ----------
     request : Request
+    pattern : Pattern
+        Of the media types that are read.
+    needed : str
+        The media type, for the message.
 
     Raises
     ------
     BodyError
         415 if it does not.
     """
-    if not JSON_TYPE.fullmatch(request.headers.get("content-type", "")):
-        raise BodyError(415, "media_type", "the body has to be sent with Content-Type: application/json, in UTF-8")
+    if not pattern.fullmatch(request.headers.get("content-type", "")):
+        raise BodyError(415, "media_type", f"the body has to be sent with Content-Type: {needed}, in UTF-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BodyError(415, "content_encoding", "the body is compressed; it has to be sent as it is")
 

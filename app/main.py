@@ -14,15 +14,15 @@ from app import __version__
 from app.errors import add_error_handlers
 from app.examples import ARTICLE
 from app.openapi import TAGS, add_openapi, name_operation
-from app.routers import catalogue, forward, gradients, jacobians, service, softmax_layer, steps
+from app.routers import catalogue, exercises, forward, grades, gradients, jacobians, service, softmax_layer, steps
 from app.schemas.bodies import SoftmaxLayerBody
 from app.settings import Settings
 from app.wire import encode
 from core.softmax_layer import compute_softmax_layer
 
 DESCRIPTION = """
-Computes and explains gradients: the forward pass, the loss, every Jacobian of the chain and the weight
-gradients of softmax layers and feed-forward networks.
+Computes, explains and marks gradients: the forward pass, the loss, every Jacobian of the chain and the weight
+gradients of softmax layers and feed-forward networks; and why an answer is wrong.
 
 Arrays are nested lists, samples first. Weights are (n_in, n_out): Z = X·W + b. Jacobians stack weights by
 columns. Numbers are strict: nothing is converted, nothing that is not finite is taken or given. Every reply
@@ -35,6 +35,10 @@ ROUTERS = (
     gradients.router,
     jacobians.router,
     steps.router,
+    grades.router,
+    grades.bulk_router,
+    exercises.router,
+    exercises.query_router,
     catalogue.router,
     service.router,
 )
@@ -56,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     app = FastAPIOffline(
         title="Gradmark",
-        summary="Computes and explains gradients.",
+        summary="Computes, explains and marks gradients.",
         description=DESCRIPTION,
         version=__version__,
         license_info={"name": "MIT", "identifier": "MIT"},

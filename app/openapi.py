@@ -13,6 +13,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 TAGS = [
     {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."},
+    {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."},
     {"name": "catalogue", "description": "What can be named in a request."},
     {"name": "service", "description": "How the service is, for whoever runs it."},
 ]

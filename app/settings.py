@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     )
     stop_seconds: int = Field(10, ge=1, description="How long requests in flight may take to finish after SIGTERM.")
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest request body; a larger one is 413.")
+    max_bulk_bytes: int = Field(
+        1024**3,
+        ge=1,
+        description="Largest bulk request, kept in a temporary file while it is read; a larger one is 413.",
+    )
     max_numbers: int = Field(
         DEFAULT_BUDGET.numbers,
         ge=1,

@@ -5,8 +5,8 @@
 Nothing of the input is repeated: a message says what kind of thing was found, what was needed, and why.
 """
 
-from app.errors.documents import MEDIA_TYPE, PROBLEMS, ProblemDocument, problem_response
-from app.errors.handlers import add_error_handlers, answer_error
+from app.errors.documents import MEDIA_TYPE, PROBLEMS, ErrorItem, ProblemDocument, problem_response, write_problem
+from app.errors.handlers import add_error_handlers, answer_error, describe_error
 from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, to_pointer
 
 __all__ = [
@@ -15,11 +15,14 @@ __all__ = [
     "PROBLEMS",
     "PYDANTIC_ERRORS",
     "BodyError",
+    "ErrorItem",
     "ProblemDocument",
     "add_error_handlers",
     "answer_error",
     "describe",
+    "describe_error",
     "name_key",
     "problem_response",
     "to_pointer",
+    "write_problem",
 ]

@@ -56,14 +56,7 @@ class ProblemDocument:
     """The id of this request, also in the header X-Request-ID."""
 
 
-def problem_response(
-    status: int,
-    items: Sequence[ErrorItem],
-    *,
-    count: int = 1,
-    detail: str = "",
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, detail: str = "") -> ProblemDocument:
     """Write a problem document.
 
     Parameters
@@ -75,17 +68,15 @@ def problem_response(
         How many errors there are in all.
     detail : str
         Said where there is no item.
-    headers : mapping, optional
-        Further headers.
 
     Returns
     -------
-    Response
+    ProblemDocument
     """
     name, title = PROBLEMS.get(status, (f"http-{status}", HTTPStatus(status).phrase))
     if items:
         detail = ("" if count == 1 else f"{count} errors, the first: ") + items[0].message
-    document = ProblemDocument(
+    return ProblemDocument(
         type=f"urn:gradmark:problem:{name}",
         title=title,
         status=status,
@@ -93,4 +84,24 @@ def problem_response(
         errors=list(items),
         request_id=correlation_id.get() or "",
     )
-    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def problem_response(document: ProblemDocument, *, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with a problem document.
+
+    Parameters
+    ----------
+    document : ProblemDocument
+    headers : mapping, optional
+        Further headers.
+
+    Returns
+    -------
+    Response
+    """
+    return Response(
+        orjson.dumps(document),
+        status_code=document.status,
+        media_type=MEDIA_TYPE,
+        headers=dict(headers or {}),
+    )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
-from app.errors.documents import ErrorItem, problem_response
+from app.errors.documents import ErrorItem, ProblemDocument, problem_response, write_problem
 from app.errors.messages import CORE_ERRORS, BodyError, to_item, to_pointer
 from core.errors import CoreError
 
@@ -60,30 +60,43 @@ def answer_error(error: Exception) -> Response:
     -------
     Response
     """
+    document = describe_error(error)
+    # a 500 leaves outside the middleware that adds the request id to all others
+    headers = {"X-Request-ID": document.request_id} if document.status == 500 else getattr(error, "headers", None)
+    return problem_response(document, headers=headers)
+
+
+def describe_error(error: Exception) -> ProblemDocument:
+    """Turn an exception, whatever raised it, into a problem document.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    ProblemDocument
+    """
     match error:
         case BodyError():
-            return problem_response(error.status, [ErrorItem(to_pointer(error.path), error.code, str(error))])
+            return write_problem(error.status, [ErrorItem(to_pointer(error.path), error.code, str(error))])
         case ValidationError() | RequestValidationError():
-            return _answer_validation(list(error.errors()))
+            return _describe_validation(list(error.errors()))
         case CoreError():
             status, code = CORE_ERRORS[type(error)]
-            return problem_response(status, [ErrorItem(to_pointer(error.path), code, str(error))])
+            return write_problem(status, [ErrorItem(to_pointer(error.path), code, str(error))])
         case HTTPException():
             detail = HTTP_DETAILS.get(error.status_code, str(error.detail)).format(
                 **{"Allow": ""} | dict(error.headers or {})
             )
-            return problem_response(error.status_code, [], detail=detail, headers=error.headers)
+            return write_problem(error.status_code, [], detail=detail)
         case _:
             logger.error("unforeseen error in request %s", correlation_id.get(), exc_info=error)
-            # this reply leaves outside the middleware that adds the request id to all others
-            headers = {"X-Request-ID": correlation_id.get() or ""}
-            return problem_response(
-                500, [], detail="this is a bug of the service; its log has the cause", headers=headers
-            )
+            return write_problem(500, [], detail="this is a bug of the service; its log has the cause")
 
 
-def _answer_validation(details: list[ErrorDetails]) -> Response:
+def _describe_validation(details: list[ErrorDetails]) -> ProblemDocument:
     if details[0]["type"] == "json_invalid":
         # what the check of the body let pass and pydantic's parser does not: lone surrogates, deep nesting
-        return problem_response(400, [ErrorItem("", "json", details[0]["msg"])])
-    return problem_response(422, [to_item(item) for item in details[:MOST_ERRORS]], count=len(details))
+        return write_problem(400, [ErrorItem("", "json", details[0]["msg"])])
+    return write_problem(422, [to_item(item) for item in details[:MOST_ERRORS]], count=len(details))

@@ -34,6 +34,10 @@ PYDANTIC_ERRORS = {
     "too_short": ("empty", "found an empty array; needed at least one entry"),
     "literal_error": ("choice", "found {found} that is not a choice; needed {expected}"),
     "dataclass_type": ("type", "found {found}, needed an object"),
+    "int_parsing": ("type", "found text that is no whole number; needed one, in digits alone"),
+    "int_parsing_size": ("range", "found a whole number that is too long"),
+    "dict_type": ("type", "found {found}, needed an object"),
+    "extra_forbidden": ("unknown_key", "{key} is not known here: misspelt? /docs shows what there is"),
     "missing": ("missing", "{key} is required and missing"),
     "unexpected_keyword_argument": (
         "unknown_key",
@@ -82,7 +86,8 @@ def to_pointer(path: Sequence[str | int]) -> str:
     str
     """
     pointer = ""
-    for step in path:
+    # what the framework read itself stands in the path or the query: a pointer names the parameter alone
+    for step in path[1:] if path[:1] in {("path",), ("query",)} else path:
         text = str(step)
         if text.startswith("<"):
             continue

@@ -8,24 +8,29 @@ from fastapi import APIRouter
 
 from app.json_route import JsonRoute
 from app.openapi import problems
+from app.schemas.grade_replies import KindReply, MistakeReply
 from app.schemas.replies import ActivationReply, CatalogueReply, LossReply, QuantityReply
 from core.activations import ACTIVATIONS
+from core.exercises import KINDS
 from core.losses import LOSSES
+from core.mistakes import MISTAKES
 from core.quantities import is_quantity_template
 from core.steps import RULES
 
 router = APIRouter(tags=["catalogue"], route_class=JsonRoute)
 
-Shown = TypeVar("Shown", ActivationReply, LossReply)
+Shown = TypeVar("Shown", ActivationReply, LossReply, MistakeReply, KindReply)
 
 
 @router.get("/v1/catalogue", response_model=CatalogueReply, responses=problems(500))
 def read_catalogue() -> CatalogueReply:
-    """List the activations, losses and quantities, each with its formula as text and in LaTeX."""
+    """List activations, losses and quantities with their formulas, mistakes with their feedback, and exercises."""
     return CatalogueReply(
         activations=_show(ActivationReply, ACTIVATIONS),
         losses=_show(LossReply, LOSSES),
         quantities=tuple(_show_quantities()),
+        mistakes=_show(MistakeReply, MISTAKES),
+        exercise_kinds=_show(KindReply, KINDS),
     )
 
 

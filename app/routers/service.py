@@ -7,7 +7,7 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from app import __version__
-from app.errors import problem_response
+from app.errors import problem_response, write_problem
 from app.json_route import json_response
 from app.openapi import problems
 from app.schemas.replies import HealthReply, VersionReply
@@ -30,7 +30,7 @@ async def read_ready(request: Request) -> Response:
     state: State = request.app.state.readiness
     if state == "ready":
         return json_response(encode(HealthReply(status="ready")))
-    return problem_response(503, [], detail=f"the service is {state}", headers={"Retry-After": "1"})
+    return problem_response(write_problem(503, [], detail=f"the service is {state}"), headers={"Retry-After": "1"})
 
 
 @router.get("/version", response_model=VersionReply, responses=problems(500))

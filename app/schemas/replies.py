@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import with_config
 
 from app.schemas.bodies import ConventionsBody, NetworkBody
+from app.schemas.grade_replies import KindReply, MistakeReply
 from app.wire import LEFT_OUT, STRICT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector
 from core.descent import Descent
 from core.jacobians import Jacobian, Jacobians
@@ -229,6 +230,8 @@ class CatalogueReply:
     activations: tuple[ActivationReply, ...]
     losses: tuple[LossReply, ...]
     quantities: tuple[QuantityReply, ...]
+    mistakes: tuple[MistakeReply, ...]
+    exercise_kinds: tuple[KindReply, ...]
 
 
 @with_config(STRICT)

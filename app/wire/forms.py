@@ -1,18 +1,19 @@
 """The JSON forms of fields: how each is read, and how OpenAPI shows it."""
 
-from collections.abc import Collection
-from typing import Annotated, Any, TypeAlias, cast
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, TypeAlias, cast, get_args
 
 import numpy as np
-from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.config import JsonDict
+from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from core.activations import ACTIVATIONS
-from core.arrays import Array
+from core.arrays import Array, Flags
 from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
 from core.errors import ShapeError
+from core.exercises import KINDS
+from core.grading import LEVELS
 from core.losses import LOSSES
 from core.quantities import ID_PATTERN
 
@@ -57,14 +58,17 @@ def _matrix(value: list[list[float]]) -> Array:
     return _array(value)
 
 
-def _drop_null(schema: JsonDict) -> None:
-    # pydantic shows "X | None" as a choice of X and null
-    [choice, _] = cast("list[JsonDict]", schema.pop("anyOf"))
-    schema.update(choice)
+class _LeftOut:
+    """Reads a field that may be left out as what it is otherwise; null is not one of its values."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return how pydantic reads the field: without the None that stands for its absence."""
+        [present] = [choice for choice in get_args(source) if choice is not type(None)]
+        return handler(present)
 
 
-LEFT_OUT = Field(json_schema_extra=_drop_null)
-"""An optional object may be left out; null is not one of its values. The forms below say so themselves."""
+LEFT_OUT = _LeftOut()
+"""For optional objects; the forms below say so themselves."""
 
 
 class Form:
@@ -135,11 +139,23 @@ SAMPLE_TARGET = Form(
     ),
     {"anyOf": [WHOLE_SHOWN, _nested(NUMBER, 1)]},
 )
+ANSWERS = Form(
+    core_schema.dict_schema(core_schema.str_schema(strict=True), core_schema.any_schema(), strict=True),
+    # anything may stand for an answer: one that cannot be read has a verdict of its own
+    {"type": "object", "additionalProperties": {}, "propertyNames": {"pattern": ID_PATTERN}},
+)
 VALUE = Form(
     core_schema.no_info_after_validator_function(_array, core_schema.any_schema()),
     {"anyOf": [_nested(NUMBER, n_axes) for n_axes in range(4)]},
 )
 """A reply's array of any rank."""
+
+FLAGS = Form(
+    core_schema.no_info_after_validator_function(
+        lambda value: np.array(value, dtype=np.bool_), core_schema.any_schema()
+    ),
+    {"anyOf": [_nested({"type": "boolean"}, n_axes) for n_axes in range(4)]},
+)
 
 Vector: TypeAlias = Annotated[Array, VECTOR]
 OptionalVector: TypeAlias = Annotated[Array | None, VECTOR]
@@ -149,7 +165,21 @@ Targets: TypeAlias = Annotated[Array, TARGETS]
 OptionalTargets: TypeAlias = Annotated[Array | None, TARGETS]
 SampleTarget: TypeAlias = Annotated[Array, SAMPLE_TARGET]
 Value: TypeAlias = Annotated[Array, VALUE]
+OptionalValue: TypeAlias = Annotated[Array | None, VALUE]
+OptionalFlags: TypeAlias = Annotated[Flags | None, FLAGS]
+Answers: TypeAlias = Annotated[Mapping[str, object] | None, ANSWERS]
 OptionalNumber: TypeAlias = Annotated[float | None, Form(FINITE, NUMBER)]
+OptionalWhole: TypeAlias = Annotated[int | None, Form(WHOLE, WHOLE_SHOWN)]
+OptionalBoolean: TypeAlias = Annotated[bool | None, Form(core_schema.bool_schema(strict=True), {"type": "boolean"})]
+OptionalLevel: TypeAlias = Annotated[str | None, _choice(LEVELS)]
+KindName: TypeAlias = Annotated[str, _choice(KINDS)]
+Shares: TypeAlias = Annotated[
+    Mapping[str, float],
+    Form(
+        core_schema.dict_schema(core_schema.str_schema(strict=True), FINITE, strict=True),
+        {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
+    ),
+]
 WholeNumber: TypeAlias = Annotated[int, Form(WHOLE, WHOLE_SHOWN)]
 L2Factor: TypeAlias = Annotated[float, Form(FINITE, {"enum": list(L2_FACTORS)})]
 ActivationName: TypeAlias = Annotated[str, _choice(ACTIVATIONS)]

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -20,7 +19,14 @@ Body = TypeVar("Body")
 MOST_KEYS = 20_000
 """A network of 5,000 layers has fewer; each unknown key is an error, and those take time."""
 
+ANSWERS = ("answers",)
+"""Where NaN and Infinity are taken as Python's json writes them: an answer may be anything."""
+
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+LONG_NUMBER = re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{640,}")
+STRING_OR_LONG_NUMBER = re.compile(STRING.pattern + b"|" + LONG_NUMBER.pattern)
+LARGER_THAN_FLOATS = b"1" + b"0" * 400
 
 
 def parse_body(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Budget().numbers) -> Body:
@@ -50,15 +56,16 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Bud
     # outside strings JSON has one comma between two values, so their number is known at once
     if (values := raw.count(b",") + 1) > most_values:
         raise BodyError(422, "too_large", f"the body holds about {values} values, the limit is {most_values}")
-    _require_json(raw)
-    return adapter.validate_json(raw)
+    return adapter.validate_json(_require_json(raw))
 
 
-class _Constant(float):
+class _Constant(str):
     """NaN or Infinity, written as a bare word that is not JSON."""
 
+    __slots__ = ()
 
-def _require_json(raw: bytes) -> None:
+
+def _require_json(raw: bytes) -> bytes:
     # almost every body is sound, and that is seen fast: it parses, and no key was lost on the way, since
     # outside strings JSON has one colon a key; only another body is read slowly, for the reason
     try:
@@ -66,12 +73,28 @@ def _require_json(raw: bytes) -> None:
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         # some of what orjson refuses is JSON all the same: 1e400, deep nesting
         _explain_json(raw)
-        kept = raw
+        kept = raw = _shorten_numbers(raw)
     keys = _count_keys(raw)
     if keys > MOST_KEYS:
         raise BodyError(422, "too_large", f"the body holds {keys} keys, the limit is {MOST_KEYS}")
     if keys != _count_keys(kept):
         _explain_json(raw)
+    return raw
+
+
+def _shorten_numbers(raw: bytes) -> bytes:
+    # pydantic takes numbers of thousands of digits for bad JSON; as float64, each has a short form
+    return STRING_OR_LONG_NUMBER.sub(_shorten_number, raw) if LONG_NUMBER.search(raw) else raw
+
+
+def _shorten_number(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    if text.startswith(b'"'):
+        return text
+    number = float(text)
+    if math.isfinite(number):
+        return repr(number).encode()
+    return LARGER_THAN_FLOATS if number > 0 else b"-" + LARGER_THAN_FLOATS
 
 
 def _count_keys(text: bytes) -> int:
@@ -80,17 +103,23 @@ def _count_keys(text: bytes) -> int:
 
 
 def _explain_json(raw: bytes) -> None:
-    constants: list[str] = []
+    constants: list[_Constant] = []
 
     def note_constant(name: str) -> _Constant:
-        constants.append(name)
-        return _Constant(math.nan)
+        constants.append(_Constant(name))
+        return constants[-1]
 
     try:
-        parsed = json.loads(raw.decode("utf-8"), object_pairs_hook=_require_distinct_keys, parse_constant=note_constant)
-        if constants:
-            message = f"found {constants[0]}, which is not JSON; every number must be finite"
-            raise BodyError(400, "json", message, path=next(_find_constants(parsed, ())))
+        parsed = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_require_distinct_keys,
+            parse_constant=note_constant,
+            # other than int, float takes any number of digits
+            parse_int=float,
+        )
+        for path, name in _find_constants(parsed, ()) if constants else ():
+            if path[:1] != ANSWERS:
+                raise BodyError(400, "json", f"found {name}, which is not JSON; every number must be finite", path=path)
     except UnicodeDecodeError as error:
         raise BodyError(400, "encoding", f"byte {error.start} is not UTF-8; a JSON body is UTF-8 text") from None
     except json.JSONDecodeError as error:
@@ -98,12 +127,6 @@ def _explain_json(raw: bytes) -> None:
         raise BodyError(400, "json", f"the body is not JSON: {error.msg} at {place}") from None
     except RecursionError:
         raise BodyError(400, "json", "the body is nested too deeply; arrays here have at most 2 levels") from None
-    except ValueError:
-        # Python refuses integers of more digits than it can convert in reasonable time
-        limit = sys.get_int_max_str_digits()
-        raise BodyError(
-            422, "not_finite", f"found a number of more than {limit} digits, which float64 cannot hold"
-        ) from None
 
 
 def _require_distinct_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
@@ -116,9 +139,9 @@ def _require_distinct_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, obj
     return found
 
 
-def _find_constants(value: object, path: Path) -> Iterator[Path]:
+def _find_constants(value: object, path: Path) -> Iterator[tuple[Path, _Constant]]:
     if isinstance(value, _Constant):
-        yield path
+        yield path, value
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
         if isinstance(part, _Constant | dict | list):

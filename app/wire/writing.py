@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 import orjson
 
+from app.wire.reading import STRING
 from core.errors import NonFiniteError
 
 
@@ -28,9 +29,9 @@ def encode(reply: object) -> bytes:
     """
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
     content = orjson.dumps(reply, default=_encode_one, option=options)
-    # orjson writes what is not finite as null, and nothing else here is written so: the core's own checks
-    # come first, this is the net below them
-    if b"null" in content:
+    # orjson writes what is not finite as null, and nothing else here is written so outside strings: the
+    # core's own checks come first, this is the net below them
+    if b"null" in content and b"null" in STRING.sub(b"", content):
         raise NonFiniteError("a number of the reply does not fit float64, whose largest is about 1.8e308")
     return content
 
@@ -41,5 +42,5 @@ def _encode_one(value: object) -> object:
         return {name: part for name, part in named if part is not None}
     if isinstance(value, np.ndarray):
         # orjson takes arrays in memory order only, and no array without axes
-        return np.ascontiguousarray(value) if value.ndim else float(value)
+        return np.ascontiguousarray(value) if value.ndim else value.item()
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,6 +1,7 @@
 """OpenAPI promises what the service does: snapshot, examples, and every reply against its class and schema."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from app.main import ROUTERS, create_app
 from app.settings import Settings
 from app.wire import parse_body
 from core.activations import ACTIVATIONS
+from core.exercises import KINDS
 from core.losses import LOSSES
+from core.mistakes import MISTAKES
 
 pytestmark = pytest.mark.anyio
 
@@ -25,12 +28,15 @@ OPERATIONS = [
     (path, method, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
 ]
 EXAMPLES = [
-    (path, name, example["value"])
+    (path, media_type, name, example["value"])
     for path, method, operation in OPERATIONS
     if method == "post"
-    for name, example in operation["requestBody"]["content"]["application/json"]["examples"].items()
+    for media_type, content in operation["requestBody"]["content"].items()
+    for name, example in content["examples"].items()
 ]
-
+JSON_EXAMPLES = [(path, name, body) for path, media_type, name, body in EXAMPLES if media_type == "application/json"]
+LINES_EXAMPLES = [(name, body) for _, media_type, name, body in EXAMPLES if media_type == "application/jsonl"]
+REGISTRIES: dict[str, Iterable[str]] = {"activations": ACTIVATIONS, "losses": LOSSES, "kinds": KINDS}
 
 REPLY_CLASSES = {
     route.path: route.response_model for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
@@ -45,8 +51,8 @@ def validator(path: str, method: str, status: str) -> Draft202012Validator:
 
 def without_names(document: Any) -> Any:
     """Put a registry's name in place of its entries' names, so that a new entry touches no other file."""
-    for what, names in {"activations": list(ACTIVATIONS), "losses": list(LOSSES)}.items():
-        if document == names:
+    for what, registry in REGISTRIES.items():
+        if document == list(registry):
             return [f"all {what}"]
     if isinstance(document, dict):
         return {key: without_names(value) for key, value in document.items()}
@@ -58,8 +64,10 @@ def test_the_document_is_the_committed_one() -> None:
     assert json.loads(SNAPSHOT.read_text()) == without_names(DOCUMENT)
 
 
-def test_the_document_lists_every_activation_and_loss() -> None:
+def test_the_document_lists_every_activation_loss_and_kind() -> None:
     schemas = DOCUMENT["components"]["schemas"]
+    [kind, *_] = DOCUMENT["paths"]["/v1/exercises/{kind}"]["get"]["parameters"]
+    assert schemas["ExerciseBody"]["properties"]["kind"]["enum"] == kind["schema"]["enum"] == list(KINDS)
     assert schemas["LayerBody"]["properties"]["activation"]["enum"] == list(ACTIVATIONS)
     assert schemas["ForwardBody"]["properties"]["loss"]["enum"] == list(LOSSES)
 
@@ -74,7 +82,10 @@ def test_every_operation_is_described(path: str, method: str, operation: dict[st
     assert "500" in operation["responses"]
     if method == "post":
         assert {"400", "413", "415", "422"} <= set(operation["responses"])
-        assert len(operation["requestBody"]["content"]["application/json"]["examples"]) >= 2
+        [content] = operation["requestBody"]["content"].values()
+        assert len(content["examples"]) >= 2
+    if "parameters" in operation:
+        assert "422" in operation["responses"]
 
 
 def test_operation_ids_are_distinct() -> None:
@@ -85,25 +96,60 @@ def test_operation_ids_are_distinct() -> None:
 def test_every_array_of_a_body_says_its_shape() -> None:
     for name, schema in DOCUMENT["components"]["schemas"].items():
         for field, shown in schema.get("properties", {}).items():
-            if name.endswith("Body") and field in {"weights", "bias", "inputs", "targets"}:
+            # the weights of a policy are no array
+            if name.endswith("Body") and field in {"weights", "bias", "inputs", "targets"} and name != "PolicyBody":
                 assert "shape" in shown["description"], f"{name}.{field}"
 
 
-@pytest.mark.parametrize(("path", "name", "body"), EXAMPLES)
+async def require_reply(reply: httpx.Response, path: str, method: str) -> None:
+    """Check a reply against its documented schema, and, where it is one of success, its class."""
+    validator(path, method, str(reply.status_code)).validate(reply.json())
+    if reply.status_code == 200 and REPLY_CLASSES[path] is not None:
+        reply_class: TypeAdapter[object] = TypeAdapter(REPLY_CLASSES[path])
+        parse_body(reply_class, reply.content)
+
+
+@pytest.mark.parametrize(("path", "name", "body"), JSON_EXAMPLES)
 async def test_every_example_is_answered_as_promised(
     client: httpx.AsyncClient, path: str, name: str, body: object
 ) -> None:
     reply = await client.post(path, json=body)
     assert reply.status_code == 200, reply.text
-    validator(path, "post", "200").validate(reply.json())
-    reply_class: TypeAdapter[object] = TypeAdapter(REPLY_CLASSES[path])
-    parse_body(reply_class, reply.content)
+    await require_reply(reply, path, "post")
 
 
-@pytest.mark.parametrize("path", [path for path, method, _ in OPERATIONS if method == "get"])
-async def test_every_get_is_answered_as_promised(client: httpx.AsyncClient, path: str) -> None:
-    reply = await client.get(path)
-    validator(path, "get", str(reply.status_code)).validate(reply.json())
+@pytest.mark.parametrize(("name", "body"), LINES_EXAMPLES)
+async def test_every_example_of_lines_is_answered_line_by_line(client: httpx.AsyncClient, name: str, body: str) -> None:
+    headers = {"Content-Type": "application/jsonl"}
+    reply = await client.post("/v1/grades/bulk", content=body, headers=headers)
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/jsonl")
+    *lines, last = map(json.loads, reply.text.splitlines())
+    for line in lines:
+        validator("/v1/grades", "post", "200").validate(line["grade"])
+    assert last["summary"]["lines"] == len(lines) > 0
+    assert last["summary"]["problems"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"), [(path, about) for path, method, about in OPERATIONS if method == "get"]
+)
+async def test_every_get_is_answered_as_promised(
+    client: httpx.AsyncClient, path: str, operation: dict[str, Any]
+) -> None:
+    given = {
+        kind: {p["name"]: smallest(p["schema"]) for p in operation.get("parameters", ()) if p["in"] == kind}
+        for kind in ("path", "query")
+    }
+    reply = await client.get(path.format(**given["path"]), params=given["query"])
+    assert reply.status_code == 200 or path == "/health/ready"
+    await require_reply(reply, path, "get")
+
+
+def smallest(schema: dict[str, Any]) -> str | int:
+    """Return the first value that a parameter can have."""
+    choices = schema.get("enum") or [schema.get("minimum", schema.get("anyOf", [{}])[0].get("minimum"))]
+    value: str | int = choices[0]
+    return value
 
 
 @pytest.mark.parametrize(
@@ -124,7 +170,24 @@ async def test_the_catalogue_lists_every_entry_of_every_registry(client: httpx.A
     catalogue = (await client.get("/v1/catalogue")).json()
     assert [entry["name"] for entry in catalogue["activations"]] == list(ACTIVATIONS)
     assert [entry["name"] for entry in catalogue["losses"]] == list(LOSSES)
-    assert all(entry["formula"] and entry["latex"] for kind in catalogue.values() for entry in kind)
+    assert [entry["name"] for entry in catalogue["mistakes"]] == list(MISTAKES)
+    assert [entry["name"] for entry in catalogue["exercise_kinds"]] == list(KINDS)
+    for entry in catalogue["activations"] + catalogue["losses"] + catalogue["quantities"]:
+        assert entry["formula"]
+        assert entry["latex"]
+
+
+async def test_the_catalogue_says_of_mistakes_and_exercises_what_readers_need(client: httpx.AsyncClient) -> None:
+    catalogue = (await client.get("/v1/catalogue")).json()
+    for entry in catalogue["mistakes"]:
+        assert set(entry) == {"name", "family", "produces", "message", "since"}
+        assert all(entry.values())
+        # feedback is sentences for a student
+        assert entry["message"][0].isupper() or not entry["message"][0].isalpha()
+        assert entry["message"].endswith((".", "?", "!"))
+    for entry in catalogue["exercise_kinds"]:
+        assert set(entry) == {"name", "title", "asks", "decimals"}
+        assert all(entry.values())
 
 
 async def test_the_catalogue_has_the_quantities_of_the_grammar_and_nothing_else(client: httpx.AsyncClient) -> None:

@@ -1,8 +1,9 @@
 """Every reply of status 400 and above has one shape, whatever raised it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import httpx
 import numpy as np
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 from pydantic_core.core_schema import ErrorType
 
 from app.errors import CORE_ERRORS, MEDIA_TYPE, PYDANTIC_ERRORS, describe, to_pointer
-from app.examples import ARTICLE
+from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.main import create_app
 from app.settings import Settings
 from core import errors
@@ -21,10 +22,10 @@ pytestmark = pytest.mark.anyio
 JSON = {"Content-Type": "application/json"}
 
 
-def require_problem(reply: httpx.Response, status: int) -> dict[str, object]:
+def require_problem(reply: httpx.Response, status: int) -> dict[str, Any]:
     assert reply.status_code == status
     assert reply.headers["content-type"] == MEDIA_TYPE
-    document: dict[str, object] = reply.json()
+    document: dict[str, Any] = reply.json()
     assert list(document) == ["type", "title", "status", "detail", "errors", "request_id"]
     assert document["status"] == status
     assert document["request_id"] == reply.headers["x-request-id"]
@@ -159,8 +160,40 @@ def test_every_core_error_has_a_status() -> None:
     assert set(CORE_ERRORS) == kinds - {errors.CoreError}
 
 
-def test_our_messages_are_for_errors_that_pydantic_has() -> None:
-    assert set(PYDANTIC_ERRORS) <= set(get_args(ErrorType))
+SEEDED = "exercises/softmax_forward?seed="
+DRAWN = {"exercise": {"kind": "softmax_forward", "seed": 1}, "answers": {}}
+CAUSES: dict[str, tuple[str, Any]] = {
+    "float_type": ("softmax-layer", ARTICLE | {"weights": [["1"]]}),
+    "finite_number": ("softmax-layer", ARTICLE | {"weights": [[10**400]]}),
+    "int_type": ("softmax-layer", ARTICLE | {"target": 0.5}),
+    "greater_than_equal": (SEEDED + "-1", None),
+    "less_than_equal": (SEEDED + "2147483648", None),
+    "bool_type": ("grades", DRAWN | {"follow_through": 1}),
+    "string_type": ("jacobians", ARTICLE_PROBLEM | {"jacobians": [1]}),
+    "list_type": ("softmax-layer", ARTICLE | {"weights": 1}),
+    "tuple_type": ("jacobians", ARTICLE_PROBLEM | {"jacobians": "dL_dW"}),
+    "too_short": ("softmax-layer", ARTICLE | {"weights": []}),
+    "literal_error": ("grades", DRAWN | {"feedback": "all"}),
+    "dataclass_type": ("grades", DRAWN | {"policy": []}),
+    "int_parsing": (SEEDED + "one", None),
+    "int_parsing_size": (SEEDED + "1" * 5000, None),
+    "dict_type": ("grades", DRAWN | {"answers": []}),
+    "extra_forbidden": (SEEDED + "1&key=1", None),
+    "missing": (SEEDED.partition("?")[0], None),
+    "unexpected_keyword_argument": ("grades", DRAWN | {"key": 1}),
+}
+
+
+@pytest.mark.parametrize("kind", PYDANTIC_ERRORS)
+async def test_every_message_of_ours_is_one_that_a_request_can_get(client: httpx.AsyncClient, kind: str) -> None:
+    assert kind in get_args(ErrorType)
+    path, body = CAUSES[kind]
+    reply = await client.request("GET" if body is None else "POST", f"/v1/{path}", json=body)
+    [error] = require_problem(reply, 422)["errors"]
+    code, message = PYDANTIC_ERRORS[kind]
+    assert error["code"] == code
+    parts = re.split(r"\{\w+\}", message)
+    assert re.fullmatch(".*".join(map(re.escape, parts)), error["message"])
 
 
 @pytest.mark.parametrize(
@@ -172,6 +205,9 @@ def test_our_messages_are_for_errors_that_pydantic_has() -> None:
         (("a/b", "c~d"), "/a~1b/c~0d"),
         (("ok", "x" * 65, "never"), "/ok"),
         (("ok", "\n"), "/ok"),
+        (("query", "seed"), "/seed"),
+        (("path", "kind"), "/kind"),
+        (("defaults", "path"), "/defaults/path"),
     ],
 )
 def test_paths_become_json_pointers(path: tuple[str | int, ...], pointer: str) -> None:

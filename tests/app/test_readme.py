@@ -6,6 +6,8 @@ The table is written anew with ``python -m tests.app.test_readme``.
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,12 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
 from app.settings import Settings
+from core.mistakes import MISTAKES
 from tests.app.server import Server, run_server
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 ADDRESS = "http://127.0.0.1:8000"
-MARKS = ("<!-- settings: python -m tests.app.test_readme -->\n", "<!-- /settings -->")
 
 
 def write_settings_table() -> str:
@@ -31,9 +33,21 @@ def write_settings_table() -> str:
     return "\n".join(["| variable | default | what it says |", "|---|---|---|", *rows]) + "\n"
 
 
-def with_settings_table(text: str) -> str:
-    start, end = (text.index(mark) for mark in MARKS)
-    return text[: start + len(MARKS[0])] + write_settings_table() + text[end:]
+def write_mistakes_table() -> str:
+    rows = [f"| `{mistake.name}` | {mistake.family} | {mistake.produces} |" for mistake in MISTAKES.values()]
+    return "\n".join(["| id | about | produces |", "|---|---|---|", *rows]) + "\n"
+
+
+TABLES = {"settings": write_settings_table, "mistakes": write_mistakes_table}
+
+
+def with_tables(text: str) -> str:
+    """Write the tables that come from settings and registries between their marks."""
+    for name, write in TABLES.items():
+        mark = f"<!-- {name}: python -m tests.app.test_readme -->\n"
+        start, end = text.index(mark) + len(mark), text.index(f"<!-- /{name} -->")
+        text = text[:start] + write() + text[end:]
+    return text
 
 
 def address_of(server: Server) -> str:
@@ -53,7 +67,9 @@ def run_shell(example: Example) -> None:
         return
     for line in lines.strip().splitlines():
         program, *arguments = line.split()
-        if program == "make":
+        if program == ".venv/bin/python":
+            subprocess.run([sys.executable, *arguments], check=True, env={"PYTHONPATH": str(ROOT)})
+        elif program == "make":
             assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         else:
             assert program == "docker", line
@@ -86,7 +102,8 @@ def run_python(example: Example) -> None:
     exec(compile(source, str(README), "exec"), example.namespace)  # noqa: S102 - the README's own examples
 
 
-def test_every_block_of_the_readme_runs() -> None:
+def test_every_block_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     evaluators = {"sh": run_shell, "json": compare_reply, "python": run_python}
     document = Sybil([CodeBlockParser(language, run) for language, run in evaluators.items()]).parse(README)
     examples = list(document.examples())
@@ -99,8 +116,20 @@ def test_every_block_of_the_readme_runs() -> None:
     assert "reply" not in document.namespace, "a reply that nothing was compared with"
 
 
+def rows_of(table: str, text: str) -> list[str]:
+    return text[text.index(f"<!-- {table}:") : text.index(f"<!-- /{table} -->")].splitlines()[3:]
+
+
 def test_the_table_of_settings_is_the_settings() -> None:
-    assert with_settings_table(README.read_text()) == README.read_text()
+    assert rows_of("settings", README.read_text()) == rows_of("settings", with_tables(README.read_text()))
+
+
+def test_the_table_of_mistakes_has_none_that_the_registry_has_not() -> None:
+    # a new entry touches its own file only; the next time that the tables are written it is in them
+    registered = rows_of("mistakes", with_tables(README.read_text()))
+    assert [row for row in registered if row in rows_of("mistakes", README.read_text())] == rows_of(
+        "mistakes", README.read_text()
+    )
 
 
 def test_every_link_of_the_readme_leads_to_a_file() -> None:
@@ -109,4 +138,4 @@ def test_every_link_of_the_readme_leads_to_a_file() -> None:
 
 
 if __name__ == "__main__":
-    README.write_text(with_settings_table(README.read_text()))
+    README.write_text(with_tables(README.read_text()))

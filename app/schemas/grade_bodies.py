@@ -1,0 +1,191 @@
+"""What requests for marking and for exercises hold."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator, with_config
+from pydantic_core import PydanticKnownError
+
+from app.schemas.bodies import ConventionsBody, ForwardBody
+from app.wire import (
+    LEFT_OUT,
+    STRICT,
+    Answers,
+    KindName,
+    OptionalBoolean,
+    OptionalLevel,
+    OptionalNumber,
+    OptionalQuantityIds,
+    OptionalWhole,
+    QuantityId,
+    Shares,
+    WholeNumber,
+)
+from core.conventions import StatedConventions
+from core.grading import Policy, Tolerance
+from core.marking import ExerciseReference, GradeRequest
+
+
+def note_stated(value: object, read: Callable[[object], ConventionsBody]) -> StatedConventions:
+    """Read conventions, and keep which of them the request states.
+
+    Parameters
+    ----------
+    value : object
+        The JSON object.
+    read : callable
+        Reads it.
+
+    Returns
+    -------
+    StatedConventions
+    """
+    conventions = read(value)
+    given: dict[str, Any] = value if isinstance(value, dict) else {}
+    stated = {key for key in given if key != "l2"} | {f"l2.{key}" for key in given.get("l2", ())}
+    return StatedConventions(
+        reduction=conventions.reduction,
+        l2=conventions.l2,
+        log_base=conventions.log_base,
+        stated=frozenset(stated),
+    )
+
+
+CONVENTIONS_SAID = (
+    "The choices on which textbooks differ. An answer that is right under another choice than a default that is not "
+    "stated here is a convention_mismatch; where the choice is stated, it is a mistake."
+)
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MarkedProblemBody(ForwardBody):
+    """A problem to mark against; targets and loss where a loss is involved."""
+
+    conventions: Annotated[ConventionsBody, WrapValidator(note_stated), Field(description=CONVENTIONS_SAID)] = field(
+        default_factory=ConventionsBody
+    )
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ExerciseBody(ExerciseReference):
+    """An exercise to mark against."""
+
+    kind: KindName
+    """See GET /v1/exercises."""
+    seed: WholeNumber
+    """Which one of its kind."""
+    version: OptionalWhole = None
+    """As the exercise says; by default the latest."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ToleranceBody(Tolerance):
+    """Either decimals, for work by hand, or relative and absolute, for work by machine."""
+
+    decimals: OptionalWhole = None
+    """Work by hand in which every number is rounded to so many decimals is right."""
+    relative: OptionalNumber = None
+    """Part of the truth's largest entry, 0 to 1."""
+    absolute: OptionalNumber = None
+    """0 to 1e6."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class PolicyBody(Policy):
+    """What verdicts are worth."""
+
+    weights: Shares = field(default_factory=dict)
+    """Weight of each quantity asked; 1 where nothing is said."""
+    mistakes: Shares = field(default_factory=dict)
+    """Credit, 0 to 1, for an answer whose only fault is a mistake, by its id; 0 where nothing is said."""
+    convention: Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})] = 0.5
+    """Credit for an answer that is right under a convention that was not stated."""
+    entries: Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})] = 0.5
+    """Credit for the right entries of a wrong answer without a diagnosis, above what chance gives."""
+
+
+ANSWERS_SAID = (
+    "Answers under quantity ids: a number, nested lists, or text, as it was typed or printed: JSON, Python, NumPy, "
+    "MATLAB rows, fractions. An answer never makes the request fail: one that cannot be read is marked unreadable."
+)
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GradeLineBody(GradeRequest):
+    """A submission in bulk, or the defaults that all of them share."""
+
+    problem: Annotated[MarkedProblemBody | None, LEFT_OUT] = None
+    """What is marked against: this, or an exercise."""
+    exercise: Annotated[ExerciseBody | None, LEFT_OUT] = None
+    """What is marked against: this, or a problem. All its conventions are stated."""
+    asks: OptionalQuantityIds = None
+    """The problem's quantities that count; by default those that are answered."""
+    answers: Annotated[Answers, Field(description=ANSWERS_SAID)] = None
+    tolerance: Annotated[ToleranceBody | None, LEFT_OUT] = None
+    """By default it follows from how an answer is written."""
+    feedback: OptionalLevel = None
+    """How much the reply says, each level more than the one before; by default diagnosis. Only full shows numbers."""
+    follow_through: OptionalBoolean = None
+    """Whether parts are also marked against what follows from the student's own earlier parts; by default true."""
+    policy: Annotated[PolicyBody | None, LEFT_OUT] = None
+    """What verdicts are worth."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GradeBody(GradeLineBody):
+    """A submission to mark."""
+
+    answers: Annotated[Answers, Field(description=ANSWERS_SAID)] = field()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AuditBody:
+    """A teacher's own problem."""
+
+    problem: ForwardBody
+    asks: Annotated[tuple[QuantityId, ...], Field(fail_fast=True, json_schema_extra={"minItems": 1})]
+    """The quantities that students are asked for."""
+    decimals: WholeNumber = 4
+    """The decimals that they give."""
+
+
+def require_digits(text: object) -> object:
+    """Refuse the other ways in which Python writes whole numbers: 1_0, +1, 1.0.
+
+    Parameters
+    ----------
+    text : object
+        As it stands in the query.
+
+    Returns
+    -------
+    object
+        The same.
+    """
+    if isinstance(text, str) and not DIGITS.fullmatch(text):
+        raise PydanticKnownError("int_parsing")
+    return text
+
+
+DIGITS = re.compile("-?[0-9]+")
+ONLY_DIGITS = BeforeValidator(require_digits)
+
+
+class ExerciseQuery(BaseModel):
+    """Which exercise of a kind."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1), ONLY_DIGITS]
+    """Which one; the same seed and version give the same numbers."""
+    version: Annotated[int | None, Field(ge=1), ONLY_DIGITS] = None
+    """The version to draw; by default the latest."""

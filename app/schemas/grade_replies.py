@@ -1,0 +1,190 @@
+"""What replies on marking and exercises hold."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import with_config
+
+from app.schemas.bodies import ConventionsBody, ForwardBody
+from app.wire import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
+from core.answers import Reading
+from core.exercises import Advice, Audit, Exercise, Hidden
+from core.grading import Diagnosis, Grade, Outcome, Part, UsedTolerance, Verdict
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisReply(Diagnosis):
+    """Why an answer is wrong."""
+
+    mistakes: tuple[str, ...]
+    """One id, or several for a composite; see /v1/catalogue."""
+    equivalent: tuple[str, ...]
+    """Ids that give the same numbers here; those of a composite are joined by +."""
+    message: str
+    """Feedback for the student."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class UsedToleranceReply(UsedTolerance):
+    """The tolerance that a part was marked with: decimals, or relative and absolute."""
+
+    decimals: OptionalWhole = None
+    """An answer worked out by hand with so many decimals is right."""
+    relative: OptionalNumber = None
+    """Part of the truth's largest entry."""
+    absolute: OptionalNumber = None
+    allowed: OptionalNumber = None
+    """How far an entry may lie off; from level full on."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ReadingReply(Reading):
+    """Where an answer cannot be read."""
+
+    row: int
+    """Line of the text, or row of the array, from 1."""
+    column: int
+    """Character of the line, or place in the row, from 1."""
+    message: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartReply(Part):
+    """The mark of one quantity."""
+
+    quantity: str
+    """Its id as asked, or as handed in."""
+    verdict: Verdict
+    score: float
+    """0 to 1."""
+    tolerance: Annotated[UsedToleranceReply | None, LEFT_OUT] = None
+    reading: Annotated[ReadingReply | None, LEFT_OUT] = None
+    """Only with the verdict unreadable."""
+    hints: Annotated[tuple[str, ...] | None, LEFT_OUT] = None
+    """From level hint on: what a right answer would have, whatever its numbers."""
+    diagnoses: Annotated[tuple[DiagnosisReply, ...] | None, LEFT_OUT] = None
+    """From level diagnosis on."""
+    convention: Annotated[dict[str, str | float] | None, LEFT_OUT] = None
+    """From level diagnosis on: the switches, not stated, under which the answer is right."""
+    entries: OptionalFlags = None
+    """From level location on: which entries are right, in the answer's shape."""
+    expected: OptionalValue = None
+    """Only at level full: the truth."""
+    largest_error: OptionalNumber = None
+    """Only at level full."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GradeReply(Grade):
+    """The mark of a submission."""
+
+    score: float
+    """0 to 1: the parts' scores by their weights."""
+    verdict: Outcome
+    conventions: ConventionsBody
+    first_wrong: Annotated[str | None, LEFT_OUT] = None
+    """From level diagnosis on: the quantity that is wrong although what it is computed from is right."""
+    parts: tuple[PartReply, ...]
+    """One for each quantity asked, then one for each answered beside them."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class KindReply:
+    """A kind of exercise."""
+
+    name: str
+    title: str
+    asks: tuple[str, ...]
+    """Quantity ids."""
+    decimals: int
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class KindsReply:
+    """The kinds of exercises."""
+
+    version: int
+    """The latest version of each."""
+    kinds: tuple[KindReply, ...]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExerciseReply(Exercise):
+    """An exercise whose numbers hide no mistake."""
+
+    kind: str
+    seed: int
+    version: int
+    prompt: str
+    """What a student reads, as plain text of several lines."""
+    problem: ForwardBody
+    """The same as data, in the form of a request."""
+    asks: tuple[str, ...]
+    """Quantity ids."""
+    decimals: int
+    """The decimals of the answers."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class HiddenReply(Hidden):
+    """A mistake that cannot be told from the right answer."""
+
+    mistake: str
+    always: bool
+    """Whether no change that was tried shows it in these quantities."""
+    advice: tuple[str, ...]
+    """The codes of the changes that show it."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class AdviceReply(Advice):
+    """A change of the problem that makes it tell more."""
+
+    code: str
+    message: str
+    """What is special about the problem, and what to change."""
+    shows: tuple[str, ...]
+    """The hidden mistakes that it shows."""
+    separates: tuple[tuple[str, ...], ...]
+    """The pairs of mistakes that it tells apart."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class AuditReply(Audit):
+    """What a problem's numbers hide."""
+
+    modelled: tuple[str, ...]
+    """The mistakes that can be made in these quantities."""
+    hidden: tuple[HiddenReply, ...]
+    """Those that cannot be told from the right answer."""
+    confused: tuple[tuple[str, ...], ...]
+    """Groups of them that cannot be told from each other."""
+    advice: tuple[AdviceReply, ...]
+    """What to change, the most telling first."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class MistakeReply:
+    """A mistake that is recognised."""
+
+    name: str
+    family: str
+    """What it is about."""
+    produces: str
+    """What comes out in place of the truth t."""
+    message: str
+    """Feedback for the student."""
+    since: int
+    """The version of exercises that it came with."""

@@ -1,0 +1,71 @@
+"""Submissions in bulk, line by line, and what has to come back."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
+
+Json = dict[str, Any]
+
+HEADERS = {"Content-Type": "application/jsonl"}
+DEFAULTS = {"defaults": {"problem": ARTICLE_PROBLEM}}
+
+# the loss is 1.52788…, half of it and a wrong one, and what is none
+ANSWERS: tuple[Json, ...] = (
+    {"L": 1.5279},
+    {"L": "1.5279", "S": [[0.2] * 5]},
+    {"L": -1.5279},
+    {"L": 9.1, "Z": None},
+    {"L": float("nan")},
+    {"Q": 1},
+)
+
+
+def dump_lines(*lines: object) -> bytes:
+    """Write lines of JSON, those that are bytes as they are."""
+    return b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
+
+
+def submissions(count: int, *, width: int = 0) -> Iterator[bytes]:
+    """Write defaults and so many submissions, each line filled up with spaces to a width."""
+    yield dump_lines(DEFAULTS)
+    lines = [dump_lines(json.dumps({"answers": answers}).encode().ljust(width)) for answers in ANSWERS]
+    for number in range(count):
+        yield lines[number % len(lines)]
+
+
+def read_lines(content: bytes) -> tuple[list[Json], Json]:
+    """Read a reply: its lines, whose indices have to be in order, and its summary."""
+    assert content.endswith(b"\n"), "the reply is cut"
+    *lines, last = [json.loads(line, parse_constant=_refuse) for line in content.splitlines()]
+    assert list(last) == ["summary"], "the reply has no summary"
+    assert [line["index"] for line in lines] == list(range(len(lines))), "the reply is out of order"
+    assert all(set(line) in ({"index", "grade"}, {"index", "problem"}) for line in lines), "a line is neither"
+    return lines, last["summary"]
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def count_lines(lines: Iterable[Json]) -> Json:
+    """Count the lines of a reply as its summary has to."""
+    lines = list(lines)
+    grades = [line["grade"] for line in lines if "grade" in line]
+    quantities: Json = {}
+    for part in (part for grade in grades for part in grade["parts"]):
+        counts = quantities.setdefault(part["quantity"], {"verdicts": Counter(), "mistakes": Counter()})
+        counts["verdicts"][part["verdict"]] += 1
+        counts["mistakes"].update(name for diagnosis in part.get("diagnoses", []) for name in diagnosis["mistakes"])
+    return {
+        "lines": len(lines),
+        "problems": len(lines) - len(grades),
+        "verdicts": Counter(grade["verdict"] for grade in grades),
+        "quantities": quantities,
+    }
+
+
+OWN_PROBLEM = {"problem": REGRESSION_PROBLEM, "answers": {"L": 0.070625}}
+OWN_EXERCISE = {"exercise": {"kind": "softmax_forward", "seed": 1}, "answers": {}}

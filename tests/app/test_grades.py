@@ -1,0 +1,263 @@
+"""Marking over HTTP: verdicts, feedback levels, conventions, and answers that may be anything at all."""
+
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from app.examples import ARTICLE_PROBLEM, PRINTED_BY_ARTICLE, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
+from core.grading import LEVELS
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+
+UNSTATED = {key: value for key, value in TWO_LAYER_PROBLEM.items() if key != "conventions"}
+BACKWARD = ["dL_dZ2", "dL_dW2", "dL_db2", "dL_dZ1", "dL_dW1", "dL_db1"]
+
+
+async def grade(client: httpx.AsyncClient, **body: object) -> Json:
+    """Post a submission that has to be marked; Python's json writes NaN and Infinity as bare words."""
+    return read(await client.post("/v1/grades", content=json.dumps(body), headers={"Content-Type": "application/json"}))
+
+
+def read(reply: httpx.Response) -> Json:
+    assert reply.status_code == 200, reply.text
+    document: Json = json.loads(reply.content, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    return document
+
+
+async def mark(client: httpx.AsyncClient, answer: object, quantity: str = "dL_dW", **body: object) -> Json:
+    """Mark one answer, of the article's problem unless another one is given; return its part."""
+    [part] = (await grade(client, **{"problem": ARTICLE_PROBLEM} | body, answers={quantity: answer}))["parts"]
+    assert part["quantity"] == quantity
+    found: Json = part
+    return found
+
+
+async def compute(client: httpx.AsyncClient, problem: Json, *ids: str) -> dict[str, Any]:
+    reply = await client.post("/v1/jacobians", json=problem | {"jacobians": ids})
+    return {name: entry["value"] for name, entry in reply.json()["jacobians"].items()}
+
+
+# verdicts
+
+
+async def test_the_articles_printed_gradient_is_put_back_by_rows(client: httpx.AsyncClient) -> None:
+    part = await mark(client, PRINTED_BY_ARTICLE)
+    assert (part["verdict"], part["score"]) == ("incorrect", 0.0)
+    assert [diagnosis["mistakes"] for diagnosis in part["diagnoses"]] == [["reshaped_rows_first"]]
+
+
+async def test_the_articles_row_is_no_gradient_of_the_weights(client: httpx.AsyncClient) -> None:
+    row = [number for line in PRINTED_BY_ARTICLE for number in line]
+    for answer in (row, [row], str(row)):
+        assert (await mark(client, answer))["verdict"] == "wrong_shape"
+
+
+async def test_a_right_answer_is_correct_and_has_no_diagnosis(client: httpx.AsyncClient) -> None:
+    truth = (await compute(client, ARTICLE_PROBLEM, "dL_dW"))["dL_dW"]
+    for answer in (truth, np.round(truth, 4).tolist(), np.float32(truth).tolist()):
+        document = await grade(client, problem=ARTICLE_PROBLEM, answers={"dL_dW": answer})
+        assert (document["score"], document["verdict"]) == (1.0, "correct")
+        assert "first_wrong" not in document
+        assert document["parts"][0]["diagnoses"] == []
+
+
+async def test_one_answer_in_many_forms_gets_one_mark(client: httpx.AsyncClient) -> None:
+    rounded = np.round((await compute(client, ARTICLE_PROBLEM, "dL_dW"))["dL_dW"], 4)
+    rows = "; ".join(" ".join(map(str, row)) for row in rounded)
+    forms = [rounded.tolist(), json.dumps(rounded.tolist()), str(rounded), repr(rounded), rows, f"dL_dW = [{rows}]"]
+    parts = [await mark(client, form, feedback="full") for form in [*forms, str(rounded).replace("-", "\u2212")]]
+    assert parts[0]["verdict"] == "correct"
+    assert all(part == parts[0] for part in parts)
+
+
+async def test_a_part_that_is_asked_and_not_handed_in_is_missing(client: httpx.AsyncClient) -> None:
+    document = await grade(client, problem=ARTICLE_PROBLEM, asks=["L", "S"], answers={"L": 1.5279, "Z": [[1] * 5]})
+    verdicts = {part["quantity"]: part["verdict"] for part in document["parts"]}
+    assert verdicts == {"L": "correct", "S": "missing", "Z": "incorrect"}
+    # what is not asked weighs nothing
+    assert (document["score"], document["verdict"]) == (0.5, "partly_correct")
+
+
+async def test_a_reply_spells_quantities_as_the_request_does(client: httpx.AsyncClient) -> None:
+    document = await grade(client, problem=ARTICLE_PROBLEM, asks=["A"], answers={"S": [[0.2] * 5], "dL_dW1": 0})
+    assert [part["quantity"] for part in document["parts"]] == ["A", "dL_dW1"]
+
+
+@pytest.mark.parametrize("follow_through", [True, False])
+async def test_a_slip_costs_its_own_part_where_others_follow_from_it(
+    client: httpx.AsyncClient, *, follow_through: bool
+) -> None:
+    truth = await compute(client, UNSTATED, *BACKWARD)
+    answers = {name: (-np.array(value)).tolist() for name, value in truth.items()}
+    document = await grade(client, problem=UNSTATED, answers=answers, follow_through=follow_through)
+    assert document["first_wrong"] == "dL_dZ2"
+    verdicts = [part["verdict"] for part in document["parts"]]
+    assert verdicts == ["incorrect", *["follows_through" if follow_through else "incorrect"] * 5]
+    assert document["score"] == pytest.approx(5 / 6 if follow_through else 0)
+
+
+async def test_a_policy_says_what_verdicts_are_worth(client: httpx.AsyncClient) -> None:
+    truth = await compute(client, REGRESSION_PROBLEM, "dL_dW", "dL_db")
+    answers = {"dL_dW": (-np.array(truth["dL_dW"])).tolist(), "dL_db": truth["dL_db"]}
+    policy = {"weights": {"dL_dW": 3}, "mistakes": {"sign_flipped": 0.5}}
+    body: Json = {"problem": REGRESSION_PROBLEM, "answers": answers, "follow_through": False}
+    assert (await grade(client, **body, policy=policy))["score"] == pytest.approx((3 * 0.5 + 1) / 4)
+    assert (await grade(client, **body))["score"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "verdict"),
+    [({"decimals": 1}, "correct"), ({"relative": 0.1}, "correct"), ({"absolute": 0.001}, "incorrect")],
+)
+async def test_a_tolerance_that_is_given_is_the_one_used(
+    client: httpx.AsyncClient, tolerance: Json, verdict: str
+) -> None:
+    part = await mark(client, 1.51, "L", tolerance=tolerance)
+    assert part["verdict"] == verdict
+    assert part["tolerance"].items() >= tolerance.items()
+
+
+# conventions
+
+
+SWITCHES: list[tuple[Json, Json, Json]] = [
+    ({}, {"reduction": "sum"}, {"reduction": "sum"}),
+    ({}, {"log_base": 2}, {"log_base": 2}),
+    ({"l2": {"strength": 0.1}}, {"l2": {"strength": 0.1, "factor": 1}}, {"l2.factor": 1}),
+]
+DEFAULTS: Json = {"reduction": "mean", "log_base": "e", "l2": {"factor": 0.5}}
+
+
+@pytest.mark.parametrize(("stated", "used", "switch"), SWITCHES)
+async def test_a_default_that_is_not_stated_may_be_another(
+    client: httpx.AsyncClient, stated: Json, used: Json, switch: Json
+) -> None:
+    answers = await compute(client, UNSTATED | {"conventions": used}, "dL_dW1", "dL_dW2")
+    document = await grade(client, problem=UNSTATED | {"conventions": stated}, answers=answers)
+    for part in document["parts"]:
+        assert (part["verdict"], part["score"], part["convention"]) == ("convention_mismatch", 0.5, switch)
+        assert part["diagnoses"] == []
+    assert document["conventions"]["reduction"] == "mean"
+
+
+@pytest.mark.parametrize(("stated", "used", "switch"), SWITCHES)
+async def test_a_default_that_is_stated_is_binding(
+    client: httpx.AsyncClient, stated: Json, used: Json, switch: Json
+) -> None:
+    answers = await compute(client, UNSTATED | {"conventions": used}, "dL_dW1", "dL_dW2")
+    [key] = used
+    stated = {key: stated.get(key, {}) | DEFAULTS[key] if key == "l2" else DEFAULTS[key]}
+    document = await grade(client, problem=UNSTATED | {"conventions": stated}, answers=answers)
+    for part in document["parts"]:
+        assert (part["verdict"], part["score"]) == ("incorrect", 0.0)
+        assert len(part["diagnoses"][0]["mistakes"]) == 1
+        assert "convention" not in part
+
+
+async def test_every_convention_of_an_exercise_is_stated(client: httpx.AsyncClient) -> None:
+    exercise = (await client.get("/v1/exercises/weight_gradients?seed=3")).json()
+    other = exercise["problem"]["conventions"] | {"reduction": "sum"}
+    answers = await compute(client, exercise["problem"] | {"conventions": other}, *exercise["asks"])
+    document = await grade(client, exercise={"kind": "weight_gradients", "seed": 3}, answers=answers)
+    assert document["parts"][0]["verdict"] == "incorrect"
+    assert document["parts"][0]["diagnoses"][0]["mistakes"] == ["summed_over_batch"]
+
+
+# feedback levels
+
+
+# from which level on a key is shown
+SHOWN_FROM = {
+    "hints": "hint",
+    "diagnoses": "diagnosis",
+    "convention": "diagnosis",
+    "first_wrong": "diagnosis",
+    "entries": "location",
+    "expected": "full",
+    "largest_error": "full",
+    "allowed": "full",
+}
+ANSWERS: Json = {
+    "dL_dZ2": [[1, 2], [3, 4], [5, 6]],
+    "dL_dW2": [[0.1, 0.2]],
+    "dL_db2": "oops",
+    "dL_dW1": [[float("nan")] * 3] * 2,
+    "S": [[0.5, 0.5]] * 3,
+}
+
+
+def shown_at(level: str, full: Any) -> Any:
+    """Leave out of the fullest reply what a level does not show."""
+    if isinstance(full, list):
+        return [shown_at(level, entry) for entry in full]
+    if not isinstance(full, dict):
+        return full
+    rank = LEVELS.index(level)
+    return {
+        key: shown_at(level, value)
+        for key, value in full.items()
+        if LEVELS.index(SHOWN_FROM.get(key, "verdict")) <= rank
+    }
+
+
+async def submissions(client: httpx.AsyncClient) -> list[Json]:
+    """List submissions with every verdict among them."""
+    another = await compute(client, UNSTATED | {"conventions": {"reduction": "sum"}}, "dL_dZ2", "dL_dW2", "dL_db2")
+    slipped = {
+        name: (-np.array(value)).tolist() for name, value in (await compute(client, UNSTATED, *BACKWARD)).items()
+    }
+    return [
+        {"problem": UNSTATED, "asks": [*BACKWARD, "S", "L"], "answers": ANSWERS},
+        {"problem": UNSTATED, "answers": another | {"L": 0.1}},
+        {"problem": UNSTATED, "answers": slipped},
+        {"problem": ARTICLE_PROBLEM, "answers": {"dL_dW": PRINTED_BY_ARTICLE, "L": 1.5279}},
+        {"exercise": {"kind": "two_layer_network", "seed": 1}, "answers": ANSWERS},
+    ]
+
+
+async def test_each_level_shows_the_same_and_more(client: httpx.AsyncClient) -> None:
+    verdicts, keys = set(), set()
+    for body in await submissions(client):
+        full = await grade(client, **body, feedback="full")
+        verdicts |= {part["verdict"] for part in full["parts"]}
+        keys |= {*full, *(key for part in full["parts"] for key in [*part, *part.get("tolerance", ())])}
+        for level in LEVELS:
+            assert await grade(client, **body, feedback=level) == shown_at(level, full)
+        assert await grade(client, **body) == shown_at("diagnosis", full)
+    assert len(verdicts) == 8
+    assert keys >= set(SHOWN_FROM)
+
+
+def numbers_in(value: Any) -> list[float]:
+    if isinstance(value, list | dict):
+        return [
+            number for part in (value.values() if isinstance(value, dict) else value) for number in numbers_in(part)
+        ]
+    return [] if isinstance(value, bool | str) else [value]
+
+
+def leading_digits(expected: Any) -> set[str]:
+    """Return the first digits of each number, wherever its point stands."""
+    texts = (repr(abs(number)).replace(".", "").lstrip("0")[:4] for number in numbers_in(expected))
+    return {digits for digits in texts if len(digits) == 4}
+
+
+async def test_only_the_fullest_level_has_a_number_of_the_solution(client: httpx.AsyncClient) -> None:
+    for body in await submissions(client):
+        full = await grade(client, **body, feedback="full")
+        solution = leading_digits([part["expected"] for part in full["parts"]])
+        assert len(solution) > 5
+        assert all(digits in json.dumps(full).replace(".", "") for digits in solution)
+        for level in LEVELS[:-1]:
+            document = await grade(client, **body, feedback=level)
+            del document["conventions"]
+            assert not [digits for digits in solution if digits in json.dumps(document).replace(".", "")]
+            for part in document["parts"]:
+                reading = {key: value for key, value in part.get("reading", {}).items() if key != "message"}
+                known = [part["score"], part.get("tolerance", {}), part.get("convention", {}), reading]
+                assert sorted(numbers_in(part)) == sorted(numbers_in(known))
