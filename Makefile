@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: help demo serve test check format lock clean
+.PHONY: help demo serve test check quality bench format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,13 @@ check: $(VENV)/.ready ## the full gate: format, lint, types, import contracts, t
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --cov --cov-report=term-missing
+
+quality: $(VENV)/.ready ## measure how often marking is right, on simulated students
+	$(BIN)/python -m benchmarks.quality
+
+bench: $(VENV)/.ready ## measure how long marking takes
+	$(BIN)/python -m benchmarks.marking
+	$(BIN)/python -m benchmarks.bulk
 
 format: $(VENV)/.ready ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix

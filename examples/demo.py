@@ -1,4 +1,4 @@
-"""The main job on real input: explain the source article's layer, then learn make-moons.
+"""The main job on real input: explain the source article's layer, mark what it prints, then learn make-moons.
 
 Run it as ``python -m examples.demo``. It starts the service on a free port, talks to it over HTTP only,
 and stops it at the end.
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -130,6 +131,29 @@ def show_erratum(row: Floats, gradient: Floats) -> None:
     print(f"   row.reshape(5, 3).T differs from dL_dW by {np.abs(restored - gradient).max():.1e}\n")
 
 
+def mark_students(client: httpx.Client) -> None:
+    """Have answers to one question marked: the article's own gradient, and what students hand in."""
+    layer = {"weights": WEIGHTS, "activation": "softmax"}
+    problem = {"network": {"layers": [layer]}, "inputs": [INPUTS], "targets": [TARGET], "loss": "cross_entropy"}
+    reply = post(client, "/v1/jacobians", problem | {"jacobians": ["dL_dW"]})["jacobians"]
+    assert isinstance(reply, dict)
+    gradient = np.array(reply["dL_dW"]["value"])
+    students = {
+        "rounded to four decimals": np.round(gradient, 4),
+        "as the article prints it": gradient.ravel(order="F").reshape(gradient.shape),
+        "descent for ascent, twice": -2.0 * gradient,
+        "one slip in one entry": gradient + 0.1 * (np.arange(gradient.size).reshape(gradient.shape) == 7),
+    }
+    print("2. Marking dL_dW of that layer, through POST /v1/grades\n")
+    for student, answer in students.items():
+        grade = post(client, "/v1/grades", {"problem": problem, "answers": {"dL_dW": str(np.round(answer, 4))}})
+        [part] = cast("list[dict[str, Any]]", grade["parts"])
+        print(f"   {student}: {part['verdict']}")
+        for diagnosis in part["diagnoses"]:
+            print(f"     {' + '.join(diagnosis['mistakes'])}: {diagnosis['message']}")
+    print()
+
+
 def make_moons(generator: np.random.Generator) -> tuple[Floats, Labels]:
     """Draw two interleaving half circles with Gaussian noise, by the data set's published definition.
 
@@ -181,7 +205,7 @@ def learn_moons(client: httpx.Client) -> bool:
     network: object = draw_network(generator)
     before = measure_accuracy(client, network, *held_out)
     losses: list[float] = []
-    print(f"2. Learning make-moons, {SAMPLES} points with noise {NOISE}, by {STEPS} steps through POST /v1/steps\n")
+    print(f"3. Learning make-moons, {SAMPLES} points with noise {NOISE}, by {STEPS} steps through POST /v1/steps\n")
     for _ in tqdm(range(STEPS // CHUNK), unit=f" × {CHUNK} steps", ncols=90):
         problem = {"network": network, "inputs": points.tolist(), "targets": labels.tolist(), "loss": "cross_entropy"}
         reply = post(client, "/v1/steps", problem | {"learning_rate": LEARNING_RATE, "count": CHUNK})
@@ -206,6 +230,7 @@ def main() -> int:
     """
     with run_service() as client:
         explain_article(client)
+        mark_students(client)
         return 0 if learn_moons(client) else 1
 
 

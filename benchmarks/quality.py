@@ -1,0 +1,110 @@
+"""How often marking is right, on certified exercises: ``python -m benchmarks.quality [checks]``."""
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from itertools import product
+
+import numpy as np
+
+from benchmarks.students import Answers, keys_of, make_mistakes, make_pairs, slip, work_by_hand
+from core.answers import read_answer
+from core.arrays import Array
+from core.exercises import KINDS, draw_exercise
+from core.grading import Grade, Marker, Part, Question, Submission
+
+Counts = Counter[str]
+
+
+def hand_in(marker: Marker, answers: Answers, decimals: int) -> Grade:
+    """Hand answers in, rounded to their decimals."""
+    written = {text: read_answer(np.round(value, decimals).tolist()) for text, value in answers.items()}
+    return marker.grade(Submission(answers=written))
+
+
+def first_fault(grade: Grade) -> Part | None:
+    """Return the part where it first goes wrong."""
+    return next((part for part in grade.parts if part.quantity == grade.first_wrong), None)
+
+
+def is_named(marker: Marker, part: Part | None, key: str, names: set[str], answer: Array) -> bool:
+    """Tell whether a diagnosis is of these mistakes, or of others that give the same numbers."""
+    for diagnosis in (part.diagnoses or ()) if part else ():
+        classes = [set(diagnosis.mistakes), *(set(text.split("+")) for text in diagnosis.equivalent)]
+        if any(found and found <= names for found in classes) or _produces(marker, key, diagnosis.mistakes, answer):
+            return True
+    return False
+
+
+def _produces(marker: Marker, key: str, names: tuple[str, ...], answer: Array) -> bool:
+    made = [[s.bit for s in marker.solution.suspects.suspects if s.mistake.name == name] for name in names]
+    values = (marker.solution.suspects.scenarios.value(key, sum(bits)) for bits in product(*made))
+    return any(value.shape == answer.shape and np.allclose(value, answer, rtol=1e-9, atol=1e-12) for value in values)
+
+
+def check_exercise(kind: str, seed: int, counts: dict[str, Counts], *, pairs: int, slips: int) -> None:
+    """Mark every kind of student on one exercise."""
+    exercise = draw_exercise(kind, seed)
+    ids, decimals = keys_of(exercise), exercise.decimals
+    marker = Marker(Question(problem=exercise.problem, asks=ids, decimals=decimals, stated=None))
+    source = random.Random(f"{kind} {seed}")
+    honest = work_by_hand(exercise.problem, ids, decimals)
+    verdict = hand_in(marker, honest, decimals).verdict
+    counts["honest work"]["right" if verdict == "correct" else "wrong"] += 1
+    for suspect, answers in make_mistakes(marker.solution.suspects, ids):
+        grade = hand_in(marker, answers, decimals)
+        counts["mistakes not accepted"]["right" if grade.verdict != "correct" else "wrong"] += 1
+        part = first_fault(grade)
+        name = part.quantity if part else ""
+        named = part is not None and is_named(marker, part, ids[name], {suspect.mistake.name}, answers[name])
+        counts["mistakes named"]["right" if named else "wrong"] += 1
+        if not named:
+            counts.setdefault("  not named: " + suspect.mistake.name, Counter())["wrong"] += 1
+    for (one, other), answers in make_pairs(marker.solution.suspects, ids, source, pairs):
+        names = {one.mistake.name, other.mistake.name}
+        grade = hand_in(marker, answers, decimals)
+        # the two may go wrong in different parts
+        parts = [part for part in grade.parts if part.diagnoses]
+        found = all(is_named(marker, p, ids[p.quantity], names, answers[p.quantity]) for p in parts) and bool(parts)
+        counts["pairs named"]["right" if found else "wrong"] += 1
+    for _ in range(slips):
+        grade = hand_in(marker, slip(honest, source, decimals), decimals)
+        explained = any(part.diagnoses for part in grade.parts)
+        counts["slips not explained"]["wrong" if explained else "right"] += 1
+
+
+def show(counts: Mapping[str, Counts]) -> None:
+    """Print the counts as a Markdown table."""
+    sys.stdout.write("| | right | wrong | share |\n|---|---:|---:|---:|\n")
+    for name, count in counts.items():
+        total = count["right"] + count["wrong"]
+        sys.stdout.write(f"| {name} | {count['right']} | {count['wrong']} | {count['right'] / total:.2%} |\n")
+
+
+def main() -> None:
+    """Check as many exercises as asked, over all kinds."""
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    counts: dict[str, Counts] = {
+        name: Counter()
+        for name in ("honest work", "mistakes not accepted", "mistakes named", "pairs named", "slips not explained")
+    }
+    seed = 0
+    while counts["honest work"].total() < wanted:
+        for kind in KINDS:
+            check_exercise(kind, seed, counts, pairs=5, slips=5) if seed < 20 else check_honest(kind, seed, counts)
+        seed += 1
+    show(counts)
+
+
+def check_honest(kind: str, seed: int, counts: dict[str, Counts]) -> None:
+    """Mark honest work only."""
+    exercise = draw_exercise(kind, seed)
+    ids = keys_of(exercise)
+    marker = Marker(Question(problem=exercise.problem, asks=ids, decimals=exercise.decimals, stated=None))
+    verdict = hand_in(marker, work_by_hand(exercise.problem, ids, exercise.decimals), exercise.decimals).verdict
+    counts["honest work"]["right" if verdict == "correct" else "wrong"] += 1
+
+
+if __name__ == "__main__":
+    main()
