@@ -43,6 +43,8 @@ class Activation:
         ``value(z)``, see the module.
     vjp : callable
         ``vjp(z, a, grad)``, see the module.
+    slope : callable or None
+        ``slope(a)``: the derivative written with the activation itself, where textbooks do.
     cost : int
         What the value of one entry takes, in multiply-adds of a matrix product, for budgets.
     gives_distribution : bool
@@ -56,6 +58,7 @@ class Activation:
     range: str
     value: Callable[[Array], Array]
     vjp: Callable[[Array, Array, Array], Array]
+    slope: Callable[[Array], Array] | None = None
     cost: int = 20
     gives_distribution: bool = False
 
@@ -167,6 +170,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="0 to 1",
         value=sigmoid,
         vjp=_sigmoid_vjp,
+        slope=lambda a: a * (1.0 - a),
     ),
     Activation(
         name="tanh",
@@ -176,6 +180,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="-1 to 1",
         value=np.tanh,
         vjp=_tanh_vjp,
+        slope=lambda a: 1.0 - a * a,
     ),
     Activation(
         name="relu",

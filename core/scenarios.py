@@ -38,6 +38,8 @@ class _Node:
     step: Step | None = None
     link: Link | None = None
     spread: tuple[Array, Array] | None = None
+    # the layer's activations, for a rule that has a plain form
+    outputs: Any = None
 
 
 class Scenarios:
@@ -63,16 +65,14 @@ class Scenarios:
                 self._by_rule.setdefault(change.rule, []).append((1 << index, change))
         self._nodes: dict[str, _Node] = {}
         self._held = 0
-        self._outputs_are_given = False
+        self._given = frozenset(given or {})
         for key, value in {**sources_of(problem), **(given or {})}.items():
             self._nodes[key] = _Node(key, values={0: value})
         self._steps = {step.output: step for step in steps_of(self._structure)}
-        self._outputs_are_given = f"A{problem.network.depth}" in (given or {})
         for key, step in self._steps.items():
             # in the order of the table, so that inputs are there before what takes them
             if key not in self._nodes:
                 self._add_step(key, step)
-        self._outputs = self._nodes[f"A{problem.network.depth}"]
 
     def value(self, key: str, chosen: int = 0) -> Array:
         """Compute a quantity under chosen ways.
@@ -107,21 +107,6 @@ class Scenarios:
         with np.errstate(all="ignore"):
             node = self._node(key)
             return [self._value(node, chosen) for chosen in choices]
-
-    def touched(self, chosen: int) -> frozenset[str]:
-        """Name the steps that a way changes.
-
-        Parameters
-        ----------
-        chosen : int
-            The bit of one way.
-
-        Returns
-        -------
-        frozenset of str
-            Their outputs.
-        """
-        return frozenset(key for key in self._steps for bit, _, _ in self._nodes[key].changes if bit == chosen)
 
     def reach(self, key: str) -> int:
         """Return the bits of the ways that make a difference to a quantity.
@@ -183,10 +168,10 @@ class Scenarios:
 
     def _add_step(self, key: str, step: Step) -> None:
         place = self._places[step.number]
-        plain = step.rule.plain or step.rule.apply
         node = _Node(key, [self._nodes[name] for name in step.inputs], partial(step.rule.apply, place))
         node.step = step
-        node.plain = partial(plain, place)
+        if step.rule.plain:
+            node.plain, node.outputs = partial(step.rule.plain, place), self._nodes[f"A{step.number}"]
         self._nodes[key] = node
         self._add_changes(node, step.rule.name, place)
 
@@ -238,7 +223,7 @@ class Scenarios:
             for link in node.inputs:
                 rows = self._pull(link, rows, chosen)
             return own_rows(self.problem, rows)
-        plain = self._outputs_are_given or chosen & self._outputs.reach
+        plain = node.plain is not None and (node.outputs.key in self._given or bool(chosen & node.outputs.reach))
         return self._run(node, node.plain if plain else node.apply, chosen)
 
     def _pull(self, node: _Node, rows: Array, chosen: int) -> Array:

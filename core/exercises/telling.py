@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.arrays import Array, Flags
-from core.grading.allowance import LARGEST_RATIO
+from core.grading.allowance import growth
 from core.grading.matches import SAME
 from core.grading.suspects import Suspects
 from core.problem import Problem
@@ -122,7 +122,7 @@ class Telling:
                 elif value.shape == truth.shape and np.isfinite(value).all():
                     apart = float(np.abs(value - truth).max())
                     hidden[row, column] = apart <= SAME * largest
-                    allowed = self.allowed[column] * (1.0 + _ratio(value, largest))
+                    allowed = self.allowed[column] * (1.0 + float(growth(np.abs(value).max(), largest)))
                     doubtful[row, column] = not hidden[row, column] and apart <= allowed
         return hidden, doubtful
 
@@ -147,13 +147,9 @@ class Telling:
                 stack = np.array([values[i] for i in rows]).reshape(len(rows), -1)
                 # row by row: all pairs at once would hold the square of what the answers hold
                 distances = np.array([np.abs(stack - row).max(axis=1) for row in stack])
-                ratios = np.clip(np.abs(stack).max(axis=1) / (largest or 1.0), 1.0, LARGEST_RATIO)
+                ratios = growth(np.abs(stack).max(axis=1), largest)
                 allowed = self.allowed[column] * (ratios[:, None] + ratios[None, :])
                 block = np.ix_(rows, rows)
                 same[column][block] = distances <= SAME * largest * np.maximum(ratios[:, None], ratios[None, :])
                 apart[column][block] = distances > allowed
         return same, apart
-
-
-def _ratio(value: Array, largest: float) -> float:
-    return min(max(1.0, float(np.abs(value).max()) / (largest or 1.0)), LARGEST_RATIO)

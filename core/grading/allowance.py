@@ -26,6 +26,9 @@ MACHINE_NOISE = 1e-6
 NOTHING = 1e-15
 """A truth smaller than this, in the units of its spread, is 0 but for float64's own rounding."""
 
+SINGLE_PRECISION = 1e7
+"""Numbers with more digits than this are not printed by hand, and single precision does not hold them."""
+
 LARGEST_RATIO = 1e3
 """Rounding grows with the numbers: a wrong answer a hundred times too large is off by a hundred times more."""
 
@@ -44,12 +47,15 @@ class Allowance:
         The truth's largest entry.
     used : UsedTolerance
         For the reply.
+    is_coarse : bool
+        Whether with the decimals that it has a trivial answer would pass, so that more are needed.
     """
 
     allowed: float
     unit: float
     largest: float
     used: UsedTolerance
+    is_coarse: bool = False
 
     def allowed_for(self, value: Array) -> float:
         """Return how far an answer may lie off another value than the truth.
@@ -62,8 +68,24 @@ class Allowance:
         -------
         float
         """
-        largest = float(np.abs(value).max())
-        return self.allowed * min(max(1.0, largest / self.largest if self.largest else 1.0), LARGEST_RATIO)
+        return self.allowed * float(growth(np.abs(value).max(), self.largest))
+
+
+def growth(sizes: Array, largest: float) -> Array:
+    """Return by how much further than the truth other values may lie off, because rounding grows with them.
+
+    Parameters
+    ----------
+    sizes : ndarray
+        The values' largest entries.
+    largest : float
+        The truth's.
+
+    Returns
+    -------
+    ndarray
+    """
+    return np.asarray(np.clip(sizes / (largest or 1.0), 1.0, LARGEST_RATIO))
 
 
 def allow(truth: Array, spread: float, answer: Answer, tolerance: Tolerance | None, decimals: int) -> Allowance:
@@ -88,7 +110,7 @@ def allow(truth: Array, spread: float, answer: Answer, tolerance: Tolerance | No
     if largest <= NOTHING * spread:
         largest = 0.0
     if tolerance is not None and tolerance.decimals is not None:
-        return _by_hand(truth, largest, spread, tolerance.decimals, tolerance.decimals)
+        return _by_hand(truth, largest, spread, answer, tolerance.decimals)
     if tolerance is not None:
         relative, absolute = tolerance.relative or 0.0, tolerance.absolute or 0.0
         used = UsedTolerance(relative=relative, absolute=absolute, allowed=relative * largest + absolute)
@@ -100,17 +122,24 @@ def allow(truth: Array, spread: float, answer: Answer, tolerance: Tolerance | No
         allowed = max(MACHINE_RELATIVE * largest, noise)
         used = UsedTolerance(relative=MACHINE_RELATIVE, absolute=0.0, allowed=allowed)
         return Allowance(allowed=allowed, unit=noise, largest=largest, used=used)
-    shown = max(answer.decimals, decimals)
-    needed = shown
+    return _by_hand(truth, largest, spread, answer, max(answer.decimals, decimals))
+
+
+def _by_hand(truth: Array, largest: float, spread: float, answer: Answer, decimals: int) -> Allowance:
+    needed = decimals
     while needed < MOST_DECIMALS and _lets_trivial_pass(truth, largest, spread * 10.0**-needed):
         needed += 1
-    return _by_hand(truth, largest, spread, needed, shown)
-
-
-def _by_hand(truth: Array, largest: float, spread: float, decimals: int, shown: int) -> Allowance:
-    unit = 10.0**-decimals
-    allowed = spread * unit
-    return Allowance(allowed=allowed, unit=unit, largest=largest, used=UsedTolerance(decimals=shown, allowed=allowed))
+    allowed = spread * 10.0**-needed
+    if largest * 10.0**needed >= SINGLE_PRECISION:
+        # more digits than single precision has
+        allowed = max(allowed, MACHINE_NOISE * largest)
+    return Allowance(
+        allowed=allowed,
+        unit=10.0 ** -max(needed, answer.decimals or 0),
+        largest=largest,
+        used=UsedTolerance(decimals=decimals, allowed=allowed),
+        is_coarse=needed > decimals,
+    )
 
 
 def _lets_trivial_pass(truth: Array, largest: float, allowed: float) -> bool:

@@ -25,6 +25,8 @@ from core.scenarios import Scenarios
 HALF = 0.5 + 1e-9
 """Half a unit of the last decimal, and the last digit of the comparison."""
 
+MORE_DECIMALS = "Write more decimals: with these, zeros or one number for all entries would pass as well."
+
 
 @dataclass(slots=True)
 class Assessment:
@@ -72,7 +74,7 @@ class Assessment:
         if own is None:
             return self._mark_misshapen(target)
         part = self._mark_shaped(target, own)
-        if part.verdict in {"correct", "convention_mismatch"} or self._may_lead_on(target, own, part):
+        if part.verdict == "correct" or self._may_lead_on(target, own, part):
             self.own[key] = own
             self.own_scenarios = None
             if part.verdict != "correct":
@@ -101,26 +103,32 @@ class Assessment:
         # right to the last digit needs no second look: no mistake could be told from it
         if self.targets[target] and differences.max() <= HALF * allowance.unit:
             return part
-        search = self._search(target)
         if self.targets[target]:
-            rivals = search.rivals()
+            # a mistake in one layer only is looked for in what is wrong anyway: this is the way of most right answers
+            rivals = self._search(target, suspects=self.solution.suspects).rivals()
             nearest = [r for r in rivals if same_numbers(r.prediction, rivals[0].prediction, allowance.largest)]
-            explained = self._choose(target, nearest)
-            if explained is None:
+            explained = self._choose(target, nearest, self.solution.suspects.scenarios)
+            if explained is None or self._follows(target, own):
                 return part
             return self._wrong(part, target, own, explained)
+        search = self._search(target)
+        follows = self._follows(target, own)
+        if follows and not self.wrong & self._upstream_of_all(target.key):
+            # from right numbers, rounded on the way that the student went
+            return part
         explained = self._choose(target, search.convention(self.solution.free))
         if explained is not None:
-            follows = self._follows(target, own)
             score = 1.0 if follows else self.submission.policy.convention
             return replace(part, verdict="convention_mismatch", score=score, convention=explained.convention)
-        if self._follows(target, own):
+        if follows:
             return replace(part, verdict="follows_through")
         return self._wrong(part, target, own, self._explain(target, search))
 
     def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
         hints = find_hints(self.solution.question.problem, target.quantity, own, target.truth, target.allowance.allowed)
-        if explained is None:
+        if explained is None or _is_rounded(target, own):
+            if target.allowance.is_coarse:
+                hints = (*hints, MORE_DECIMALS)
             right = np.abs(own - target.truth) <= target.allowance.allowed
             score = credit_entries(right, target.truth, target.allowance.allowed, self.submission.policy)
             return replace(part, verdict="incorrect", score=score, hints=hints)
@@ -172,22 +180,22 @@ class Assessment:
                 return explained
         return self._choose(target, search.mistakes())
 
-    def _search(self, target: Target, scenarios: Scenarios | None = None) -> Search:
-        suspects = self._suspects()
+    def _search(
+        self, target: Target, scenarios: Scenarios | None = None, *, suspects: Suspects | None = None
+    ) -> Search:
+        suspects = suspects or self._suspects()
         right = [other for other, is_right in self.targets.items() if is_right]
         return Search(suspects, scenarios or suspects.scenarios, target, self.effort, right)
 
     def _suspects(self) -> Suspects:
-        # of one answer alone, in two layers, nothing tells a mistake in one layer from the same in all
-        is_told = len(self.targets) > 1 or self.solution.question.problem.network.depth > 2
-        return self.solution.suspects_by_layer if is_told else self.solution.suspects
+        return self.solution.suspects_by_layer
 
     def _choose(self, target: Target, matches: list[Match], scenarios: Scenarios | None = None) -> Explained | None:
         others = {other: right for other, right in self.targets.items() if other is not target}
         return choose(target, matches, scenarios or self._suspects().scenarios, others, self.solution.free)
 
     def _follows(self, target: Target, own: Array) -> bool:
-        if not self.submission.follow_through or not self.wrong:
+        if not self.own or not (self.submission.follow_through or not self.wrong):
             return False
         scenarios = self.solution.scenarios
         for expected in follow(scenarios, self._own_scenarios(), target.key, self.own):
@@ -195,6 +203,10 @@ class Assessment:
             if _is_near(own, expected, allowed) and self._is_work(expected, target.truth, allowed):
                 return True
         return False
+
+    def _upstream_of_all(self, key: str) -> frozenset[str]:
+        # what the table computes it from, and derivatives that the long way goes by
+        return self._upstream(key) | {name for name in self.own if name.startswith("d")}
 
     def _is_work(self, expected: Array, truth: Array, allowed: float) -> bool:
         # a modelled mistake may well leave a single number, but nobody gets credit for zeros
@@ -211,12 +223,30 @@ class Assessment:
         return self.own_scenarios
 
     def _may_lead_on(self, target: Target, own: Array, part: Part) -> bool:
-        problem = self.solution.question.problem
+        problem, policy = self.solution.question.problem, self.submission.policy
+        follows = part.verdict in {"follows_through", "convention_mismatch"}
+        if follows and self.wrong & self._upstream(target.key) <= self.named:
+            self.named.add(target.key)
+        if follows:
+            return True
         named = {name for diagnosis in part.diagnoses or () for name in diagnosis.mistakes}
         if named and not needs_no_work(problem, own, target.allowance.allowed):
             self.named.add(target.key)
             return True
-        return may_lead_on(problem, target.key, own, target.truth, target.allowance)
+        # what costs nothing, for nobody asked for it, must not earn anything either
+        asked = (text for text, key in self.solution.question.asks.items() if key == target.key)
+        counts = any(policy.weights.get(text, 1.0) > 0 for text in asked)
+        return counts and may_lead_on(problem, target.key, own, target.truth, target.allowance)
+
+
+def _is_rounded(target: Target, own: Array) -> bool:
+    # the right numbers, with too few decimals to tell them from others
+    decimals = target.allowance.used.decimals
+    return (
+        target.allowance.is_coarse
+        and decimals is not None
+        and _is_near(own, np.round(target.truth, decimals), HALF * 1e-3 * 10.0**-decimals)
+    )
 
 
 def _is_near(one: Array, other: Array, allowed: float) -> bool:

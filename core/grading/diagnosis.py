@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from core.grading.grade import Diagnosis, Switches
 from core.grading.matches import Match, Target, same_numbers
@@ -13,8 +14,8 @@ from core.scenarios import Scenarios
 MOST_LISTED = 20
 """How many equivalents are listed."""
 
-MOST_COMPARED = 16
-"""How many explanations, the nearest first, are compared by what they say of the other parts."""
+MOST_COMPARED = 32
+"""How many explanations, the nearest first, are compared by what they say of how many other parts."""
 
 ONE_OF_SEVERAL = "Several mistakes give these numbers; the first to look for: "
 
@@ -93,15 +94,16 @@ def choose(
         return None
     fits = {match: _agreement(match, scenarios, others) for match in matches[:MOST_COMPARED]}
     order = list(MISTAKES)
-    best = max(fits, key=lambda match: (fits[match], -_rank(match, matches)))
+    # the first of the best: the nearest
+    best = max(fits, key=lambda match: fits[match])
     same = [
         match
-        for match in matches
+        for match, fit in fits.items()
         if (match is best or same_numbers(match.prediction, best.prediction, target.allowance.largest))
-        and (match not in fits or fits[match] == fits[best])
+        and fit == fits[best]
     ]
-    # of a class, the mistake that stands first in the registry speaks for it
-    best = min(same, key=lambda match: [order.index(name) for name in match.names])
+    # of a class, the mistake that stands first in the registry speaks for it, and one alone before a pair
+    best = min(same, key=lambda match: (len(match.names), [order.index(name) for name in match.names]))
     alternatives = dict.fromkeys(match.names for match in same if match.names != best.names)
     switches = [MISTAKES[name].switch for name in best.names if name in free]
     convention = {switch[0]: switch[1] for switch in switches if switch is not None}
@@ -109,12 +111,9 @@ def choose(
     return Explained(mistakes=mistakes, alternatives=tuple(alternatives), convention=convention)
 
 
-def _rank(match: Match, matches: Sequence[Match]) -> int:
-    return next(index for index, other in enumerate(matches) if other is match)
-
-
 def _agreement(match: Match, scenarios: Scenarios, others: Mapping[Target, bool]) -> int:
     # an answer that the explanation predicts speaks for it, a right one that it would have made wrong against it
     return sum(
-        target.is_met(scenarios.value(target.key, match.chosen)) - is_right for target, is_right in others.items()
+        target.is_met(scenarios.value(target.key, match.chosen)) - is_right
+        for target, is_right in islice(others.items(), MOST_COMPARED)
     )

@@ -67,15 +67,12 @@ class Match:
         What it predicts, flat.
     distance : float
         Euclidean distance from the answer.
-    log_chance : float
-        The logarithm of the chance of an accidental match, over the number of hypotheses.
     """
 
     names: tuple[str, ...]
     chosen: int
     prediction: Array
     distance: float
-    log_chance: float
 
 
 def same_numbers(one: Array, other: Array, size: float) -> bool:

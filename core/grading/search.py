@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from core.arrays import Array
-from core.grading.allowance import LARGEST_RATIO
-from core.grading.matches import Match, Target
+from core.grading.allowance import growth
+from core.grading.matches import Match, Target, same_numbers
 from core.grading.shapes import fit_shape
 from core.grading.suspects import Effort, Indices, Suspects, select
 from core.mistakes import MISTAKES
@@ -103,9 +103,10 @@ class Search:
         found = [*self._compare(singles, [0], CHANCE[0]), *self._compare([0], orders, CHANCE[0])]
         if not found and most > 1:
             pairs = self._afford(self._suspects.pairs(self._scenarios, self._target.key))
+            singles = self._moving(singles)
             found = [*self._compare(pairs, [0], CHANCE[1]), *self._compare(singles, orders, CHANCE[1])]
         if not found and most > 2:
-            found = list(self._fitted([0, *singles], CHANCE[2]))
+            found = list(self._fitted([0], CHANCE[2])) or list(self._fitted(singles, CHANCE[2]))
         if not found and most > 3:
             found = [*self._compare(pairs, orders, CHANCE[3]), *self._fitted(pairs, CHANCE[3])]
         return sorted(found, key=lambda match: match.distance)
@@ -129,7 +130,7 @@ class Search:
                 nearer = [int(index) for index in np.flatnonzero((distances < own) & apart)]
                 for index in (index for index in nearer if self._is_possible(chosen[index])):
                     names = (*self._suspects.names(chosen[index]), *self._orders[order][0])
-                    found.append(self._match(names, chosen[index], rows[index], float(distances[index]), 0.0))
+                    found.append(self._match(names, chosen[index], rows[index], float(distances[index])))
         return sorted(found, key=lambda match: match.distance)
 
     def not_finite(self) -> list[Match]:
@@ -146,17 +147,19 @@ class Search:
             if answer is None or np.isfinite(value).all():
                 continue
             finite = np.isfinite(value)
-            if (finite == np.isfinite(answer)).all():
+            # a single NaN tells of no mistake but the one that is known to make it
+            if (finite == np.isfinite(answer)).all() and (finite.any() or "overflowed" in self._suspects.names(bit)):
                 apart = np.abs(value[finite] - answer[finite]).max(initial=0.0)
                 if apart <= target.allowance.allowed:
-                    found.append(self._match(self._suspects.names(bit), bit, value.ravel(), float(apart), 0.0))
+                    found.append(self._match(self._suspects.names(bit), bit, value.ravel(), float(apart)))
         return found
 
     def _singles(self) -> list[int]:
         return self._afford(self._suspects.singles(self._scenarios, self._target.key))
 
     def _afford(self, choices: list[int]) -> list[int]:
-        return self._effort.afford(choices, max(self._target.truth.size, self._target.answer.size))
+        size = max(self._target.truth.size, self._target.answer.size)
+        return self._effort.afford(choices, size, comparisons=len(self._orders))
 
     def _find_orders(self) -> list[Order]:
         value = self._target.truth
@@ -178,6 +181,16 @@ class Search:
                 continue
             if fit_shape(self._target.answer, shape if order else found) is not None:
                 yield kept, rows[:, index] * sign if order else rows
+
+    def _moving(self, choices: Sequence[int]) -> list[int]:
+        """Leave out choices that change nothing here: on top of the truth they are no explanation."""
+        baseline, largest = self._baseline.ravel(), self._target.allowance.largest
+        return [
+            one
+            for _, kept, rows in self._stack(tuple(choices))
+            for one, row in zip(kept, rows, strict=True)
+            if row.size != baseline.size or not same_numbers(row, baseline, largest)
+        ]
 
     def _stack(self, choices: tuple[int, ...]) -> list[tuple[tuple[int, ...], list[int], Array]]:
         """Stack what choices predict, by shape, finite ones only; once, for all orders."""
@@ -212,15 +225,14 @@ class Search:
             if log_chance <= least:
                 distance = float(np.linalg.norm(differences[index]))
                 both = (*self._suspects.names(chosen[index]), *names)
-                yield self._match(both, chosen[index], rows[index], distance, log_chance)
+                yield self._match(both, chosen[index], rows[index], distance)
 
     def _is_possible(self, chosen: int) -> bool:
         return all(other.is_met(self._scenarios.value(other.key, chosen)) for other in self._right)
 
     def _allowed(self, rows: Array) -> Array:
         allowance = self._target.allowance
-        ratio = np.abs(rows).max(axis=1) / (allowance.largest or 1.0)
-        return np.asarray(allowance.allowed * np.clip(ratio, 1.0, LARGEST_RATIO))
+        return np.asarray(allowance.allowed * growth(np.abs(rows).max(axis=1), allowance.largest))
 
     def _log_chance(self, prediction: Array, allowed: float, window: float) -> float:
         """Bound the chance that a slip comes as near to a prediction, in every entry that tells it from the truth."""
@@ -266,9 +278,7 @@ class Search:
         telling = np.abs(prediction) > 2.0 * self._target.allowance.allowed
         return bool(telling.sum() >= 3) and np.ptp(np.abs(prediction)) > 2.0 * self._target.allowance.allowed
 
-    def _match(
-        self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float, log_chance: float
-    ) -> Match:
+    def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Match:
         order = list(MISTAKES)
         names = tuple(sorted(dict.fromkeys(names), key=order.index))
-        return Match(names=names, chosen=chosen, prediction=prediction, distance=distance, log_chance=log_chance)
+        return Match(names=names, chosen=chosen, prediction=prediction, distance=distance)

@@ -16,6 +16,9 @@ from core.quantities import Quantity
 from core.scenarios import Scenarios
 from core.steps import RULES, Change
 
+COMPARISON_COST = 20
+"""What comparing one number takes, in multiply-adds: it is copied, subtracted and looked at several times."""
+
 
 class Effort:
     """What the searches for one submission may take together.
@@ -34,7 +37,7 @@ class Effort:
         self._left = budget.operations
         self._numbers = budget.numbers
 
-    def afford(self, choices: list[int], size: int) -> list[int]:
+    def afford(self, choices: list[int], size: int, *, comparisons: int) -> list[int]:
         """Return choices of ways, or none if computing them all would hold too much or take more than is left.
 
         Parameters
@@ -42,12 +45,14 @@ class Effort:
         choices : list of int
         size : int
             How many numbers each of them gives.
+        comparisons : int
+            In how many orders they are compared with the answer.
 
         Returns
         -------
         list of int
         """
-        cost = self._cost * len(choices)
+        cost = (self._cost + COMPARISON_COST * comparisons * size) * len(choices)
         if cost > self._left or size * len(choices) > self._numbers:
             return []
         self._left -= cost

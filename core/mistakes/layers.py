@@ -15,11 +15,6 @@ from core.steps.changes import Where
 LEARNING_RATES = (1.0, 0.5, 0.1)
 """Those that exercises use; a step with one of them is recognised."""
 
-WRITTEN_IN_A: dict[str, Callable[[Array], Array]] = {"sigmoid": lambda a: a * (1.0 - a), "tanh": lambda a: 1.0 - a * a}
-"""Slopes that textbooks write with the activation itself."""
-
-SWAPPED = {"sigmoid": "tanh", "tanh": "sigmoid"}
-
 
 def _slope(vjp: Callable[[Place, Array, Array, Array], Array], *, where: Where = has_slope) -> Way:
     """Put a wrong slope everywhere: ``vjp(place, rows, z, a)`` multiplies rows by it."""
@@ -32,7 +27,12 @@ def _slope(vjp: Callable[[Place, Array, Array, Array], Array], *, where: Where =
 
 
 def _is_written_in_a(place: Place) -> bool:
-    return place.layer.activation in WRITTEN_IN_A
+    return place.activation.slope is not None
+
+
+def _slope_at(place: Place, x: Array) -> Array:
+    slope = place.activation.slope
+    return np.ones(x.shape) if slope is None else slope(x)
 
 
 def _is_other(name: str) -> Where:
@@ -60,13 +60,14 @@ def _has_bias(problem: Problem) -> bool:
     return any(layer.bias is not None for layer in problem.network.layers)
 
 
-def _other_slope(place: Place, rows: Array, z: Array, a: Array) -> Array:
-    other = ACTIVATIONS[SWAPPED[place.layer.activation]]
-    return other.vjp(z, other.value(z), rows)
-
-
-def _other_slope_of_a(place: Place, rows: Array, z: Array, a: Array) -> Array:
-    return rows * WRITTEN_IN_A[SWAPPED[place.layer.activation]](a)
+def _slope_of(name: str) -> tuple[Way, ...]:
+    """Put another activation's slope in a layer's place: at z, and written with the layer's own a."""
+    other = ACTIVATIONS[name]
+    slope = other.slope
+    at_z = _slope(lambda place, rows, z, a: other.vjp(z, other.value(z), rows), where=_is_other(name))
+    if slope is None:
+        return (at_z,)
+    return (at_z, _slope(lambda place, rows, z, a: rows * slope(a), where=_is_other(name)))
 
 
 def _stepped(rate: float) -> Way:
@@ -138,7 +139,7 @@ LAYER_MISTAKES = (
         message="The derivative is written in terms of the activation a, and the pre-activation z is put into it.",
         ways=(
             _slope(
-                lambda place, rows, z, a: rows * WRITTEN_IN_A[place.layer.activation](z),
+                lambda place, rows, z, a: rows * _slope_at(place, z),
                 where=_is_written_in_a,
             ),
         ),
@@ -146,12 +147,16 @@ LAYER_MISTAKES = (
     Mistake(
         name="derivative_of_other_activation",
         family="way back",
-        produces="sigmoid's slope for tanh's, or the other way round",
+        produces="the slope of sigmoid, tanh or relu for the layer's own",
         message="This is the derivative of another activation than the layer's.",
-        ways=(
-            _slope(_other_slope, where=_is_written_in_a),
-            _slope(_other_slope_of_a, where=_is_written_in_a),
-        ),
+        ways=(*_slope_of("sigmoid"), *_slope_of("tanh"), *_slope_of("relu")),
+    ),
+    Mistake(
+        name="value_for_derivative",
+        family="way back",
+        produces="f(z) for f′(z)",
+        message="The gradient is multiplied by the activation itself; its derivative is needed.",
+        ways=(_slope(lambda place, rows, z, a: rows * a),),
     ),
     Mistake(
         name="derivative_of_gradient",

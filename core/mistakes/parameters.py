@@ -127,8 +127,8 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="bias_summed_over_all",
         family="bias",
-        produces="the sum of all entries of dZ, once or everywhere",
-        message="The bias's gradient is summed over samples and outputs; each output has a bias of its own.",
+        produces="the sum or mean of all entries of dZ, or Σ over its outputs",
+        message="The bias's gradient is summed over the outputs; the sum is over the samples, one for each output.",
         ways=(
             (
                 replace_rule(
@@ -136,6 +136,8 @@ PARAMETER_MISTAKES = (
                 ),
             ),
             (replace_rule("grad_bias", lambda place, grad, bias, decay: np.asarray(grad.sum())),),
+            (replace_rule("grad_bias", lambda place, grad, bias, decay: np.asarray(grad.mean())),),
+            (replace_rule("grad_bias", lambda place, grad, bias, decay: grad.sum(axis=1)),),
         ),
         applies=lambda problem: max(problem.network.widths[1:]) > 1,
     ),

@@ -26,6 +26,11 @@ def _logits(place: Place) -> Logits:
     return cast("Logits", place.loss.logits)
 
 
+def _plain_activation_gradient(place: Place, grad: Array, z: Array, a: Array) -> Array:
+    slope = place.activation.slope
+    return place.activation.vjp(z, a, grad) if slope is None else np.asarray(grad * slope(a))
+
+
 BACKWARD_RULES = (
     Rule(
         name="loss_gradient",
@@ -63,6 +68,7 @@ BACKWARD_RULES = (
         latex=r"\frac{\partial L}{\partial Z} = \frac{\partial L}{\partial A} \odot f'(Z)",
         shape="(n_samples, n_out)",
         applies=lambda structure, layer: not structure.is_fused(layer),
+        plain=_plain_activation_gradient,
         spread=spread_activation_gradient,
     ),
     Rule(

@@ -32,9 +32,9 @@ def evaluate(
     wanted : iterable of str
         Numbered names: ``"Z1"``, ``"L"``, ``"dL_dW2"``, ``"losses"``.
     given : mapping of str to ndarray, optional
-        Values that are taken as they are, in place of what their step would compute; of its shape. Outputs
-        that are given reach the loss by the textbook's form of its rules: they need not be the activation
-        of the logits.
+        Values that are taken as they are, in place of what their step would compute; of its shape. What
+        depends on activations that are given uses the textbook's form of its rule: they need not be those
+        of the pre-activations.
     budget : Budget, optional
         What the computation may hold and do.
 
@@ -58,7 +58,6 @@ def evaluate(
     given = dict(given or {})
     table = steps_of(structure_of(problem))
     values = sources_of(problem)
-    plain = f"A{problem.network.depth}" in given
     names = values.keys() | {step.output for step in table}
     _require_names((*wanted, *given), names)
     _require_shapes(problem, given)
@@ -69,7 +68,8 @@ def evaluate(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         for step in steps:
             inputs = [values[name] for name in step.inputs]
-            apply = step.rule.plain if plain and step.rule.plain else step.rule.apply
+            plain = step.rule.plain if f"A{step.number}" in given else None
+            apply = plain or step.rule.apply
             value = apply(Place(problem, step.number), *inputs)
             require_finite(value, step, problem)
             values[step.output] = value

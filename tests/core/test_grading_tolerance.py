@@ -63,7 +63,7 @@ def test_the_most_decimals_of_any_entry_count() -> None:
     [
         (Tolerance(decimals=3), 0.001, True),
         (Tolerance(decimals=3), 0.01, False),
-        (Tolerance(decimals=1), 0.05, True),
+        (Tolerance(decimals=1), 0.02, True),
         (Tolerance(relative=0.01), 0.009 * LOSS, True),
         (Tolerance(relative=0.01), 0.011 * LOSS, False),
         (Tolerance(absolute=0.02), 0.0199, True),

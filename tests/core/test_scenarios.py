@@ -185,7 +185,6 @@ def test_a_change_is_made_where_it_says_and_nowhere_else() -> None:
     problem = two_layers()
     zero = replace_rule("activation", lambda place, z: 0.0 * z, where=lambda place: place.number == 1)
     scenarios = Scenarios(problem, [[zero]])
-    assert scenarios.touched(1) == {"A1"}
     assert not scenarios.value("A1", 1).any()
     np.testing.assert_array_equal(scenarios.value("A2", 1), np.full((3, 2), 0.5))
 
@@ -203,15 +202,6 @@ def test_a_change_knows_its_place() -> None:
     assert [place.activation.name for place in places] == ["tanh", "softmax"]
     assert [place.layer for place in places] == list(problem.network.layers)
     assert places[0].loss.name == "cross_entropy"
-
-
-def test_a_way_touches_the_steps_that_it_changes() -> None:
-    both = (moved("grad_bias"), moved("affine"))
-    scenarios = Scenarios(two_layers(), [both, SUMMED, [moved("dA{l}_dZ{l}")]])
-    assert scenarios.touched(0b001) == {"dL_db1", "Z1", "Z2"}
-    assert scenarios.touched(0b010) == {"divisor"}
-    assert scenarios.touched(0b100) == frozenset()  # a local Jacobian is no step
-    assert scenarios.touched(0b1000) == frozenset()
 
 
 def test_upstream_is_all_that_a_quantity_is_computed_from() -> None:
