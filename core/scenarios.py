@@ -33,6 +33,7 @@ class _Node:
     apply: Any = None
     plain: Any = None
     changes: list[tuple[int, Any, list["_Node"]]] = field(default_factory=list)
+    own: int = 0
     reach: int = 0
     values: dict[int, Array] = field(default_factory=dict)
     step: Step | None = None
@@ -200,6 +201,7 @@ class Scenarios:
                 names = [name for text in change.extra for name in fill(text, place.number, self._structure)]
                 further = [self._nodes[name] for name in names]
                 node.changes.append((bit, change, further))
+                node.own |= bit
                 node.reach |= bit
                 for part in further:
                     node.reach |= part.reach
@@ -231,7 +233,8 @@ class Scenarios:
 
     def _run(self, node: _Node, run: Any, chosen: int, *rows: Array) -> Array:
         inputs = [self._value(part, chosen) for part in node.inputs]
-        for bit, change, further in node.changes:
+        # most nodes of most scenarios are as the table has them, and a node may have a hundred ways
+        for bit, change, further in node.changes if chosen & node.own else ():
             if bit & chosen:
                 more = [self._value(part, chosen) for part in further]
                 run = partial(_take_further, change.apply, run, self._place(node), more)

@@ -106,7 +106,10 @@ def spread_local_activation(place: Place, errors: Errors, rows: Array, z: Array,
     # J = diag(s) − s·sᵀ, so s_i·(1 − s_i) on the diagonal and −s_i·s_j off it
     own, others = errors[2], a[:, :, None] * errors[2][:, None, :] + errors[2][:, :, None] * a[:, None, :]
     diagonal = np.eye(a.shape[1], dtype=bool)
-    matrix = np.where(diagonal, (np.abs(1.0 - 2.0 * a) * own)[:, :, None], others) + written
+    # s·(1 − s), or s times the sum of the others: rounded probabilities need not sum to 1
+    rest = own.sum(axis=-1, keepdims=True) - own
+    on_diagonal = np.maximum(np.abs(1.0 - 2.0 * a) * own, (1.0 - a) * own + a * rest)
+    matrix = np.where(diagonal, on_diagonal[:, :, None], others) + written
     return np.asarray(through + np.abs(rows) @ matrix)
 
 

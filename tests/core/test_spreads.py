@@ -191,7 +191,7 @@ def three_five_four() -> Problem:
 @pytest.mark.parametrize(
     ("key", "below"),
     [
-        *(("Z1", 0.6), ("A1", 1.1), ("A2", 2.0), ("dA2_dZ2", 2.0), ("dL_dZ2", 2.0)),
+        *(("Z1", 0.6), ("A1", 1.1), ("A2", 2.0), ("dA2_dZ2", 3.5), ("dL_dZ2", 2.0)),
         *(("dL_dW2", 5.0), ("dL_db2", 5.0), ("dL_dW1", 12.0), ("dL_db1", 12.0)),
     ],
 )
