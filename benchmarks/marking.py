@@ -1,5 +1,6 @@
 """How long marking one answer takes, in core time: ``python -m benchmarks.marking``."""
 
+import random
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -7,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.students import make_mistakes, work_by_hand
+from benchmarks.students import make_mistakes, make_pairs, work_by_hand
 from core.answers import read_answer
 from core.arrays import Array
 from core.grading import Marker, Question, Submission, read_asks
@@ -53,19 +54,25 @@ def medians(problem: Problem, answers: Mapping[str, list[Array]], show: Callable
     return " | ".join(show(median(several)) for several in [*times.values(), everything])
 
 
+def differs(one: Array, other: Array) -> bool:
+    """Tell whether two answers differ, in shape or in numbers."""
+    return one.shape != other.shape or not np.allclose(one, other)
+
+
 def main() -> None:
-    """Print a table: right answers, single mistakes, and what nothing explains, pairs searched."""
+    """Print a table: right answers, single mistakes, pairs, and what nothing explains, pairs searched."""
     problem = small_problem()
     ids = read_asks(ASKS, problem)
     suspects = Marker(Question(problem=problem, asks=ids)).solution.suspects
     scenarios = suspects.scenarios
     exact = {text: [scenarios.value(key)] * ROUNDS for text, key in ids.items()}
     by_hand = {text: [value] * ROUNDS for text, value in work_by_hand(problem, ids, 4).items()}
-    wrong: dict[str, list[Array]] = {text: [] for text in ids}
-    for _, answers in make_mistakes(suspects, ids):
-        for text, value in answers.items():
-            if value.shape != scenarios.value(ids[text]).shape or not np.allclose(value, scenarios.value(ids[text])):
-                wrong[text].append(value)
+    made = [answers for _, answers in make_mistakes(suspects, ids)]
+    paired = [answers for _, answers in make_pairs(suspects, ids, random.Random(0), ROUNDS)]
+    wrong, doubly_wrong = (
+        {text: [answers[text] for answers in several if differs(answers[text], exact[text][0])] for text in ids}
+        for several in (made, paired)
+    )
     noise = np.random.default_rng(1)
     unexplained = {
         text: [value + noise.uniform(-0.2, 0.2, value.shape) for value in values] for text, values in exact.items()
@@ -75,6 +82,7 @@ def main() -> None:
         "right, rounded at the end": exact,
         "right, rounded on the way": by_hand,
         "one mistake": wrong,
+        "two mistakes": doubly_wrong,
         "nothing explains it, pairs searched": unexplained,
     }
     for name, several in rows.items():
