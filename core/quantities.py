@@ -99,17 +99,7 @@ def parse_quantity(text: str, problem: Problem, *, path: Path = ()) -> Quantity:
 
 
 def to_quantity(key: str) -> Quantity:
-    """Return the quantity of a numbered id.
-
-    Parameters
-    ----------
-    key : str
-        ``"A2"``, ``"dL_dW1"``.
-
-    Returns
-    -------
-    Quantity
-    """
+    """Return the quantity of a numbered id: ``"A2"``, ``"dL_dW1"``."""
     return Quantity(*key[1:].split("_d")) if key.startswith("d") else Quantity(key)
 
 

@@ -165,11 +165,7 @@ class Suspects:
         """
         reach = scenarios.reach(key)
         made = [s for s in self.suspects if s.bit & reach and s.layer is None]
-        return [
-            one.bit | other.bit
-            for one, other in combinations(made, 2)
-            if one.mistake is not other.mistake and not self._replaced[one.bit] & self._replaced[other.bit]
-        ]
+        return [one.bit | other.bit for one, other in combinations(made, 2) if self._are_compatible(one, other)]
 
     def switches(self, free: Sequence[str], scenarios: Scenarios, key: str) -> list[int]:
         """List the choices of ways that other conventions are, alone and together.
@@ -193,11 +189,12 @@ class Suspects:
         return [
             sum(s.bit for s in group)
             for group in choices
-            if all(
-                a.mistake is not b.mistake and not self._replaced[a.bit] & self._replaced[b.bit]
-                for a, b in combinations(group, 2)
-            )
+            if all(self._are_compatible(one, other) for one, other in combinations(group, 2))
         ]
+
+    def _are_compatible(self, one: Suspect, other: Suspect) -> bool:
+        # of one step there can be one replacement only
+        return one.mistake is not other.mistake and not self._replaced[one.bit] & self._replaced[other.bit]
 
     @cached_property
     def _replaced(self) -> dict[int, frozenset[str]]:

@@ -1,10 +1,27 @@
 """Mistakes in averaging over the batch, and in the sign and size of the whole gradient."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from core.mistakes.mistake import Mistake, Transform
+from core.arrays import Array
+from core.mistakes.mistake import Mistake, Transform, Way
 from core.mistakes.places import is_batch, is_fused, is_mean
-from core.steps import adjust_rule, replace_rule
+from core.steps import Place, adjust_rule, replace_rule
+
+
+def _times(factor: float) -> tuple[Way, Way]:
+    """Put a factor on the gradient where it leaves the loss, or on the losses."""
+
+    def apply(exact: Callable[..., Array], place: Place, *inputs: Array) -> Array:
+        return factor * exact(*inputs)
+
+    gradient = (
+        adjust_rule("logits_gradient", apply),
+        adjust_rule("loss_gradient", apply, where=lambda place: not is_fused(place)),
+    )
+    return gradient, (adjust_rule("losses", apply),)
+
 
 BATCH_MISTAKES = (
     Mistake(
@@ -62,17 +79,7 @@ BATCH_MISTAKES = (
         family="sign and scale",
         produces="−t",
         message="The sign is the other way round: a gradient points uphill, and a step of descent subtracts it.",
-        ways=(
-            (
-                adjust_rule("logits_gradient", lambda exact, place, *inputs: -exact(*inputs)),
-                adjust_rule(
-                    "loss_gradient",
-                    lambda exact, place, *inputs: -exact(*inputs),
-                    where=lambda place: not is_fused(place),
-                ),
-            ),
-            (adjust_rule("losses", lambda exact, place, *inputs: -exact(*inputs)),),
-        ),
+        ways=_times(-1.0),
         transforms=(Transform(apply=lambda problem, quantity, value, number: -value),),
     ),
     Mistake(
@@ -80,34 +87,14 @@ BATCH_MISTAKES = (
         family="sign and scale",
         produces="2t",
         message="There is a factor 2 too much; it belongs to a squared error without ½, not here.",
-        ways=(
-            (
-                adjust_rule("logits_gradient", lambda exact, place, *inputs: 2.0 * exact(*inputs)),
-                adjust_rule(
-                    "loss_gradient",
-                    lambda exact, place, *inputs: 2.0 * exact(*inputs),
-                    where=lambda place: not is_fused(place),
-                ),
-            ),
-            (adjust_rule("losses", lambda exact, place, *inputs: 2.0 * exact(*inputs)),),
-        ),
+        ways=_times(2.0),
     ),
     Mistake(
         name="factor_half",
         family="sign and scale",
         produces="t/2",
         message="There is a factor ½ too much; it belongs to half a squared error, not here.",
-        ways=(
-            (
-                adjust_rule("logits_gradient", lambda exact, place, *inputs: 0.5 * exact(*inputs)),
-                adjust_rule(
-                    "loss_gradient",
-                    lambda exact, place, *inputs: 0.5 * exact(*inputs),
-                    where=lambda place: not is_fused(place),
-                ),
-            ),
-            (adjust_rule("losses", lambda exact, place, *inputs: 0.5 * exact(*inputs)),),
-        ),
+        ways=_times(0.5),
     ),
     Mistake(
         name="losses_not_reduced",

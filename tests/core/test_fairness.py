@@ -1,6 +1,6 @@
 """Who is robbed, and who gets what is not theirs: cases that careful readers of the marking found."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -125,9 +125,9 @@ def test_handing_in_more_of_what_follows_never_costs() -> None:
     ],
 )
 @pytest.mark.parametrize("layer", [1, 2])
-def test_a_plain_factor_is_named_as_that_alone(made: object, name: str, layer: int) -> None:
+def test_a_plain_factor_is_named_as_that_alone(made: Callable[[Array, Array], Array], name: str, layer: int) -> None:
     weights = TWO_LAYERS.network.layers[layer - 1].weights
-    answer = made(work_out(TWO_LAYERS)[f"dL_dW{layer}"], weights)  # type: ignore[operator]
+    answer = made(work_out(TWO_LAYERS)[f"dL_dW{layer}"], weights)
     [diagnosis] = mark(TWO_LAYERS, f"dL_dW{layer}", answer).diagnoses or ()
     assert diagnosis.mistakes == (name,)
 
