@@ -12,7 +12,7 @@ import numpy as np
 
 from core.arrays import Array
 from core.grading.allowance import growth
-from core.grading.matches import Match, Target, same_numbers
+from core.grading.matches import Match, Target
 from core.grading.shapes import fit_shape
 from core.grading.suspects import Effort, Indices, Suspects, select
 from core.mistakes import MISTAKES
@@ -103,7 +103,6 @@ class Search:
         found = [*self._compare(singles, [0], CHANCE[0]), *self._compare([0], orders, CHANCE[0])]
         if not found and most > 1:
             pairs = self._afford(self._suspects.pairs(self._scenarios, self._target.key))
-            singles = self._moving(singles)
             found = [*self._compare(pairs, [0], CHANCE[1]), *self._compare(singles, orders, CHANCE[1])]
         if not found and most > 2:
             found = list(self._fitted([0], CHANCE[2])) or list(self._fitted(singles, CHANCE[2]))
@@ -181,16 +180,6 @@ class Search:
                 continue
             if fit_shape(self._target.answer, shape if order else found) is not None:
                 yield kept, rows[:, index] * sign if order else rows
-
-    def _moving(self, choices: Sequence[int]) -> list[int]:
-        """Leave out choices that change nothing here: on top of the truth they are no explanation."""
-        baseline, largest = self._baseline.ravel(), self._target.allowance.largest
-        return [
-            one
-            for _, kept, rows in self._stack(tuple(choices))
-            for one, row in zip(kept, rows, strict=True)
-            if row.size != baseline.size or not same_numbers(row, baseline, largest)
-        ]
 
     def _stack(self, choices: tuple[int, ...]) -> list[tuple[tuple[int, ...], list[int], Array]]:
         """Stack what choices predict, by shape, finite ones only; once, for all orders."""
