@@ -8,6 +8,7 @@ from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from app.wire.skeletons import TAKES, AnyArray, OddBodyError, Take
 from core.activations import ACTIVATIONS
 from core.arrays import Array, Flags
 from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
@@ -89,15 +90,41 @@ class Form:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return how pydantic reads the field, whatever its Python type."""
         # a copy of its own: pydantic writes each field's JSON form into the schema that it is given
-        return cast("CoreSchema", dict(self.schema))
+        return cast("CoreSchema", {**self.schema, "metadata": dict(self.schema.get("metadata", {}))})
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return how OpenAPI shows the field."""
         return dict(self.shown)
 
 
-def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue) -> Form:
-    return Form(core_schema.no_info_after_validator_function(read, items), shown)
+def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue, take: Take) -> Form:
+    return Form(core_schema.no_info_after_validator_function(read, items, metadata={TAKES: take}), shown)
+
+
+def _take_floats(array: AnyArray) -> Array:
+    if array.dtype.kind not in "fi":
+        raise OddBodyError
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _take_vector(array: AnyArray) -> Array:
+    if array.ndim != 1:
+        raise OddBodyError
+    return _take_floats(array)
+
+
+def _take_matrix(array: AnyArray) -> Array:
+    if array.ndim != 2:
+        raise OddBodyError
+    return _take_floats(array)
+
+
+def _take_targets(array: AnyArray) -> Array:
+    if array.ndim == 2:
+        return _take_floats(array)
+    if array.ndim != 1 or array.dtype.kind != "i" or np.abs(array).max(initial=0) > LARGEST_WHOLE:
+        raise OddBodyError
+    return cast("Array", array.astype(np.int64))
 
 
 def _choice(names: Collection[str | int]) -> Form:
@@ -115,10 +142,12 @@ def _tag_of_sample(value: object) -> str:
 NUMBER: JsonSchemaValue = {"type": "number"}
 WHOLE_SHOWN: JsonSchemaValue = {"type": "integer", "minimum": 0, "maximum": LARGEST_WHOLE}
 
-VECTOR = _form(_array, _rows(FINITE, 1), _nested(NUMBER, 1))
-MATRIX = _form(_matrix, _rows(FINITE, 2), _nested(NUMBER, 2))
+VECTOR = _form(_array, _rows(FINITE, 1), _nested(NUMBER, 1), _take_vector)
+MATRIX = _form(_matrix, _rows(FINITE, 2), _nested(NUMBER, 2), _take_matrix)
 # the edge gives a single sample its axis: rank never varies inside the core
-SAMPLE = _form(lambda value: _array([value]), _rows(FINITE, 1), _nested(NUMBER, 1))
+SAMPLE = _form(
+    lambda value: _array([value]), _rows(FINITE, 1), _nested(NUMBER, 1), lambda array: _take_vector(array)[None]
+)
 TARGETS = Form(
     core_schema.tagged_union_schema(
         {
@@ -126,6 +155,7 @@ TARGETS = Form(
             "<rows>": MATRIX.schema,
         },
         discriminator=_tag_of,
+        metadata={TAKES: _take_targets},
     ),
     {"anyOf": [_nested(WHOLE_SHOWN, 1), _nested(NUMBER, 2)]},
 )
@@ -136,6 +166,7 @@ SAMPLE_TARGET = Form(
             "<row>": SAMPLE.schema,
         },
         discriminator=_tag_of_sample,
+        metadata={TAKES: lambda array: _take_vector(array)[None]},
     ),
     {"anyOf": [WHOLE_SHOWN, _nested(NUMBER, 1)]},
 )

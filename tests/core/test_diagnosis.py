@@ -138,7 +138,7 @@ def test_pairs_of_mistakes_are_diagnosed_as_pairs(problem: Problem, key: str) ->
         and is_visible(scenarios.value(key, bits), truth, marker.solution.spread(key))
     ]
     named = []
-    for bits in random.Random(key).sample(pairs, 80):  # noqa: S311 - which pairs are tried is no secret
+    for bits in random.Random(key).sample(pairs, 80):
         part = hand_in(marker, {key: np.round(scenarios.value(key, bits), DECIMALS)}).parts[0]
         # one of them may make no difference beside the other
         named.append(any(names and names <= set(suspects.names(bits)) for names in classes_in(part)))
@@ -171,7 +171,7 @@ def slips(answer: Array, source: random.Random) -> Array:
 
 @pytest.mark.parametrize("problem", [SOFTMAX_LAYER, TWO_LAYERS], ids=["softmax layer", "two layers"])
 def test_slips_and_noise_get_no_name(problem: Problem) -> None:
-    source, rng = random.Random(5), np.random.default_rng(5)  # noqa: S311 - numbers to compute with, no secrets
+    source, rng = random.Random(5), np.random.default_rng(5)
     for key, truth in work_out(problem, DECIMALS).items():
         marker = set_question(problem, key, stated=None, decimals=DECIMALS)
         for _ in range(10):
