@@ -1,27 +1,30 @@
-"""The way of every JSON request: bytes, a checked core object, one core call, bytes.
+"""The way of every computation: bytes, a checked core object, one core call, bytes.
 
 The route keeps FastAPI's reading of the handler's signature, and so OpenAPI, and replaces what happens at
-run time: the body becomes the handler's first argument through `wire.parse_body`, which is strict where
-the framework converts, and the reply is written by `wire.encode`. Work runs in a thread, so that health
-checks are answered meanwhile.
+run time: the body becomes the handler's first argument through `app.wire`, which is strict where the
+framework converts, `Placement` decides where the work is done, and the reply goes out as it is.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, cast
 
+import mimeparse
+from asgi_correlation_id import correlation_id
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
-from starlette.concurrency import run_in_threadpool
+from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
-from app.errors import BodyError, answer_error, problem_response, write_problem
+from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
+from app.errors import BodyError, describe_error, write_problem
+from app.openapi import TENSOR_FORMS
 from app.settings import Settings
-from app.wire import encode, parse_body
+from app.wire import TENSORS_TYPE, encode
 from core.budget import Budget
-from core.errors import CoreError
 
 
 def read_budget(request: Request) -> Budget:
@@ -40,44 +43,129 @@ def read_budget(request: Request) -> Budget:
 
 
 PARAMETERS = r'(\s*;\s*(charset="?utf-?8"?|(?!charset)[a-z0-9_-]+=[a-z0-9_./-]+))*\s*;?\s*'
-JSON_TYPE = re.compile("application/json" + PARAMETERS, re.IGNORECASE)
-LINES_TYPE = re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)
+BODY_TYPES = {
+    JSON_TYPE: re.compile("application/json" + PARAMETERS, re.IGNORECASE),
+    TENSORS_TYPE: re.compile(re.escape(TENSORS_TYPE) + r"\s*", re.IGNORECASE),
+}
+LINES_TYPE = "application/jsonl"
+LINES_TYPES = {LINES_TYPE: re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)}
 
 # the route reads the budget itself; the dependency tells OpenAPI that it is no part of the body
 RequestBudget = Annotated[Budget, Depends(read_budget)]
 
 
 class JsonRoute(APIRoute):
-    """A route whose handler takes ``(body, budget)``, or nothing, and returns what `wire.encode` writes."""
+    """A route whose handler takes ``(body, budget)``, or nothing, and returns what `wire.encode` writes.
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request."""
-        if self.body_field is None:
+    Bodies and replies of the former are JSON, or binary where a client says so.
+    """
 
-            async def answer_plain(request: Request) -> Response:
-                return json_response(encode(self.endpoint()))
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        has_body = options.get("methods") == ["POST"]
+        super().__init__(path, endpoint, **options | ({"openapi_extra": TENSOR_FORMS} if has_body else {}))
+        self.computation: Computation | None = None
+        if self.body_field is not None:
+            body_class = cast("type", self.body_field.field_info.annotation)
+            self.computation = Computation(self.name, TypeAdapter(body_class), endpoint)
+        # past the framework's reading of parameters, for which there is nothing here to read
+        self.app = self.answer
 
-            return answer_plain
-        adapter: TypeAdapter[Any] = TypeAdapter(cast("type", self.body_field.field_info.annotation))
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request.
 
-        def compute(raw: bytes, budget: Budget) -> Response:
-            try:
-                body = parse_body(adapter, raw, most_values=budget.numbers)
-                return json_response(encode(self.endpoint(body, budget)))
-            except (BodyError, CoreError, ValidationError) as error:
-                # answered here and not by the application: a long list of errors is work for a thread, too
-                return answer_error(error)
+        Parameters
+        ----------
+        scope, receive, send
+            As ASGI has them.
+        """
+        if self.computation is None:
+            await send_answer(Answer(content=encode(self.endpoint()), media_type=JSON_TYPE), send)
+            return
+        request = Request(scope, receive)
+        try:
+            call = await read_call(request, self.computation)
+            found = await request.app.state.placement.answer(self.computation, call)
+        except BodyError as error:
+            found = answer_problem(describe_error(error))
+        except asyncio.CancelledError:
+            # only a server that stops cancels a request, when its time to finish is over
+            found = answer_problem(
+                write_problem(503, [], detail="the service is stopping"), headers={"Retry-After": "1"}
+            )
+        await send_answer(found, send)
 
-        async def answer(request: Request) -> Response:
-            try:
-                return await run_in_threadpool(compute, await read_body(request), read_budget(request))
-            except asyncio.CancelledError:
-                # only a server that stops cancels a request, when its time to finish is over
-                return problem_response(
-                    write_problem(503, [], detail="the service is stopping"), headers={"Retry-After": "1"}
-                )
 
-        return answer
+async def read_call(request: Request, computation: Computation) -> Call:
+    """Read what a request asks for.
+
+    Parameters
+    ----------
+    request : Request
+    computation : Computation
+
+    Returns
+    -------
+    Call
+
+    Raises
+    ------
+    BodyError
+        406 where no form of the reply is acceptable; 415 for another media type, charset or content coding; 413
+        past the limit; 400 for half a body.
+    """
+    writes = choose_form(request.headers.get("accept", "*/*"))
+    if not writes:
+        raise BodyError(406, "accept", f"the reply can be {JSON_TYPE} or {TENSORS_TYPE}; Accept allows neither")
+    reads = require_media_type(request, BODY_TYPES)
+    settings: Settings = request.app.state.settings
+    chunks = [chunk async for chunk in stream_body(request, settings.max_body_bytes)]
+    return Call(
+        computation=computation.name,
+        raw=b"".join(chunks),
+        budget=settings.budget,
+        reads=reads,
+        writes=writes,
+        request_id=correlation_id.get() or "",
+    )
+
+
+@lru_cache(maxsize=256)
+def choose_form(accept: str) -> str:
+    """Choose the form of a reply.
+
+    Parameters
+    ----------
+    accept : str
+        The header.
+
+    Returns
+    -------
+    str
+        A media type, JSON where both are as good; empty where neither is acceptable.
+    """
+    try:
+        # the last of those that are as good
+        return str(mimeparse.best_match([TENSORS_TYPE, JSON_TYPE], accept or "*/*"))
+    except mimeparse.MimeTypeParseException:
+        return ""
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send a reply.
+
+    Parameters
+    ----------
+    answer : Answer
+    send : callable
+        As ASGI has it.
+    """
+    headers = [
+        (b"content-length", b"%d" % len(answer.content)),
+        (b"content-type", answer.media_type.encode("ascii")),
+        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.content})
 
 
 def json_response(content: bytes) -> Response:
@@ -92,27 +180,6 @@ def json_response(content: bytes) -> Response:
     Response
     """
     return Response(content, media_type="application/json")
-
-
-async def read_body(request: Request) -> bytes:
-    """Read a JSON body, of the right media type and within the limit.
-
-    Parameters
-    ----------
-    request : Request
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    BodyError
-        415 for another media type, charset or content coding; 413 past the limit; 400 for half a body.
-    """
-    require_media_type(request, JSON_TYPE, "application/json")
-    settings: Settings = request.app.state.settings
-    return b"".join([chunk async for chunk in stream_body(request, settings.max_body_bytes)])
 
 
 async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -147,26 +214,33 @@ async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
         raise BodyError(400, "incomplete", "the client left before the body was complete") from None
 
 
-def require_media_type(request: Request, pattern: re.Pattern[str], needed: str) -> None:
-    """Check that a body says it is plain UTF-8 of the right media type.
+def require_media_type(request: Request, known: Mapping[str, re.Pattern[str]]) -> str:
+    """Check that a body says that it is of a media type that is read, and plain.
 
     Parameters
     ----------
     request : Request
-    pattern : Pattern
-        Of the media types that are read.
-    needed : str
-        The media type, for the message.
+    known : mapping
+        How each media type that is read is written, in UTF-8 where it is text.
+
+    Returns
+    -------
+    str
+        The media type.
 
     Raises
     ------
     BodyError
         415 if it does not.
     """
-    if not pattern.fullmatch(request.headers.get("content-type", "")):
-        raise BodyError(415, "media_type", f"the body has to be sent with Content-Type: {needed}, in UTF-8")
+    said = request.headers.get("content-type", "")
+    found = next((name for name, pattern in known.items() if pattern.fullmatch(said)), None)
+    if found is None:
+        needed = " or ".join(known)
+        raise BodyError(415, "media_type", f"the body has to be sent with Content-Type: {needed}, text in UTF-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BodyError(415, "content_encoding", "the body is compressed; it has to be sent as it is")
+    return found
 
 
 def too_large(limit: int) -> BodyError:

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from app import __version__
 from app.errors import add_error_handlers
 from app.examples import ARTICLE
-from app.openapi import TAGS, add_openapi, name_operation
-from app.routers import catalogue, exercises, forward, grades, gradients, jacobians, service, softmax_layer, steps
+from app.openapi import TAGS, add_openapi
+from app.placement import Placement
+from app.routers import ROUTERS
 from app.schemas.bodies import SoftmaxLayerBody
 from app.settings import Settings
 from app.wire import encode
@@ -28,20 +29,6 @@ Arrays are nested lists, samples first. Weights are (n_in, n_out): Z = X·W + b.
 columns. Numbers are strict: nothing is converted, nothing that is not finite is taken or given. Every reply
 of status 400 and above is a problem document (RFC 9457) with JSON pointers.
 """
-
-ROUTERS = (
-    softmax_layer.router,
-    forward.router,
-    gradients.router,
-    jacobians.router,
-    steps.router,
-    grades.router,
-    grades.bulk_router,
-    exercises.router,
-    exercises.query_router,
-    catalogue.router,
-    service.router,
-)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -66,17 +53,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
         redoc_url=None,
         openapi_tags=TAGS,
-        generate_unique_id_function=name_operation,
         redirect_slashes=False,
         lifespan=_lifespan,
+        # its hooks cost each request as much as a small computation, even where nobody has configured them
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings or Settings()
+    app.state.placement = Placement(app.state.settings)
     app.state.readiness = "warming up"
     app.add_middleware(
         CorrelationIdMiddleware, header_name="X-Request-ID", validator=lambda text: bool(REQUEST_ID.fullmatch(text))
     )
     for router in ROUTERS:
-        app.include_router(router)
+        # one flat list: the framework asks each included router twice for a match
+        app.router.routes.extend(router.routes)
     add_error_handlers(app)
     add_openapi(app)
     return app
@@ -88,12 +78,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.readiness = "draining"
     await warming
+    await asyncio.to_thread(app.state.placement.stop)
 
 
 async def _warm_up(app: FastAPI) -> None:
     # the first product loads BLAS, the first document takes as long as a hundred requests
     await asyncio.to_thread(_run_article)
     await asyncio.to_thread(app.openapi)
+    await asyncio.to_thread(app.state.placement.start)
     app.state.readiness = "ready"
 
 

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from app.errors import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from app.wire import TENSORS_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -36,12 +37,21 @@ def problems(*statuses: int) -> Responses:
     return {status: {"description": PROBLEMS[status][1], "content": content} for status in statuses}
 
 
-BODY_PROBLEMS = problems(400, 413, 415, 422, 500, 503)
+BODY_PROBLEMS = problems(400, 406, 413, 415, 422, 500, 503)
+LINES_PROBLEMS = problems(400, 413, 415, 422, 500, 503)
 
-
-def name_operation(route: APIRoute) -> str:
-    """Return a route's operation id: its handler's name."""
-    return route.name
+TENSORS = {
+    TENSORS_TYPE: {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": "The head's length in 8 bytes, little-endian; the JSON with a description in each array's "
+            "place; the arrays' bytes, one after the other. The README has clients in Python and JavaScript.",
+        }
+    }
+}
+TENSOR_FORMS = {"requestBody": {"content": TENSORS}, "responses": {"200": {"content": TENSORS}}}
+"""What a computation's operation says of the binary form of its body and reply."""
 
 
 def add_openapi(app: FastAPI) -> None:
@@ -54,6 +64,10 @@ def add_openapi(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
+            for route in app.routes:
+                if isinstance(route, APIRoute):
+                    # an operation's id is its handler's name
+                    route.operation_id = route.name
             document = get_openapi(
                 title=app.title,
                 version=app.version,

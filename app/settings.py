@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.blas import DEFAULT_PROCESSES
 from core.budget import Budget
 
 DEFAULT_BUDGET = Budget()
@@ -21,6 +22,22 @@ class Settings(BaseSettings):
         "info", description="Least severity that is logged."
     )
     stop_seconds: int = Field(10, ge=1, description="How long requests in flight may take to finish after SIGTERM.")
+    processes: int = Field(
+        DEFAULT_PROCESSES,
+        ge=0,
+        description="Processes beside the one that serves, for large JSON; with 0 its threads do that work, too.",
+    )
+    inline_bytes: int = Field(
+        64 * 1024, ge=0, description="Largest JSON body that is read on the event loop; a larger one is in a thread."
+    )
+    inline_operations: int = Field(
+        10_000_000,
+        ge=0,
+        description="Most multiply-adds, about a millisecond's, that are computed on the event loop; more in a thread.",
+    )
+    process_bytes: int = Field(
+        512 * 1024, ge=0, description="Smallest JSON body or reply that is left to a process of its own."
+    )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest request body; a larger one is 413.")
     max_bulk_bytes: int = Field(
         1024**3,

@@ -104,6 +104,11 @@ class Network:
         return (self.layers[0].n_in, *(layer.n_out for layer in self.layers))
 
     @property
+    def n_parameters(self) -> int:
+        """The number of weights and biases."""
+        return sum(layer.weights.size + (0 if layer.bias is None else layer.bias.size) for layer in self.layers)
+
+    @property
     def output_activation(self) -> str:
         """The last layer's activation."""
         return self.layers[-1].activation

@@ -12,9 +12,10 @@ from pydantic import with_config
 MEDIA_TYPE = "application/problem+json"
 
 PROBLEMS = {
-    400: ("malformed-body", "The body is not valid JSON"),
+    400: ("malformed-body", "The body cannot be read"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
+    406: ("not-acceptable", "The reply has no form that is acceptable"),
     413: ("body-too-large", "The body is too large"),
     415: ("unsupported-media-type", "The body is not of a media type that is read here"),
     422: ("invalid-values", "The values cannot be computed with"),

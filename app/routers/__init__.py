@@ -1,1 +1,17 @@
-"""One file a resource; a handler is one core call."""
+"""One file per resource; a handler is one core call."""
+
+from app.routers import catalogue, exercises, forward, grades, gradients, jacobians, service, softmax_layer, steps
+
+ROUTERS = (
+    softmax_layer.router,
+    forward.router,
+    gradients.router,
+    jacobians.router,
+    steps.router,
+    grades.router,
+    grades.bulk_router,
+    exercises.router,
+    exercises.query_router,
+    catalogue.router,
+    service.router,
+)

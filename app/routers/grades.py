@@ -10,8 +10,8 @@ from starlette.background import BackgroundTask
 
 from app.bulk import MEDIA_TYPE, Bulk
 from app.examples import BULK, GRADES
-from app.json_route import LINES_TYPE, JsonRoute, RequestBudget, read_budget, require_media_type, stream_body
-from app.openapi import BODY_PROBLEMS, Responses
+from app.json_route import LINES_TYPES, JsonRoute, RequestBudget, read_budget, require_media_type, stream_body
+from app.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses
 from app.schemas.grade_bodies import GradeBody
 from app.schemas.grade_replies import GradeReply
 from app.settings import Settings
@@ -36,7 +36,7 @@ LINES_REPLIES: Responses = {
 @bulk_router.post(
     "/v1/grades/bulk",
     response_class=StreamingResponse,
-    responses=LINES_REPLIES | BODY_PROBLEMS,
+    responses=LINES_REPLIES | LINES_PROBLEMS,
     openapi_extra={"requestBody": {"required": True, "content": {MEDIA_TYPE: LINES}}},
 )
 async def create_grades(request: Request) -> Response:
@@ -46,7 +46,7 @@ async def create_grades(request: Request) -> Response:
     leave out. The reply has a line for each, `{"index", "grade"}` or `{"index", "problem"}`, and the last
     is `{"summary"}`, with counts by verdict and mistake. It starts when the whole request has been read.
     """
-    require_media_type(request, LINES_TYPE, MEDIA_TYPE)
+    require_media_type(request, LINES_TYPES)
     settings: Settings = request.app.state.settings
     # replying while still reading deadlocks clients that write first and read afterwards
     file = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - closed by the reply

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, with_config
 
+from app.computation import Work
 from app.wire import (
     STRICT,
     ActivationName,
@@ -23,9 +24,13 @@ from app.wire import (
     Targets,
     WholeNumber,
 )
+from core.budget import CALL_COST, forward_operations
 from core.conventions import L2, Conventions
 from core.descent import require_steps
+from core.errors import CoreError
+from core.jacobians import measure_derivatives
 from core.problem import Layer, Network, Problem
+from core.quantities import parse_quantities
 from core.softmax_layer import SoftmaxLayer
 
 # the core says what is wrong with less, and why
@@ -101,6 +106,11 @@ class ForwardBody(Problem):
         default_factory=ConventionsBody
     )
 
+    def work(self) -> Work:
+        """Return what the computation takes: here a forward pass, and two numbers for each output of a layer."""
+        numbers = 2 * self.n_samples * sum(self.network.widths[1:])
+        return Work(operations=forward_operations(self.network, self.n_samples), numbers=numbers)
+
 
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,6 +129,12 @@ class GradientsBody(ProblemBody):
     check: bool = False
     """Compare every entry with a complex step through the forward pass; one forward pass an entry."""
 
+    def work(self) -> Work:
+        """Return what a forward and a backward pass take, and the check where it is asked for."""
+        numbers = self.network.n_parameters + self.inputs.size
+        passes = 3 + (numbers if self.check else 0)
+        return Work(operations=passes * forward_operations(self.network, self.n_samples), numbers=numbers)
+
 
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,6 +143,15 @@ class JacobiansBody(ForwardBody):
 
     jacobians: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE]
     """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
+
+    def work(self) -> Work:
+        """Return what the derivatives take together."""
+        try:
+            quantities = parse_quantities(self.jacobians, self, path=())
+        except CoreError:
+            # it is refused at once
+            return Work(operations=0, numbers=0)
+        return Work(*measure_derivatives(self, quantities.values()))
 
 
 @with_config(STRICT)
@@ -138,6 +163,11 @@ class StepsBody(ProblemBody):
     """η in w ← w − η · ∂L/∂w."""
     count: WholeNumber
     """How many steps, each over the whole batch."""
+
+    def work(self) -> Work:
+        """Return what the steps take, each a forward and a backward pass."""
+        operations = 3 * (self.count + 1) * forward_operations(self.network, self.n_samples)
+        return Work(operations=operations, numbers=self.network.n_parameters + self.count)
 
     def __post_init__(self) -> None:
         """Check the descent as well as the problem."""
@@ -160,3 +190,8 @@ class SoftmaxLayerBody(SoftmaxLayer):
     """A class index from 0, or a distribution of shape (n_classes,)."""
     quantities: OptionalQuantityIds = None
     """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""
+
+    def work(self) -> Work:
+        """Return about what the quantities take together: most of it is in the Jacobians."""
+        operations, numbers = measure_derivatives(self.problem, (q for q in self.asked.values() if q.is_jacobian))
+        return Work(operations=operations + CALL_COST * len(self.asked), numbers=numbers + 4 * self.weights.size)

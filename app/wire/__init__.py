@@ -1,4 +1,4 @@
-"""The only place where JSON meets NumPy: arrays, names, the body parser, the encoder."""
+"""The only place where JSON meets NumPy: arrays, names, the readers of bodies, the writers of replies."""
 
 from app.wire.forms import (
     LEFT_OUT,
@@ -32,11 +32,13 @@ from app.wire.forms import (
     WholeNumber,
 )
 from app.wire.reading import parse_body
+from app.wire.tensors import TENSORS_TYPE, encode_tensors, parse_tensors
 from app.wire.writing import encode
 
 __all__ = [
     "LEFT_OUT",
     "STRICT",
+    "TENSORS_TYPE",
     "ActivationName",
     "Answers",
     "KindName",
@@ -65,5 +67,7 @@ __all__ = [
     "Vector",
     "WholeNumber",
     "encode",
+    "encode_tensors",
     "parse_body",
+    "parse_tensors",
 ]

@@ -102,7 +102,7 @@ def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue, take: Take) -> F
 
 
 def _take_floats(array: AnyArray) -> Array:
-    if array.dtype.kind not in "fi":
+    if array.size == 0:
         raise OddBodyError
     return np.ascontiguousarray(array, dtype=np.float64)
 
@@ -171,7 +171,11 @@ SAMPLE_TARGET = Form(
     {"anyOf": [WHOLE_SHOWN, _nested(NUMBER, 1)]},
 )
 ANSWERS = Form(
-    core_schema.dict_schema(core_schema.str_schema(strict=True), core_schema.any_schema(), strict=True),
+    core_schema.dict_schema(
+        core_schema.str_schema(strict=True),
+        core_schema.any_schema(metadata={TAKES: lambda array: array.tolist()}),
+        strict=True,
+    ),
     # anything may stand for an answer: one that cannot be read has a verdict of its own
     {"type": "object", "additionalProperties": {}, "propertyNames": {"pattern": ID_PATTERN}},
 )

@@ -57,9 +57,7 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Bud
     pydantic.ValidationError
         If the values are wrong.
     """
-    # outside strings JSON has one comma between two values, so their number is known at once; each takes a byte
-    if len(raw) > 2 * most_values and (values := count_byte(raw, b",") + 1) > most_values:
-        raise BodyError(422, "too_large", f"the body holds about {values} values, the limit is {most_values}")
+    require_size(raw, most_values)
     if simdjson and len(raw) >= FAST_FROM:
         try:
             return split_json(raw).validate(adapter)
@@ -86,7 +84,20 @@ def read_body(adapter: TypeAdapter[Body], raw: bytes) -> Body:
     BodyError, pydantic.ValidationError
         As `parse_body` does.
     """
-    return adapter.validate_json(_require_json(raw))
+    return adapter.validate_json(require_json(raw))
+
+
+def require_size(raw: bytes, most_values: int) -> None:
+    """Check that a document does not hold too much, before any of it is read.
+
+    Raises
+    ------
+    BodyError
+        422 if it does.
+    """
+    # outside strings JSON has one comma between two values, so their number is known at once; each takes a byte
+    if len(raw) > 2 * most_values and (values := count_byte(raw, b",") + 1) > most_values:
+        raise BodyError(422, "too_large", f"the body holds about {values} values, the limit is {most_values}")
 
 
 class _Constant(str):
@@ -95,7 +106,23 @@ class _Constant(str):
     __slots__ = ()
 
 
-def _require_json(raw: bytes) -> bytes:
+def require_json(raw: bytes) -> bytes:
+    """Check that bytes are JSON in which no key stands twice.
+
+    Parameters
+    ----------
+    raw : bytes
+
+    Returns
+    -------
+    bytes
+        The same document, with numbers that pydantic takes.
+
+    Raises
+    ------
+    BodyError
+        If they are not (400), or there are too many keys (422).
+    """
     # almost every body is sound, and that is seen fast: it parses, and no key was lost on the way, since
     # outside strings JSON has one colon a key; only another body is read slowly, for the reason
     try:

@@ -28,17 +28,55 @@ def encode(reply: object) -> bytes:
         If a number is not finite after all.
     """
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
-    content = orjson.dumps(reply, default=_encode_one, option=options)
+    content = orjson.dumps(reply, default=encode_one, option=options)
+    require_no_null(content)
+    return content
+
+
+# one entry for each class of a reply; asking a class anew takes as long as writing its fields
+_NAMES: dict[type, tuple[str, ...] | None] = {}
+
+
+def _names_of(kind: type) -> tuple[str, ...] | None:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    return _NAMES[kind]
+
+
+def require_no_null(content: bytes) -> None:
+    """Check that nothing stands for a number that is none.
+
+    Raises
+    ------
+    NonFiniteError
+        If there is a null.
+    """
     # orjson writes what is not finite as null, and nothing else here is written so outside strings: the
     # core's own checks come first, this is the net below them
     if b"null" in content and b"null" in STRING.sub(b"", content):
         raise NonFiniteError("a number of the reply does not fit float64, whose largest is about 1.8e308")
-    return content
 
 
-def _encode_one(value: object) -> object:
-    if is_dataclass(value):
-        named = ((field.name, getattr(value, field.name)) for field in fields(value))
+def encode_one(value: object) -> object:
+    """Turn what orjson does not know into what it does.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    TypeError
+        If it has no JSON form.
+    """
+    names = _names_of(type(value))
+    if names is not None:
+        # __dict__ would hold cached properties as well
+        named = [(name, getattr(value, name)) for name in names]
         return {name: part for name, part in named if part is not None}
     if isinstance(value, np.ndarray):
         # orjson takes arrays in memory order only, and no array without axes

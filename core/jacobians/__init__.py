@@ -10,13 +10,14 @@ References
 
 from core.jacobians.derivatives import Jacobian, Jacobians, compute_derivative, compute_jacobians
 from core.jacobians.paths import multiply_path
-from core.jacobians.sizes import require_room
+from core.jacobians.sizes import measure_derivatives, require_room
 
 __all__ = [
     "Jacobian",
     "Jacobians",
     "compute_derivative",
     "compute_jacobians",
+    "measure_derivatives",
     "multiply_path",
     "require_room",
 ]

@@ -1,7 +1,7 @@
 """How large derivatives are and what they take, from shapes alone."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from core.budget import CALL_COST, Budget, forward_operations
 from core.errors import Path
@@ -37,6 +37,25 @@ def require_room(
         numbers += derivative_numbers(problem, quantity)
         budget.require_numbers(numbers, f"{describe_size(problem, quantity)}, all asked for so far together", path=path)
         budget.require_operations(operations, "the products of all quantities asked for so far", path=path)
+
+
+def measure_derivatives(problem: Problem, quantities: Iterable[Quantity]) -> tuple[int, int]:
+    """Count what quantities take together.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantities : iterable of Quantity
+
+    Returns
+    -------
+    tuple of int
+        The multiply-adds, calls included, and the numbers that they hold.
+    """
+    each = [
+        (derivative_operations(problem, quantity), derivative_numbers(problem, quantity)) for quantity in quantities
+    ]
+    return sum(operations for operations, _ in each), sum(numbers for _, numbers in each)
 
 
 def describe_size(problem: Problem, quantity: Quantity) -> str:

@@ -1,0 +1,187 @@
+"""What a request asks for, away from HTTP: bytes to a checked core object, one core call, bytes.
+
+All of it can be sent to another process: a call says by name which computation it wants.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import orjson
+from asgi_correlation_id import correlation_id
+from pydantic import TypeAdapter, ValidationError
+
+from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
+from app.wire import TENSORS_TYPE, encode, encode_tensors, parse_body, parse_tensors
+from core.budget import Budget
+from core.errors import CoreError
+
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a computation takes, from shapes alone.
+
+    Parameters
+    ----------
+    operations : int
+        Multiply-adds, calls included.
+    numbers : int
+        In the reply.
+    """
+
+    operations: int
+    numbers: int
+
+
+class Estimated(Protocol):
+    """A body that can say what it takes."""
+
+    def work(self) -> Work:
+        """Return what the computation takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request's part of a computation.
+
+    Parameters
+    ----------
+    computation : str
+        Its name.
+    raw : bytes
+        The body.
+    budget : Budget
+        What it may hold and do.
+    reads, writes : str
+        The media types of body and reply.
+    request_id : str
+        For problem documents.
+    """
+
+    computation: str
+    raw: bytes
+    budget: Budget
+    reads: str = JSON_TYPE
+    writes: str = JSON_TYPE
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is sent back."""
+
+    content: bytes
+    media_type: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computation:
+    """A handler with the class of its body.
+
+    Parameters
+    ----------
+    name : str
+    adapter : TypeAdapter
+        Reads the body.
+    handler : callable
+        ``handler(body, budget)`` returns what `encode` writes.
+    """
+
+    name: str
+    adapter: TypeAdapter[Any]
+    handler: Callable[..., object]
+
+    def estimate(self, body: object) -> Work | None:
+        """Return what computing from a body takes, or None where that shows only on the way.
+
+        Parameters
+        ----------
+        body : object
+            As `read` gives it.
+
+        Returns
+        -------
+        Work or None
+        """
+        return cast("Estimated", body).work() if hasattr(body, "work") else None
+
+    def answer(self, call: Call) -> Answer:
+        """Do all of it.
+
+        Parameters
+        ----------
+        call : Call
+
+        Returns
+        -------
+        Answer
+            A problem document where anything is wrong with the request.
+        """
+        token = correlation_id.set(call.request_id)
+        try:
+            body = self.read(call)
+            return body if isinstance(body, Answer) else self.compute(body, call)
+        finally:
+            correlation_id.reset(token)
+
+    def read(self, call: Call) -> object:
+        """Read the body.
+
+        Parameters
+        ----------
+        call : Call
+
+        Returns
+        -------
+        object
+            Of the adapter's class; an `Answer` where the body is none.
+        """
+        parse = parse_tensors if call.reads == TENSORS_TYPE else parse_body
+        try:
+            return parse(self.adapter, call.raw, most_values=call.budget.numbers)
+        except (BodyError, CoreError, ValidationError) as error:
+            return _explain(error)
+
+    def compute(self, body: object, call: Call) -> Answer:
+        """Compute from a body, and write the reply.
+
+        Parameters
+        ----------
+        body : object
+            As `read` gives it.
+        call : Call
+
+        Returns
+        -------
+        Answer
+        """
+        write = encode_tensors if call.writes == TENSORS_TYPE else encode
+        try:
+            return Answer(content=write(self.handler(body, call.budget)), media_type=call.writes)
+        except (BodyError, CoreError, ValidationError) as error:
+            return _explain(error)
+
+
+def answer_problem(document: ProblemDocument, *, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer with a problem document.
+
+    Parameters
+    ----------
+    document : ProblemDocument
+    headers : mapping, optional
+
+    Returns
+    -------
+    Answer
+    """
+    return Answer(
+        content=orjson.dumps(document), media_type=MEDIA_TYPE, status=document.status, headers=dict(headers or {})
+    )
+
+
+def _explain(error: Exception) -> Answer:
+    return answer_problem(describe_error(error))

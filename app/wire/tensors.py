@@ -1,0 +1,217 @@
+"""Arrays as they lie in memory: the binary form of bodies and replies.
+
+    8 bytes     the length of the head, little-endian
+    head        the JSON that there would be, with {"datatype", "shape", "parameters": {"binary_data_size"}}
+                where each array would stand; spaces at its end make what follows begin at a multiple of 8
+    arrays      one after the other, in the order in which they stand in the head, little-endian, rows first
+
+The descriptions are those of the Open Inference Protocol's binary tensors; the length stands in the body and
+not in a header, so that a page of another origin can read it and a file can hold it. A client needs no
+library for it: in Python `tobytes` and `numpy.frombuffer`, in a browser `Float64Array`.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from app.errors import BodyError
+from app.wire.reading import ANSWERS, require_json, require_size
+from app.wire.skeletons import MOST_LEVELS, AnyArray, OddBodyError, Skeleton, find_array
+from app.wire.writing import encode_one, require_no_null
+from core.arrays import as_index
+from core.budget import Budget
+from core.errors import NonFiniteError, Path
+
+Body = TypeVar("Body")
+
+TENSORS_TYPE = "application/vnd.gradmark.tensors"
+
+PREFIX = 8
+"""Bytes of the head's length."""
+
+DATATYPES = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "INT32": "<i4"}
+
+DESCRIPTION = {"datatype", "shape", "parameters"}
+MOST_AXES = 8
+
+
+def parse_tensors(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Budget().numbers) -> Body:
+    """Read a request's body in binary form.
+
+    Parameters
+    ----------
+    adapter : TypeAdapter
+        Of the class that the body stands for.
+    raw : bytes
+    most_values : int
+        How many values it may hold.
+
+    Returns
+    -------
+    object
+        Of that class: what the JSON form of the same numbers gives. Single precision is widened, which is exact.
+
+    Raises
+    ------
+    BodyError
+        If the frame is broken or the head is not JSON (400); if a description does not fit its bytes, a number
+        is not finite, or there is too much (422).
+    pydantic.ValidationError
+        If the values are wrong, as for JSON.
+    """
+    reader = _Reader(raw, most_values)
+    skeleton = reader.read()
+    try:
+        return skeleton.validate(adapter)
+    except (OddBodyError, ValidationError) as error:
+        if isinstance(error, ValidationError) and not _speaks_of_placeholder(error, skeleton):
+            raise
+        # an array of another rank, or where none belongs, is refused whatever its further numbers are
+        adapter.validate_json(orjson.dumps(_to_plain(skeleton.document, skeleton.arrays)))
+        raise BodyError(422, "shape", "an array does not fit its place; its datatype or shape is another") from None
+
+
+def encode_tensors(reply: object) -> bytes:
+    """Write a reply in binary form; fields that are None are left out.
+
+    Parameters
+    ----------
+    reply : object
+        As `encode` takes it.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    NonFiniteError
+        If a number is not finite after all.
+    """
+    arrays: list[AnyArray] = []
+
+    def describe(value: object) -> object:
+        if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind == "f":
+            arrays.append(np.ascontiguousarray(value, dtype="<f8"))
+            return _describe(arrays[-1])
+        return value.tolist() if isinstance(value, np.ndarray | np.generic) else encode_one(value)
+
+    head = orjson.dumps(reply, default=describe, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    require_no_null(head)
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise NonFiniteError("a number of the reply does not fit float64, whose largest is about 1.8e308")
+    head += b" " * (-len(head) % PREFIX)
+    return b"".join([len(head).to_bytes(PREFIX, "little"), head, *(array.data for array in arrays)])
+
+
+def _describe(array: AnyArray) -> dict[str, object]:
+    return {"datatype": "FP64", "shape": array.shape, "parameters": {"binary_data_size": array.nbytes}}
+
+
+class _Reader:
+    def __init__(self, raw: bytes, most_values: int) -> None:
+        length = int.from_bytes(raw[:PREFIX], "little")
+        if len(raw) < PREFIX or length > len(raw) - PREFIX:
+            raise BodyError(
+                400,
+                "frame",
+                f"the body has {len(raw)} bytes; needed the length of the head in the first {PREFIX}, little-endian, "
+                "then so many bytes of JSON, then the arrays",
+            )
+        self._raw, self._most_values = raw, most_values
+        self._head = raw[PREFIX : PREFIX + length]
+        self._start = PREFIX + length
+        self._skeleton = Skeleton()
+
+    def read(self) -> Skeleton:
+        require_size(self._head, self._most_values)
+        require_json(self._head)
+        try:
+            document = orjson.loads(self._head)
+        except orjson.JSONDecodeError:
+            raise BodyError(
+                422, "not_finite", "the head holds a number that float64 cannot hold, or a word that is none"
+            ) from None
+        self._skeleton.document = self._split(document, ())
+        if self._start != len(self._raw):
+            raise BodyError(
+                400,
+                "frame",
+                f"{len(self._raw) - self._start} bytes are left over behind the arrays that the head describes",
+            )
+        return self._skeleton
+
+    def _split(self, value: object, path: Path) -> object:
+        if len(path) > MOST_LEVELS:
+            return value
+        if isinstance(value, dict):
+            if value.keys() == DESCRIPTION:
+                return self._skeleton.hold(self._read_array(value, path))
+            return {key: self._split(part, (*path, key)) for key, part in value.items()}
+        return [self._split(part, (*path, i)) for i, part in enumerate(value)] if isinstance(value, list) else value
+
+    def _read_array(self, description: Mapping[str, Any], path: Path) -> AnyArray:
+        datatype, shape = description["datatype"], description["shape"]
+        if not isinstance(datatype, str) or datatype not in DATATYPES:
+            needed = ", ".join(DATATYPES)
+            raise BodyError(422, "choice", f"this datatype is not known; needed one of {needed}", path=path)
+        if not _is_shape(shape):
+            message = f"the shape of an array is a list of at most {MOST_AXES} whole numbers of at least 0"
+            raise BodyError(422, "shape", message, path=path)
+        size = math.prod(shape) * np.dtype(DATATYPES[datatype]).itemsize
+        if description["parameters"] != {"binary_data_size": size}:
+            raise BodyError(
+                422,
+                "shape",
+                f"an array of this datatype and shape has {size} bytes; its parameters have to say "
+                f'{{"binary_data_size": {size}}}, and nothing else',
+                path=path,
+            )
+        if self._start + size > len(self._raw):
+            left = len(self._raw) - self._start
+            raise BodyError(
+                400, "frame", f"an array of {size} bytes is described, {left} are left of the body", path=path
+            )
+        # a copy of its own: at an odd address sums are added up in another order, and the last digits differ
+        array = np.array(np.frombuffer(self._raw, DATATYPES[datatype], math.prod(shape), self._start)).reshape(shape)
+        self._start += size
+        self._most_values -= array.size
+        if self._most_values < 0:
+            raise BodyError(422, "too_large", "the body holds more numbers than the limit allows", path=path)
+        if path[:1] != ANSWERS:
+            _require_finite(array, path)
+        return array
+
+
+def _is_shape(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MOST_AXES
+        and all(isinstance(extent, int) and not isinstance(extent, bool) and extent >= 0 for extent in value)
+    )
+
+
+def _require_finite(array: AnyArray, path: Path) -> None:
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = as_index(int(finite.argmin()), array.shape)
+        message = "found a number that is not finite; every number must be, for sums and products with it to be"
+        raise BodyError(422, "not_finite", message, path=(*path, *index))
+
+
+def _speaks_of_placeholder(error: ValidationError, skeleton: Skeleton) -> bool:
+    return any(find_array(item["input"], skeleton.arrays) is not None for item in error.errors(include_url=False))
+
+
+def _to_plain(value: object, arrays: list[AnyArray]) -> object:
+    """Put lists back for arrays: whole numbers in full, of others one entry an axis."""
+    array = find_array(value, arrays)
+    if array is not None:
+        return (array if array.dtype.kind == "i" else array[(slice(1),) * array.ndim]).tolist()
+    if isinstance(value, dict):
+        return {key: _to_plain(part, arrays) for key, part in value.items()}
+    return [_to_plain(part, arrays) for part in value] if isinstance(value, list) else value
