@@ -3,7 +3,9 @@
 import multiprocessing
 import signal
 import threading
+from multiprocessing.process import BaseProcess
 from os import _exit
+from typing import cast
 
 from app.computation import Answer, Call
 from app.json_route import JsonRoute
@@ -25,10 +27,9 @@ def begin_work() -> None:
 
 
 def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        _exit(1)
+    parent = cast("BaseProcess", multiprocessing.parent_process())
+    parent.join()
+    _exit(1)
 
 
 def is_warm() -> bool:

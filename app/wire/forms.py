@@ -122,7 +122,9 @@ def _take_matrix(array: AnyArray) -> Array:
 def _take_targets(array: AnyArray) -> Array:
     if array.ndim == 2:
         return _take_floats(array)
-    if array.ndim != 1 or array.dtype.kind != "i" or np.abs(array).max(initial=0) > LARGEST_WHOLE:
+    if array.ndim != 1 or array.dtype.kind != "i" or array.size == 0:
+        raise OddBodyError
+    if array.max() > LARGEST_WHOLE or array.min() < -LARGEST_WHOLE:
         raise OddBodyError
     return cast("Array", array.astype(np.int64))
 

@@ -3,18 +3,21 @@
 import json
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import core_schema
 
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.errors import BodyError
 from app.examples import ARTICLE, ARTICLE_PROBLEM, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
 from app.schemas.bodies import ForwardBody
 from app.wire import encode_tensors, parse_tensors
+from app.wire.forms import Form
+from app.wire.skeletons import TAKES, OddBodyError
 from core.errors import NonFiniteError
 from tests.app.tensor_client import HEADERS, MEDIA_TYPE, from_tensors, to_tensors, with_arrays, with_lists
 
@@ -153,6 +156,8 @@ REFUSED = [
     (to_tensors(problem(targets=np.zeros(4))), 422, "/targets/0", "found a number, needed a whole number"),
     (to_tensors(problem(targets=np.array([0, 1, 2, 0]))), 422, "/targets/2", "class index of sample 2 is 2"),
     (to_tensors(problem(targets=np.array([0, 1, 2**40, 0]))), 422, "/targets/2", "above 2147483647"),
+    (to_tensors(problem(targets=np.array([0, -(2**63)]))), 422, "/targets/1", "below -2147483647"),
+    (to_tensors(problem(targets=np.zeros(0, np.int64))), 422, "/targets", "empty"),
     (to_tensors(problem(targets=np.ones((4, 2)))), 422, "/targets/0", "not a distribution"),
     (to_tensors(problem(loss=np.ones(2))), 422, "/loss", "found an array"),
     (to_tensors(problem(more=np.ones(2))), 422, "/more", "not known"),
@@ -186,6 +191,16 @@ def test_a_body_holds_no_more_numbers_than_json_may() -> None:
     head = b'{"network":[' + b"0," * 1999 + b"0]}"
     with pytest.raises(BodyError, match="about 2000 values, the limit is 900"):
         parse_tensors(ADAPTER, len(head).to_bytes(8, "little") + head, most_values=900)
+
+
+def test_what_only_this_form_cannot_place_is_refused_all_the_same() -> None:
+    def refuse(array: object) -> object:
+        raise OddBodyError
+
+    form = Form(core_schema.any_schema(metadata={TAKES: refuse}), {})
+    adapter: TypeAdapter[object] = TypeAdapter(Annotated[object, form])
+    with pytest.raises(BodyError, match="does not fit its place"):
+        parse_tensors(adapter, to_tensors(np.ones(2)))
 
 
 def test_deep_heads_are_refused_and_not_walked() -> None:
