@@ -31,6 +31,7 @@ from core.errors import CoreError
 from core.jacobians import measure_derivatives
 from core.problem import Layer, Network, Problem
 from core.quantities import parse_quantities
+from core.softmax_layer import QUANTITIES as SOFTMAX_LAYER_QUANTITIES
 from core.softmax_layer import SoftmaxLayer
 
 # the core says what is wrong with less, and why
@@ -192,6 +193,10 @@ class SoftmaxLayerBody(SoftmaxLayer):
     """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""
 
     def work(self) -> Work:
-        """Return about what the quantities take together: most of it is in the Jacobians."""
-        operations, numbers = measure_derivatives(self.problem, (q for q in self.asked.values() if q.is_jacobian))
-        return Work(operations=operations + CALL_COST * len(self.asked), numbers=numbers + 4 * self.weights.size)
+        """Return a bound of what the quantities take together: most of it is in the Jacobians."""
+        asked = SOFTMAX_LAYER_QUANTITIES if self.quantities is None else self.quantities
+        n_classes, numbers = self.weights.shape[1], 4 * self.weights.size
+        if any(text[:2] in {"dS", "dZ"} for text in asked):
+            # by the pre-activations and twice by the weights
+            numbers += n_classes * (n_classes + 2 * self.weights.size)
+        return Work(operations=n_classes * numbers + CALL_COST * len(asked), numbers=numbers)
