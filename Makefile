@@ -2,7 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+BENCH_VENV ?= .venv-bench
+BENCH_BIN = $(BENCH_VENV)/bin
+BENCH ?=
 LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras --no-header --no-annotate --quiet
+
+REQUIRE_PYTHON = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Gradmark needs Python 3.11 or newer, found " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
 
 .PHONY: help demo serve test check quality bench format lock clean
 
@@ -10,7 +15,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 $(VENV)/.ready: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Gradmark needs Python 3.11 or newer, found " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
+	@$(REQUIRE_PYTHON)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@touch $@
@@ -34,9 +39,20 @@ check: $(VENV)/.ready ## the full gate: format, lint, types, import contracts, t
 quality: $(VENV)/.ready ## measure how often marking is right, on simulated students
 	$(BIN)/python -m benchmarks.quality
 
-bench: $(VENV)/.ready ## measure how long marking takes
-	$(BIN)/python -m benchmarks.marking
-	$(BIN)/python -m benchmarks.bulk
+bench: $(BENCH_VENV)/.ready ## measure the speed beside torch, JAX, FastAPI and others; BENCH=--write keeps the tables
+	$(BENCH_BIN)/python -m benchmarks $(BENCH)
+	$(BENCH_BIN)/python -m benchmarks.marking
+	$(BENCH_BIN)/python -m benchmarks.bulk
+
+# the peers are pinned for Python 3.11; another Python that lacks one of those versions gets what there is
+$(BENCH_VENV)/.ready: requirements.txt benchmarks/peers.txt
+	@$(REQUIRE_PYTHON)
+	$(PYTHON) -m venv --clear $(BENCH_VENV)
+	$(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	$(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt || \
+	  { echo "Not all pinned peers exist for this Python; taking the versions that do."; \
+	    sed -n 's/==.*//p' benchmarks/peers.txt | xargs $(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check; }
+	@touch $@
 
 format: $(VENV)/.ready ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix
@@ -48,4 +64,4 @@ lock: $(VENV)/.ready ## pin the dependencies of pyproject.toml anew
 	$(BIN)/$(LOCK) --group dev --output-file requirements-dev.txt
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 # only the environment of the golden files has it
-import jax  # type: ignore[import-not-found]  # only where golden files are made
+import jax
 import numpy as np
 
 from tests.golden.framework import Nodes

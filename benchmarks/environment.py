@@ -1,0 +1,74 @@
+"""What a measurement runs on and under: one thread each, OpenBLAS as it chooses and as the environment says."""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+BLAS_CHOICES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Variables that take OpenBLAS's choice of kernels from it; some environments export them."""
+
+PEERS = ("torch", "jax", "autograd", "fastapi", "uvicorn", "orjson", "pysimdjson")
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # this and no XLA flag is what sizes XLA's pool on CPUs: with --xla_cpu_multi_thread_eigen=false it kept two busy
+    "NPROC": "1",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_ENABLE_X64": "1",
+}
+
+
+def environments() -> dict[str, dict[str, str]]:
+    """Return the environments to measure in, by title: without what pins OpenBLAS, and as found if that differs."""
+    found = dict(os.environ) | ONE_THREAD
+    free = {name: value for name, value in found.items() if name not in BLAS_CHOICES}
+    pins = [f"{name}={found[name]}" for name in BLAS_CHOICES if name in found]
+    return {"BLAS auto": free} | ({f"BLAS as found, {', '.join(pins)}": found} if pins else {})
+
+
+def is_pinned() -> bool:
+    """Tell whether the environment takes OpenBLAS's choice from it."""
+    return any(name in os.environ for name in BLAS_CHOICES)
+
+
+def describe_machine() -> str:
+    """Describe processor, Python and packages, in a line."""
+    packages = ", ".join(f"{name} {text}" for name in ("numpy", *PEERS) if (text := _version(name)))
+    return f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}; {packages}"
+
+
+def describe_threads() -> dict[str, str]:
+    """Describe what this process has loaded: NumPy's BLAS with its kernels and threads, and the threads of the rest."""
+    # imported here, because the process that collects rows does not need it
+    from threadpoolctl import threadpool_info  # noqa: PLC0415
+
+    facts = {}
+    for library in threadpool_info():
+        ours = "numpy" in library["filepath"]
+        name = "NumPy's BLAS" if ours else library["internal_api"]
+        kernels = f" {library['version']}, {library['architecture']} kernels" if ours else ""
+        facts[name] = f"{library['internal_api'] if ours else ''}{kernels}, {library['num_threads']} thread(s)"
+    if "torch" in sys.modules:
+        facts["torch"] = f"{sys.modules['torch'].get_num_threads()} thread(s)"
+    return facts
+
+
+def _processor() -> str:
+    fields: Mapping[str, str] = {}
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - a device, not a path of ours
+            fields = dict(part for line in file if len(part := [text.strip() for text in line.split(":", 1)]) == 2)
+    kind = " ".join(fields[key] for key in ("vendor_id", "cpu family") if key in fields).replace(" ", " family ", 1)
+    widest = next((name for name in ("avx512f", "avx2", "asimd") if name in fields.get("flags", "")), "")
+    return " ".join(filter(None, [platform.machine(), f"({kind})" if kind else "", widest]))
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,158 @@
+"""Interleaved paired timing: every contestant once a round, ratios taken within the round, medians over the rounds.
+
+No harness that we found pairs its samples: pyperf, pytest-benchmark, perfplot, richbench and torch's Timer time one
+contestant to its end before the next, and asv interleaves whole processes. On a busy machine that measures what else
+runs on it, while the ratio of two samples taken milliseconds apart carries over.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_SECONDS = 0.004
+"""A sample repeats its call until it lasts about this long, so that the clock and one interrupt do not matter."""
+
+ROUNDS = 41
+FEWEST_ROUNDS = 5
+SUBJECT_SECONDS = 6.0
+"""A measurement ends after this time, once it has had its fewest rounds."""
+
+MOST_CPU_SHARE = 1.15
+"""CPU time over wall time; a second thread at work shows as 2."""
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a figure should reach."""
+
+    bound: float
+    at_least: bool = False
+
+    def is_met(self, value: float) -> bool:
+        """Tell whether a figure reaches it."""
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.bound:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table: ours beside one peer."""
+
+    what: str
+    peer: str
+    ours: float
+    """Median seconds."""
+    theirs: float
+    ratio: float
+    """The median of paired ratios, ours over theirs unless `peer` says otherwise."""
+    goal: Goal | None = None
+    why: str = ""
+    """What was tried and why it stops there, for a row that is not met."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the goal is reached; so it is where there is none."""
+        return self.goal is None or self.goal.is_met(self.ratio)
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds a call, one sample a round, of each contestant."""
+
+    samples: Mapping[str, list[float]] = field(default_factory=dict)
+
+    def seconds(self, name: str) -> float:
+        """Return a contestant's median."""
+        return median(self.samples[name])
+
+    def ratio(self, one: str, other: str) -> float:
+        """Return the median of the ratios of samples of one round."""
+        return median(a / b for a, b in zip(self.samples[one], self.samples[other], strict=True))
+
+    def row(self, what: str, peer: str, goal: Goal | None = None, *, why: str = "") -> Row:
+        """Set ours beside a peer."""
+        ours, theirs = self.seconds("ours"), self.seconds(peer)
+        return Row(what=what, peer=peer, ours=ours, theirs=theirs, ratio=self.ratio("ours", peer), goal=goal, why=why)
+
+
+def measure(contestants: Mapping[str, Call], *, seconds: float = SUBJECT_SECONDS, one_thread: bool = True) -> Timings:
+    """Time contestants side by side.
+
+    Each is warmed up, then has one sample a round; the order turns round by round, so that nobody always follows
+    the same neighbour's caches. With `one_thread`, a contestant that keeps more than one core busy is an error.
+    """
+    repeats = {name: _find_repeats(call) for name, call in contestants.items()}
+    timings = Timings({name: [] for name in contestants})
+    names = list(contestants)
+    wall, cpu = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+    end = time.perf_counter() + seconds
+    for round_number in range(ROUNDS):
+        if round_number >= FEWEST_ROUNDS and time.perf_counter() > end:
+            break
+        turn = round_number % len(names)
+        for name in names[turn:] + names[:turn]:
+            cpu_start = time.process_time()
+            elapsed = _time(contestants[name], repeats[name])
+            cpu[name] += time.process_time() - cpu_start
+            wall[name] += elapsed
+            timings.samples[name].append(elapsed / repeats[name])
+    busiest = max(names, key=lambda name: cpu[name] / wall[name])
+    if one_thread and cpu[busiest] / wall[busiest] > MOST_CPU_SHARE:
+        raise RuntimeError(f"{busiest} kept {cpu[busiest] / wall[busiest]:.2f} cores busy; each has one thread")
+    return timings
+
+
+def _time(call: Call, repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return time.perf_counter() - start
+
+
+def _find_repeats(call: Call) -> int:
+    # the first calls compile, allocate and fill caches
+    call()
+    repeats = 1
+    while (elapsed := _time(call, repeats)) < SAMPLE_SECONDS / 4:
+        repeats *= 4
+    return max(1, round(SAMPLE_SECONDS * repeats / elapsed))
+
+
+def require_equal(results: Mapping[str, Iterable[npt.ArrayLike]], *, relative: float) -> None:
+    """Check that contestants compute the same numbers, within a part of each array's largest entry."""
+    (first, expected), *others = ((name, [np.asarray(array) for array in arrays]) for name, arrays in results.items())
+    for name, found in others:
+        for one, other in zip(expected, found, strict=True):
+            scale = np.abs(one).max()
+            if one.shape != other.shape or not np.abs(one - other).max() <= relative * scale:
+                raise AssertionError(f"{name} and {first} differ: shapes {one.shape}, {other.shape}, scale {scale:.3g}")
+
+
+def hand_over(rows: Iterable[Row], facts: Mapping[str, str]) -> None:
+    """Write rows to the process that collects them, a line each as they come, and facts about this process last."""
+    for row in rows:
+        sys.stdout.write(json.dumps({"row": asdict(row)}) + "\n")
+        sys.stdout.flush()
+    sys.stdout.write(json.dumps({"facts": dict(facts)}) + "\n")
+
+
+def take_over(lines: Iterable[str]) -> Iterator[Row | dict[str, str]]:
+    """Read what `hand_over` writes."""
+    for line in lines:
+        document: dict[str, dict[str, Any]] = json.loads(line)
+        if "facts" in document:
+            yield document["facts"]
+        else:
+            row = document["row"]
+            yield Row(**row | {"goal": Goal(**row["goal"]) if row["goal"] else None})

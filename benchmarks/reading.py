@@ -1,0 +1,75 @@
+"""A request's body from bytes to checked arrays, beside bare simdjson and beside what FastAPI does by default.
+
+The body is a layer of n×n and one sample. Ours checks everything that the service checks. Bare simdjson parses and
+copies each array out, and checks nothing; FastAPI's default is json.loads, a pydantic model of lists, and np.array.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+import simdjson
+from pydantic import TypeAdapter
+
+from app.schemas.bodies import ForwardBody
+from app.wire import parse_body
+from benchmarks.environment import describe_threads
+from benchmarks.harness import Goal, Row, hand_over, measure, require_equal
+from benchmarks.peers import ProblemRequest
+from core.arrays import Array
+
+WIDTHS = (50, 200, 1000)
+GOALS = {"bare simdjson": Goal(1.5), "FastAPI's default": Goal(0.15)}
+
+WHY: dict[tuple[str, str], str] = {}
+"""Of rows that miss their goal, by row and peer: what was tried and why it stops there."""
+
+BODY: TypeAdapter[ForwardBody] = TypeAdapter(ForwardBody)
+PARSER = simdjson.Parser()
+
+
+def write_body(width: int) -> bytes:
+    """Write a body with numbers of full precision."""
+    source = np.random.default_rng(0)
+    layer = {"weights": source.standard_normal((width, width)), "activation": "softmax"}
+    problem = {"network": {"layers": [layer]}, "inputs": source.standard_normal((1, width))}
+    return orjson.dumps(problem, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def ours(raw: bytes) -> list[Array]:
+    """Read as the service does."""
+    body = parse_body(BODY, raw)
+    return [body.network.layers[0].weights, body.inputs]
+
+
+def by_simdjson(raw: bytes) -> list[Array]:
+    """Parse and copy, and check nothing."""
+    document: Any = PARSER.parse(raw)
+    inputs = np.frombuffer(document.at_pointer("/inputs").as_buffer(of_type="d"))
+    weights = np.frombuffer(document.at_pointer("/network/layers/0/weights").as_buffer(of_type="d"))
+    return [weights.reshape(len(inputs), -1), inputs.reshape(1, -1)]
+
+
+def by_fastapi(raw: bytes) -> list[Array]:
+    """Read as FastAPI does where nobody says how, and make arrays of it as a handler does."""
+    body = ProblemRequest.model_validate(json.loads(raw))
+    return [np.array(body.network.layers[0].weights), np.array(body.inputs)]
+
+
+def rows() -> Iterator[Row]:
+    """Measure each size."""
+    for width in WIDTHS:
+        raw = write_body(width)
+        readers = {"ours": ours, "bare simdjson": by_simdjson, "FastAPI's default": by_fastapi}
+        require_equal({name: read(raw) for name, read in readers.items()}, relative=0.0)
+        timings = measure({name: partial(read, raw) for name, read in readers.items()})
+        what = f"validated JSON → array, {width}×{width}"
+        for peer, goal in GOALS.items():
+            yield timings.row(what, peer, goal, why=WHY.get((what, peer), ""))
+
+
+if __name__ == "__main__":
+    hand_over(rows(), describe_threads())

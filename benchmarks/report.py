@@ -1,0 +1,43 @@
+"""The table in Markdown, and the part of the README that holds it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness import Row
+
+README = Path(__file__).with_name("README.md")
+START, END = "<!-- python -m benchmarks --write: from here -->", "<!-- python -m benchmarks --write: to here -->"
+
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def write_table(rows: Sequence[Row]) -> str:
+    """Write rows as a table, and below it why those that miss their goal do."""
+    lines = ["| what | beside | ours | peer | ratio | goal | reached |", "|---|---|---:|---:|---:|---:|---|"]
+    for row in rows:
+        reached = "" if row.goal is None else "yes" if row.is_met else "**no**"
+        cells = (
+            row.what,
+            row.peer,
+            seconds(row.ours),
+            seconds(row.theirs),
+            f"{row.ratio:.3g}",
+            row.goal or "",
+            reached,
+        )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    reasons = [f"- {row.what}, beside {row.peer}: {row.why}" for row in rows if not row.is_met and row.why]
+    return "\n".join([*lines, *(["", *reasons] if reasons else [])])
+
+
+def seconds(value: float) -> str:
+    """Write a time with three digits and its unit."""
+    scale, unit = next((pair for pair in UNITS if value >= pair[0]), UNITS[-1])
+    return f"{value / scale:.3g} {unit}" if value / scale < 999.5 else f"{value / scale:.0f} {unit}"
+
+
+def put_into_readme(text: str) -> None:
+    """Replace what stands between the two marks."""
+    before, rest = README.read_text(encoding="utf-8").split(START)
+    _, after = rest.split(END)
+    README.write_text(f"{before}{START}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")
