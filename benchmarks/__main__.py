@@ -45,7 +45,7 @@ def write_document(subjects: Sequence[str]) -> str:
             found, facts_of_subject = measure(subject, environment)
             rows += found
             facts |= facts_of_subject
-        loaded = "; ".join(f"{name}: {fact}" for name, fact in facts.items())
+        loaded = "; ".join(f"{name} ({fact})" for name, fact in facts.items())
         parts += [f"### {title}", f"{loaded}.", write_table(rows)]
     return "\n\n".join(parts)
 

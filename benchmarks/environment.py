@@ -48,13 +48,16 @@ def describe_threads() -> dict[str, str]:
 
     facts = {}
     for library in threadpool_info():
-        ours = "numpy" in library["filepath"]
-        name = "NumPy's BLAS" if ours else library["internal_api"]
-        kernels = f" {library['version']}, {library['architecture']} kernels" if ours else ""
-        facts[name] = f"{library['internal_api'] if ours else ''}{kernels}, {library['num_threads']} thread(s)"
+        threads = f"threads: {library['num_threads']}"
+        if "numpy" in library["filepath"]:
+            facts["NumPy's BLAS"] = (
+                f"{library['internal_api']} {library['version']}, {library['architecture']} kernels, {threads}"
+            )
+        else:
+            facts[library["internal_api"]] = threads
     if "torch" in sys.modules:
-        facts["torch"] = f"{sys.modules['torch'].get_num_threads()} thread(s)"
-    return facts
+        facts["torch"] = f"threads: {sys.modules['torch'].get_num_threads()}"
+    return dict(sorted(facts.items()))
 
 
 def _processor() -> str:

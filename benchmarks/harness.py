@@ -6,6 +6,7 @@ runs on it, while the ratio of two samples taken milliseconds apart carries over
 """
 
 import json
+import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -89,19 +90,18 @@ class Timings:
 def measure(contestants: Mapping[str, Call], *, seconds: float = SUBJECT_SECONDS, one_thread: bool = True) -> Timings:
     """Time contestants side by side.
 
-    Each is warmed up, then has one sample a round; the order turns round by round, so that nobody always follows
-    the same neighbour's caches. With `one_thread`, a contestant that keeps more than one core busy is an error.
+    Each is warmed up, then has one sample a round, in an order drawn anew, so that nobody always finds the caches as
+    the same neighbour left them. With `one_thread`, a contestant that keeps more than one core busy is an error.
     """
     repeats = {name: _find_repeats(call) for name, call in contestants.items()}
     timings = Timings({name: [] for name in contestants})
-    names = list(contestants)
+    names, order = list(contestants), random.Random(0)
     wall, cpu = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     end = time.perf_counter() + seconds
     for round_number in range(ROUNDS):
         if round_number >= FEWEST_ROUNDS and time.perf_counter() > end:
             break
-        turn = round_number % len(names)
-        for name in names[turn:] + names[:turn]:
+        for name in order.sample(names, len(names)):
             cpu_start = time.process_time()
             elapsed = _time(contestants[name], repeats[name])
             cpu[name] += time.process_time() - cpu_start

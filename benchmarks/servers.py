@@ -51,9 +51,9 @@ class Connection:
 
 
 def write_request(path: str, body: bytes, *, media_type: str = "application/json") -> bytes:
-    """Write a whole request."""
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}"
-    return head.encode() + END_OF_HEAD + body
+    """Write a whole request, whose reply is to be of the same media type."""
+    lines = (f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {media_type}", f"Accept: {media_type}")
+    return "\r\n".join((*lines, f"Content-Length: {len(body)}")).encode() + END_OF_HEAD + body
 
 
 @contextmanager

@@ -6,16 +6,17 @@ each by a client that only copies bytes. Ours is started as users start it, and 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import orjson
 
 from app.examples import ARTICLE
 from benchmarks.environment import describe_threads
-from benchmarks.harness import Call, Goal, Row, Timings, hand_over, measure, require_equal
+from benchmarks.harness import Goal, Row, hand_over, measure, require_equal
 from benchmarks.servers import Connection, serve_ours, serve_peer, write_request
 from core.arrays import Array
 
@@ -30,8 +31,17 @@ WHY: dict[tuple[str, str], str] = {}
 """Of rows that miss their goal, by row and peer: what was tried and why it stops there."""
 
 
-def numbers_of_layer(reply: Mapping[str, Any]) -> list[Array]:
+@dataclass(frozen=True)
+class Ask:
+    """A request, and how to read its reply."""
+
+    request: bytes
+    numbers: Callable[[bytes], list[Array]]
+
+
+def numbers_of_layer(content: bytes) -> list[Array]:
     """Return the numbers of a softmax layer's reply, labels checked on the way."""
+    reply = orjson.loads(content)
     quantities = reply["quantities"]
     assert quantities["dS_dW"]["columns"] == [f"W{d}{k}" for k in range(1, 6) for d in range(1, 4)]
     assert quantities["dS_dW"]["rows"] == quantities["dS_dZ"]["rows"] == [f"S{k}" for k in range(1, 6)]
@@ -40,8 +50,9 @@ def numbers_of_layer(reply: Mapping[str, Any]) -> list[Array]:
     return [*values, np.array(reply["chain"]["row"]), np.array(reply["loss"])]
 
 
-def numbers_of_gradients(reply: Mapping[str, Any]) -> list[Array]:
+def numbers_of_gradients(content: bytes) -> list[Array]:
     """Return the numbers of a reply with gradients."""
+    reply = orjson.loads(content)
     return [np.array(reply["layers"][0]["grad_weights"]), np.array(reply["grad_inputs"]), np.array(reply["loss"])]
 
 
@@ -58,9 +69,14 @@ def write_large_body() -> bytes:
     return orjson.dumps(problem, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def exchange(connection: Connection, request: bytes) -> Call:
-    """Return one exchange."""
-    return lambda: connection.exchange(request)
+def asks() -> dict[str, dict[str, Ask]]:
+    """Return what each row asks whom for."""
+    small = Ask(write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode()), numbers_of_layer)
+    large = Ask(write_request("/v1/gradients", write_large_body()), numbers_of_gradients)
+    return {
+        ARTICLE_ROW: {"ours": small, BARE: small, FASTAPI: small},
+        JSON_ROW: {"ours": large, BARE: large, FASTAPI: large},
+    }
 
 
 def rows() -> Iterator[Row]:
@@ -74,21 +90,12 @@ def rows() -> Iterator[Row]:
         connections = {name: Connection(port) for name, port in ports.items()}
         for connection in connections.values():
             stack.callback(connection.close)
-        small = write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode())
-        large = write_request("/v1/gradients", write_large_body())
-        for what, request, numbers in (
-            (ARTICLE_ROW, small, numbers_of_layer),
-            (JSON_ROW, large, numbers_of_gradients),
-        ):
-            contestants = {name: exchange(connection, request) for name, connection in connections.items()}
-            replies = {name: numbers(orjson.loads(c.exchange(request))) for name, c in connections.items()}
+        for what, asked in asks().items():
+            replies = {name: ask.numbers(connections[name].exchange(ask.request)) for name, ask in asked.items()}
             require_equal(replies, relative=1e-12)
-            yield from _rows_of(what, measure(contestants))
-
-
-def _rows_of(what: str, timings: Timings) -> Iterator[Row]:
-    for peer in (BARE, FASTAPI):
-        yield timings.row(what, peer, GOALS.get((what, peer)), why=WHY.get((what, peer), ""))
+            timings = measure({name: partial(connections[name].exchange, ask.request) for name, ask in asked.items()})
+            for peer in list(asked)[1:]:
+                yield timings.row(what, peer, GOALS.get((what, peer)), why=WHY.get((what, peer), ""))
 
 
 if __name__ == "__main__":
