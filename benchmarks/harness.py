@@ -9,7 +9,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -57,6 +57,8 @@ class Row:
     theirs: float
     ratio: float
     """The median of paired ratios, ours over theirs unless `peer` says otherwise."""
+    spread: tuple[float, float]
+    """The quartiles of those ratios."""
     goal: Goal | None = None
     why: str = ""
     """What was tried and why it stops there, for a row that is not met."""
@@ -67,24 +69,40 @@ class Row:
         return self.goal is None or self.goal.is_met(self.ratio)
 
 
+def set_beside(
+    what: str,
+    peer: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    goal: Goal | None = None,
+    *,
+    why: str = "",
+    inverse: bool = False,
+) -> Row:
+    """Make a row of samples, paired; `inverse` gives theirs over ours."""
+    pairs = zip(theirs, ours, strict=True) if inverse else zip(ours, theirs, strict=True)
+    low, ratio, high = (float(q) for q in np.quantile([one / other for one, other in pairs], (0.25, 0.5, 0.75)))
+    return Row(
+        what=what,
+        peer=peer,
+        ours=median(ours),
+        theirs=median(theirs),
+        ratio=ratio,
+        spread=(low, high),
+        goal=goal,
+        why=why,
+    )
+
+
 @dataclass(frozen=True)
 class Timings:
     """Seconds a call, one sample a round, of each contestant."""
 
     samples: Mapping[str, list[float]] = field(default_factory=dict)
 
-    def seconds(self, name: str) -> float:
-        """Return a contestant's median."""
-        return median(self.samples[name])
-
-    def ratio(self, one: str, other: str) -> float:
-        """Return the median of the ratios of samples of one round."""
-        return median(a / b for a, b in zip(self.samples[one], self.samples[other], strict=True))
-
     def row(self, what: str, peer: str, goal: Goal | None = None, *, why: str = "") -> Row:
         """Set ours beside a peer."""
-        ours, theirs = self.seconds("ours"), self.seconds(peer)
-        return Row(what=what, peer=peer, ours=ours, theirs=theirs, ratio=self.ratio("ours", peer), goal=goal, why=why)
+        return set_beside(what, peer, self.samples["ours"], self.samples[peer], goal, why=why)
 
 
 def measure(contestants: Mapping[str, Call], *, seconds: float = SUBJECT_SECONDS, one_thread: bool = True) -> Timings:
@@ -139,12 +157,12 @@ def require_equal(results: Mapping[str, Iterable[npt.ArrayLike]], *, relative: f
                 raise AssertionError(f"{name} and {first} differ: shapes {one.shape}, {other.shape}, scale {scale:.3g}")
 
 
-def hand_over(rows: Iterable[Row], facts: Mapping[str, str]) -> None:
-    """Write rows to the process that collects them, a line each as they come, and facts about this process last."""
+def hand_over(rows: Iterable[Row], describe: Callable[[], Mapping[str, str]]) -> None:
+    """Write rows to the process that collects them, a line each as they come, and what has been loaded last."""
     for row in rows:
         sys.stdout.write(json.dumps({"row": asdict(row)}) + "\n")
         sys.stdout.flush()
-    sys.stdout.write(json.dumps({"facts": dict(facts)}) + "\n")
+    sys.stdout.write(json.dumps({"facts": dict(describe())}) + "\n")
 
 
 def take_over(lines: Iterable[str]) -> Iterator[Row | dict[str, str]]:
@@ -155,4 +173,4 @@ def take_over(lines: Iterable[str]) -> Iterator[Row | dict[str, str]]:
             yield document["facts"]
         else:
             row = document["row"]
-            yield Row(**row | {"goal": Goal(**row["goal"]) if row["goal"] else None})
+            yield Row(**row | {"spread": tuple(row["spread"]), "goal": Goal(**row["goal"]) if row["goal"] else None})

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.environment import describe_threads, is_pinned
-from benchmarks.harness import Call, Goal, Row, hand_over, measure, require_equal
+from benchmarks.harness import Call, Goal, Row, hand_over, measure, require_equal, set_beside
 from core.arrays import Array
 from core.budget import Budget
 from core.problem import Layer, Network, Problem
@@ -133,19 +133,11 @@ def rows() -> Iterator[Row]:
 
 def peak_row(dtype: str) -> Row:
     """Measure which share of the speed of products the gradient reaches, its own two products counted."""
-    timings = measure({"ours": ours(*draw(*PEAK_SIZE, dtype)), "product": by_product(dtype)})
-    share = 2 * math.prod(PEAK_SIZE) / PEAK_WIDTH**3
+    samples = measure({"ours": ours(*draw(*PEAK_SIZE, dtype)), "product": by_product(dtype)}).samples
+    peak = [2 * math.prod(PEAK_SIZE) / PEAK_WIDTH**3 * seconds for seconds in samples["product"]]
     what, peer = name_size(PEAK_SIZE, dtype), "GEMM peak (share of it)"
-    return Row(
-        what=what,
-        peer=peer,
-        ours=timings.seconds("ours"),
-        theirs=share * timings.seconds("product"),
-        ratio=share * timings.ratio("product", "ours"),
-        goal=PEAK_GOAL,
-        why=WHY.get((what, peer), ""),
-    )
+    return set_beside(what, peer, samples["ours"], peak, PEAK_GOAL, why=WHY.get((what, peer), ""), inverse=True)
 
 
 if __name__ == "__main__":
-    hand_over(rows(), describe_threads())
+    hand_over(rows(), describe_threads)

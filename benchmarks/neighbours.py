@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
-from statistics import median
 
 import numpy as np
 import orjson
 
 from app.examples import ARTICLE
 from benchmarks.environment import describe_threads
-from benchmarks.harness import Goal, Row, hand_over
+from benchmarks.harness import Goal, Row, hand_over, set_beside
 from benchmarks.servers import Connection, serve_ours, write_request
 
 ROUNDS = 5
@@ -123,17 +122,10 @@ def rows() -> Iterator[Row]:
                 quiet.append(percentile(connection, small))
                 with neighbour(port, request):
                     busy.append(percentile(connection, small))
-            yield Row(
-                what=f"p99 of the article's example {what}",
-                peer="its p99 alone",
-                ours=median(busy),
-                theirs=median(quiet),
-                ratio=median(b / q for b, q in zip(busy, quiet, strict=True)),
-                goal=GOAL,
-                why=WHY.get(what, ""),
-            )
+            title = f"p99 of the article's example {what}"
+            yield set_beside(title, "its p99 alone", busy, quiet, GOAL, why=WHY.get(what, ""))
         connection.close()
 
 
 if __name__ == "__main__":
-    hand_over(rows(), describe_threads())
+    hand_over(rows(), describe_threads)

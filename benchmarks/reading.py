@@ -72,4 +72,4 @@ def rows() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    hand_over(rows(), describe_threads())
+    hand_over(rows(), describe_threads)

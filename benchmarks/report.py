@@ -8,23 +8,19 @@ from benchmarks.harness import Row
 README = Path(__file__).with_name("README.md")
 START, END = "<!-- python -m benchmarks --write: from here -->", "<!-- python -m benchmarks --write: to here -->"
 
+COLUMNS = ("what", "beside", "ours", "peer", "ratio", "quartiles", "goal", "reached")
+
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def write_table(rows: Sequence[Row]) -> str:
     """Write rows as a table, and below it why those that miss their goal do."""
-    lines = ["| what | beside | ours | peer | ratio | goal | reached |", "|---|---|---:|---:|---:|---:|---|"]
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|---:|---:|---:|---:|---:|---|"]
     for row in rows:
         reached = "" if row.goal is None else "yes" if row.is_met else "**no**"
-        cells = (
-            row.what,
-            row.peer,
-            seconds(row.ours),
-            seconds(row.theirs),
-            f"{row.ratio:.3g}",
-            row.goal or "",
-            reached,
-        )
+        times = (seconds(row.ours), seconds(row.theirs))
+        ratios = (f"{row.ratio:.3g}", f"{row.spread[0]:.3g}–{row.spread[1]:.3g}")
+        cells = (row.what, row.peer, *times, *ratios, row.goal or "", reached)
         lines.append(f"| {' | '.join(map(str, cells))} |")
     reasons = [f"- {row.what}, beside {row.peer}: {row.why}" for row in rows if not row.is_met and row.why]
     return "\n".join([*lines, *(["", *reasons] if reasons else [])])
