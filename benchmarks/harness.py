@@ -25,8 +25,8 @@ FEWEST_ROUNDS = 5
 SUBJECT_SECONDS = 6.0
 """A measurement ends after this time, once it has had its fewest rounds."""
 
-MOST_CPU_SHARE = 1.15
-"""CPU time over wall time; a second thread at work shows as 2."""
+MOST_ELSEWHERE = 0.1
+"""The most of a contestant's CPU time that threads other than the caller's may take; a pool of two takes half."""
 
 Call = Callable[[], object]
 
@@ -105,29 +105,30 @@ class Timings:
         return set_beside(what, peer, self.samples["ours"], self.samples[peer], goal, why=why)
 
 
-def measure(contestants: Mapping[str, Call], *, seconds: float = SUBJECT_SECONDS, one_thread: bool = True) -> Timings:
+def measure(contestants: Mapping[str, Call], *, seconds: float = SUBJECT_SECONDS) -> Timings:
     """Time contestants side by side.
 
     Each is warmed up, then has one sample a round, in an order drawn anew, so that nobody always finds the caches as
-    the same neighbour left them. With `one_thread`, a contestant that keeps more than one core busy is an error.
+    the same neighbour left them. One that works in other threads as well is an error.
     """
     repeats = {name: _find_repeats(call) for name, call in contestants.items()}
     timings = Timings({name: [] for name in contestants})
     names, order = list(contestants), random.Random(0)
-    wall, cpu = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+    own, cpu = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     end = time.perf_counter() + seconds
     for round_number in range(ROUNDS):
         if round_number >= FEWEST_ROUNDS and time.perf_counter() > end:
             break
         for name in order.sample(names, len(names)):
-            cpu_start = time.process_time()
+            own_start, cpu_start = time.thread_time(), time.process_time()
             elapsed = _time(contestants[name], repeats[name])
+            own[name] += time.thread_time() - own_start
             cpu[name] += time.process_time() - cpu_start
-            wall[name] += elapsed
             timings.samples[name].append(elapsed / repeats[name])
-    busiest = max(names, key=lambda name: cpu[name] / wall[name])
-    if one_thread and cpu[busiest] / wall[busiest] > MOST_CPU_SHARE:
-        raise RuntimeError(f"{busiest} kept {cpu[busiest] / wall[busiest]:.2f} cores busy; each has one thread")
+    elsewhere = {name: 1.0 - own[name] / cpu[name] for name in names}
+    busiest = max(names, key=elsewhere.__getitem__)
+    if elsewhere[busiest] > MOST_ELSEWHERE:
+        raise RuntimeError(f"{busiest} spent {elsewhere[busiest]:.0%} of its time in other threads; each has one")
     return timings
 
 
