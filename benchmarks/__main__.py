@@ -56,6 +56,8 @@ def main() -> None:
     parser.add_argument("subjects", nargs="*", choices=[[], *SUBJECTS], help="all of them by default")
     parser.add_argument("--write", action="store_true", help="put the tables into the README beside this file")
     parsed = parser.parse_args()
+    if parsed.write and parsed.subjects:
+        parser.error("--write keeps a whole run; name no subject with it")
     document = write_document(parsed.subjects or SUBJECTS)
     sys.stdout.write(document + "\n")
     if parsed.write:
