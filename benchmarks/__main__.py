@@ -53,9 +53,11 @@ def write_document(subjects: Sequence[str]) -> str:
 def main() -> None:
     """Print the document, and put it into the README where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subjects", nargs="*", choices=[[], *SUBJECTS], help="all of them by default")
+    parser.add_argument("subjects", nargs="*", metavar="subject", help=f"of {', '.join(SUBJECTS)}; by default all")
     parser.add_argument("--write", action="store_true", help="put the tables into the README beside this file")
     parsed = parser.parse_args()
+    if unknown := set(parsed.subjects) - set(SUBJECTS):
+        parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
     if parsed.write and parsed.subjects:
         parser.error("--write keeps a whole run; name no subject with it")
     document = write_document(parsed.subjects or SUBJECTS)
