@@ -1,15 +1,24 @@
-"""A process beside the one that serves: it answers calls that would hold everybody else up."""
+"""A process beside the one that serves: it answers calls that would hold everybody else up.
+
+Calls and answers go through two pipes, one at a time. When the process that serves ends, however it ends, its
+side of the pipes closes, and so the worker ends, too.
+"""
 
 import multiprocessing
 import signal
-import threading
-from multiprocessing.process import BaseProcess
-from os import _exit
-from typing import cast
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
+from typing import Any
 
 from app.computation import Answer, Call
 from app.json_route import JsonRoute
 from app.routers import ROUTERS
+
+# not everywhere
+fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
 COMPUTATIONS = {
     route.name: route.computation
@@ -18,34 +27,96 @@ COMPUTATIONS = {
     if isinstance(route, JsonRoute) and route.computation
 }
 
-
-def begin_work() -> None:
-    """Prepare a process for calls; importing this module has taken its time already."""
-    # an interrupt from the keyboard reaches all processes, and the one that serves ends the others
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+PIPE_BYTES = 1024 * 1024
+"""What a pipe holds; with the 64 KiB that it holds by itself, a large document takes two or three times as long."""
 
 
-def _end_with_parent() -> None:
-    parent = cast("BaseProcess", multiprocessing.parent_process())
-    parent.join()
-    _exit(1)
+class WorkerDiedError(Exception):
+    """A worker ended before it had answered."""
 
 
-def is_warm() -> bool:
-    """Say that a process has begun."""
-    return True
+class WorkerFailedError(Exception):
+    """A worker met an error that it did not foresee; the message is its traceback."""
 
 
-def answer_call(call: Call) -> Answer:
-    """Answer a call in this process.
+class Worker:
+    """The serving side of a worker: it takes one call at a time."""
+
+    def __init__(self) -> None:
+        # forking a process that has threads may copy a lock that one of them holds
+        context = multiprocessing.get_context("spawn")
+        calls, self._calls = context.Pipe(duplex=False)
+        self._answers, answers = context.Pipe(duplex=False)
+        for end in (calls, answers):
+            _widen(end)
+        self._process = context.Process(target=answer_calls, args=(calls, answers), daemon=True)
+        self._process.start()
+        # an end that is open in two processes is never seen to close
+        calls.close()
+        answers.close()
+
+    def wait_until_warm(self) -> None:
+        """Return when the worker has imported what it needs."""
+        self._answers.recv()
+
+    def answer(self, call: Call) -> Answer:
+        """Answer a call.
+
+        Parameters
+        ----------
+        call : Call
+
+        Returns
+        -------
+        Answer
+
+        Raises
+        ------
+        WorkerDiedError
+            If the worker ends on the way.
+        WorkerFailedError
+            If it meets an error that it did not foresee.
+        """
+        try:
+            self._calls.send(call)
+            found: Answer | str = self._answers.recv()
+        except (EOFError, OSError):
+            raise WorkerDiedError from None
+        if isinstance(found, str):
+            raise WorkerFailedError(found)
+        return found
+
+    def close(self) -> None:
+        """End the worker."""
+        self._calls.close()
+        self._answers.close()
+        self._process.join()
+
+
+def answer_calls(calls: Connection, answers: Connection) -> None:
+    """Answer calls, one after the other, until the pipe closes.
 
     Parameters
     ----------
-    call : Call
-
-    Returns
-    -------
-    Answer
+    calls, answers : Connection
     """
-    return COMPUTATIONS[call.computation].answer(call)
+    # an interrupt from the keyboard reaches all processes; this one ends when the one that serves has ended
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(EOFError, OSError):
+        answers.send(None)
+        while True:
+            call: Call = calls.recv()
+            answers.send(_answer(call))
+
+
+def _answer(call: Call) -> Answer | str:
+    try:
+        return COMPUTATIONS[call.computation].answer(call)
+    except Exception:  # noqa: BLE001 - the one that serves logs it and answers for it
+        return traceback.format_exc()
+
+
+def _widen(pipe: Connection) -> None:
+    # only Linux can, and where nobody may, a pipe stays as it is
+    with suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
