@@ -110,7 +110,17 @@ def _tanh_vjp(z: Array, a: Array, grad: Array) -> Array:
 
 
 def _relu(z: Array) -> Array:
-    return np.where(z.real > 0, z, 0.0)
+    if np.iscomplexobj(z):
+        return np.where(z.real > 0, z, 0.0)
+    # where() mispredicts half its branches; a row of zeros beats a scalar; adding 0 turns -0 into 0
+    larger = np.maximum(z, np.zeros(z.shape[-1:], z.dtype))
+    return np.add(larger, 0.0, out=larger)
+
+
+def _relu_vjp(z: Array, a: Array, grad: Array) -> Array:
+    # subgradient 0 at z = 0, as torch and JAX have it; times true or false, then -0 to 0, is faster than where()
+    kept = np.asarray(grad * (z > 0))
+    return np.add(kept, 0.0, out=kept)
 
 
 def _leaky_relu(z: Array) -> Array:
@@ -189,8 +199,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         latex=r"a = \max(z, 0)",
         range="0 and above",
         value=_relu,
-        # subgradient 0 at z = 0, as torch and JAX have it
-        vjp=lambda z, a, grad: np.where(z > 0, grad, 0.0),
+        vjp=_relu_vjp,
     ),
     Activation(
         name="leaky_relu",

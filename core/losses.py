@@ -25,10 +25,8 @@ from core.arrays import Array
 from core.errors import DomainError, Path
 from core.registry import Registry
 
-SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
-
 SUM_TOLERANCE = 1e-9
-"""How far from 1 a distribution's sum may lie."""
+"""How far from 1 a distribution's sum may lie; eight roundings in float32, which cannot hold it so well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +109,9 @@ def _weighted_sum(y: Array, logs: Array) -> Array:
 def _quotient(y: Array, a: Array, log_a: Array) -> Array:
     # y/a, and 0 where y is 0 whatever the probability; one below the normal numbers has few digits left,
     # and then its logarithm has all
-    faint = (a < SMALLEST_NORMAL) & (y != 0)
-    plain = np.divide(y, a, out=np.zeros(y.shape), where=(y != 0) & ~faint)
-    logs = np.log(y, out=np.zeros(y.shape), where=faint) - log_a
+    faint = (a < np.finfo(a.dtype).smallest_normal) & (y != 0)
+    plain = np.divide(y, a, out=np.zeros_like(log_a), where=(y != 0) & ~faint)
+    logs = np.log(y, out=np.zeros_like(log_a), where=faint) - log_a
     return np.exp(logs, out=plain, where=faint)
 
 
@@ -152,15 +150,15 @@ def _binary_cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
 
 
 def _require_distribution(targets: Array, path: Path) -> None:
-    sums = targets.sum(axis=-1)
+    sums, tolerance = targets.sum(axis=-1), max(SUM_TOLERANCE, 8 * float(np.finfo(targets.dtype).eps))
     negative = np.asarray((targets < 0).any(axis=-1))
-    wrong = np.asarray(negative | (np.abs(sums - 1.0) > SUM_TOLERANCE))
+    wrong = np.asarray(negative | (np.abs(sums - 1.0) > tolerance))
     if wrong.any():
         row = int(wrong.argmax())
         found = "it has a negative entry" if negative[row] else f"its sum is {sums[row]:.12g}"
         raise DomainError(
             f"targets row {row} is not a distribution: {found}; needed entries of at least 0 with sum 1 "
-            f"(within {SUM_TOLERANCE:g}), because cross_entropy compares probabilities",
+            f"(within {tolerance:g}), because cross_entropy compares probabilities",
             path=(*path, row),
         )
 

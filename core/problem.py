@@ -177,6 +177,13 @@ class Problem:
         """The number of features, the columns of the inputs."""
         return int(self.inputs.shape[1])
 
+    @cached_property
+    def dtype(self) -> np.dtype[np.float64]:
+        """The floating-point type that inputs, weights and biases are computed in: the widest of theirs."""
+        layers = self.network.layers
+        parameters = [p for layer in layers for p in (layer.weights, layer.bias) if p is not None]
+        return np.result_type(self.inputs, *parameters)
+
     @property
     def n_out(self) -> int:
         """The number of outputs of the last layer."""
@@ -198,7 +205,7 @@ class Problem:
             raise DomainError("the problem has no targets", path=("targets",))
         if not self.has_labels:
             return self.targets
-        one_hot = np.zeros((self.n_samples, self.n_out))
+        one_hot = np.zeros((self.n_samples, self.n_out), self.dtype)
         one_hot[np.arange(self.n_samples), self.targets.astype(np.intp)] = 1.0
         return one_hot
 

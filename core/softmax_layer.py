@@ -75,7 +75,7 @@ class SoftmaxLayer:
         """The layer as a network of one layer and a batch of one."""
         bias = self.bias
         if bias is None and getattr(self.weights, "ndim", 0) == 2:
-            bias = np.zeros(self.weights.shape[1])
+            bias = np.zeros(self.weights.shape[1], self.weights.dtype)
         layer = Layer(weights=self.weights, bias=bias, activation="softmax")
         network = Network(layers=(layer,))
         return Problem(network=network, inputs=self.inputs, targets=self.target, loss="cross_entropy")

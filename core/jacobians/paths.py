@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.arrays import Array
+from core.arrays import Array, is_finite, range_of
 from core.budget import Budget
 from core.errors import NonFiniteError
 from core.problem import Problem
@@ -101,10 +101,10 @@ def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for link in links:
             rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in link.inputs))
-    if not np.isfinite(rows).all():
+    if not is_finite(rows):
         raise NonFiniteError(
-            f"{public_name(f'd{of}_d{by}', problem)}, or a number on the way to it, does not fit float64, "
-            "whose largest number is about 1.8e308: it is a product of weights and derivatives; smaller weights help"
+            f"{public_name(f'd{of}_d{by}', problem)}, or a number on the way to it, does not fit "
+            f"{range_of(problem.dtype)}: it is a product of weights and derivatives; smaller weights help"
         )
     return own_rows(problem, rows)
 
@@ -123,7 +123,7 @@ def identity_rows(problem: Problem, of: str) -> Array:
     ndarray, shape (n_samples, n_rows, n_rows)
     """
     n_rows = n_components(of, problem)
-    return np.broadcast_to(np.eye(n_rows), (problem.n_samples, n_rows, n_rows))
+    return np.broadcast_to(np.eye(n_rows, dtype=problem.dtype), (problem.n_samples, n_rows, n_rows))
 
 
 def own_rows(problem: Problem, rows: Array) -> Array:

@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from core.arrays import Array
+from core.arrays import Array, is_finite, range_of
 from core.budget import Budget, forward_operations
 from core.errors import NonFiniteError, ShapeError, UnknownNameError
 from core.problem import Problem
 from core.quantities import public_name, shape_of
+from core.steps.fusion import FusedStep, fuse
 from core.steps.loss import LOSS_RULES
-from core.steps.rules import Place
-from core.steps.table import Step, steps_of, structure_of
+from core.steps.rules import Place, Structure
+from core.steps.table import DEEP, Step, steps_of, structure_of
 
 LOSS_OUTPUTS = frozenset(rule.output for rule in LOSS_RULES)
 
@@ -54,26 +57,59 @@ def evaluate(
     NonFiniteError
         If a step's result does not fit float64.
     """
-    wanted, budget = tuple(wanted), budget or Budget()
-    given = dict(given or {})
-    table = steps_of(structure_of(problem))
-    values = sources_of(problem)
-    names = values.keys() | {step.output for step in table}
-    _require_names((*wanted, *given), names)
+    wanted, given, budget = tuple(wanted), given or {}, budget or Budget()
+    structure = structure_of(problem)
+    plan_of = _many_plans if structure.depth <= DEEP else _make_plan
+    plan = plan_of(structure, wanted, frozenset(given))
     _require_shapes(problem, given)
-    values |= given
-    steps = needed_steps(table, wanted, values)
-    _require_work(problem, steps, budget)
-    _require_room(problem, steps, budget)
+    _require_work(problem, plan, budget)
+    _require_room(problem, plan, budget)
+    return _run(problem, plan, {**sources_of(problem), **given}, given)
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is computed, and in which order: it depends on a problem's structure, not on its numbers."""
+
+    wanted: tuple[str, ...]
+    steps: tuple[Step, ...]
+    fused: tuple[FusedStep, ...]
+    goes_back: bool
+
+
+def _make_plan(structure: Structure, wanted: tuple[str, ...], given: frozenset[str]) -> _Plan:
+    table = steps_of(structure)
+    sources = {"X"}
+    for number, has_bias in enumerate(structure.biases, start=1):
+        sources |= {f"W{number}", f"b{number}"} if has_bias else {f"W{number}"}
+    _require_names((*wanted, *given), sources | {step.output for step in table})
+    steps = needed_steps(table, wanted, sources | given)
+    # a given value may be of complex numbers, or none that the kernels know
+    fused = () if given else fuse(structure, steps, wanted)
+    return _Plan(wanted, steps, fused, any(step.output.startswith("dL_") for step in steps))
+
+
+_many_plans = lru_cache(maxsize=256)(_make_plan)
+
+
+def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collection[str]) -> dict[str, Array]:
+    places = [Place(problem, number) for number in range(problem.network.depth + 1)]
+    waiting = {step.start: step for step in plan.fused if step.rule.applies(places[step.number])}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        for step in steps:
-            inputs = [values[name] for name in step.inputs]
+        skipped: Collection[str] = ()
+        for step in plan.steps:
+            fused = waiting.get(step.output)
+            found = fused.compute(places[step.number], values) if fused else None
+            if fused and found is not None:
+                values |= found
+                skipped = fused.hidden
+            if step.output in values or step.output in skipped:
+                continue
             plain = step.rule.plain if f"A{step.number}" in given else None
-            apply = plain or step.rule.apply
-            value = apply(Place(problem, step.number), *inputs)
+            value = (plain or step.rule.apply)(places[step.number], *[values[name] for name in step.inputs])
             require_finite(value, step, problem)
             values[step.output] = value
-    return {name: values[name] for name in wanted}
+    return {name: values[name] for name in plan.wanted}
 
 
 def needed_steps(steps: Sequence[Step], wanted: Iterable[str], given: Iterable[str]) -> tuple[Step, ...]:
@@ -108,10 +144,10 @@ def require_finite(value: Array, step: Step, problem: Problem) -> None:
     NonFiniteError
         If it is not.
     """
-    if not np.isfinite(value).all():
+    if not is_finite(value):
         name = "L" if step.output in LOSS_OUTPUTS else public_name(step.output, problem)
         raise NonFiniteError(
-            f"{name}, or a number on the way to it, does not fit float64, whose largest number is about 1.8e308: "
+            f"{name}, or a number on the way to it, does not fit {range_of(problem.dtype)}: "
             f"it comes from {step.rule.formula}; {step.rule.advice}"
         )
 
@@ -156,17 +192,20 @@ def sources_of(problem: Problem) -> dict[str, Array]:
     return values
 
 
-def _require_work(problem: Problem, steps: Sequence[Step], budget: Budget) -> None:
+def _require_work(problem: Problem, plan: _Plan, budget: Budget) -> None:
     forward = forward_operations(problem.network, problem.n_samples)
-    if any(step.output.startswith("dL_") for step in steps):
+    if plan.goes_back:
         budget.require_operations(3 * forward, "a forward and a backward pass")
-    elif steps:
+    elif plan.steps:
         budget.require_operations(forward, "a forward pass")
 
 
-def _require_room(problem: Problem, steps: Sequence[Step], budget: Budget) -> None:
-    shapes = [shape for step in steps if (shape := _shape_of_step(step.output, problem))]
+def _require_room(problem: Problem, plan: _Plan, budget: Budget) -> None:
     widest = max(problem.network.widths)
+    # no array is larger than this, and few problems come near the limit
+    if len(plan.steps) * widest * max(widest, problem.n_samples) <= budget.numbers:
+        return
+    shapes = [shape for step in plan.steps if (shape := _shape_of_step(step.output, problem))]
     budget.require_numbers(
         sum(math.prod(shape) for shape in shapes),
         f"{len(shapes)} arrays for {problem.n_samples} samples and up to {widest} outputs a layer",

@@ -10,13 +10,20 @@ from core.steps.rules import Place, Rule
 from core.steps.spreads import spread_loss, spread_losses, spread_penalty
 
 
-def _divisor(place: Place) -> Array:
+def _number(place: Place, value: float) -> Array:
+    # an array of float64, even one without axes, would turn what is computed in float32 into float64
+    return np.array(value, place.problem.dtype)
+
+
+def divisor_of(place: Place) -> Array:
+    """Return what the losses' sum is divided by: n_samples for a mean, 1 for a sum."""
     mean = place.problem.conventions.reduction == "mean"
-    return np.asarray(float(place.problem.n_samples if mean else 1))
+    return _number(place, float(place.problem.n_samples if mean else 1))
 
 
-def _unit(place: Place) -> Array:
-    return np.asarray(math.log(LOG_BASES[place.problem.conventions.log_base]))
+def unit_of(place: Place) -> Array:
+    """Return the logarithm of the base in which losses are counted."""
+    return _number(place, math.log(LOG_BASES[place.problem.conventions.log_base]))
 
 
 def _losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> Array:
@@ -30,18 +37,22 @@ def _reduce(place: Place, losses: Array, divisor: Array, *penalties: Array) -> A
     return np.asarray((total if np.isfinite(total) else (losses / divisor).sum()) + sum(penalties))
 
 
-def _decay(place: Place) -> Array:
+def decay_of(place: Place) -> Array:
+    """Return the derivative of the penalty by a weight, as a part of the weight."""
     l2 = place.problem.conventions.l2
-    return np.asarray(2.0 * l2.factor * l2.strength)
+    return _number(place, 2.0 * l2.factor * l2.strength)
 
 
-def _bias_decay(place: Place) -> Array:
-    return _decay(place) if place.problem.conventions.l2.biases else np.asarray(0.0)
+def bias_decay_of(place: Place) -> Array:
+    """Return the same for a bias: 0 where the penalty leaves biases alone."""
+    return decay_of(place) if place.problem.conventions.l2.biases else _number(place, 0.0)
 
 
 def _penalty(place: Place, decay: Array, *parameters: Array) -> Array:
     # without a decay nothing is squared, so nothing can overflow for nothing
-    return np.asarray(0.5 * decay * sum((p * p).sum() for p in parameters) if decay else 0.0)
+    if not decay:
+        return _number(place, 0.0)
+    return np.asarray(0.5 * decay * sum((p * p).sum() for p in parameters))
 
 
 LOSS_RULES = (
@@ -59,7 +70,7 @@ LOSS_RULES = (
         name="divisor",
         output="divisor",
         inputs=(),
-        apply=_divisor,
+        apply=divisor_of,
         quantity="divisor",
         formula="n_samples for mean, 1 for sum",
         latex=r"N",
@@ -69,7 +80,7 @@ LOSS_RULES = (
         name="unit",
         output="unit",
         inputs=(),
-        apply=_unit,
+        apply=unit_of,
         quantity="unit",
         formula="ln(log_base)",
         latex=r"\ln b",
@@ -91,7 +102,7 @@ LOSS_RULES = (
         name="decay",
         output="decay",
         inputs=(),
-        apply=_decay,
+        apply=decay_of,
         quantity="decay",
         formula="2 · factor · strength of L2",
         latex=r"2 c \lambda",
@@ -102,7 +113,7 @@ LOSS_RULES = (
         name="bias_decay",
         output="bias_decay",
         inputs=(),
-        apply=_bias_decay,
+        apply=bias_decay_of,
         quantity="bias_decay",
         formula="the decay where L2 covers biases, else 0",
         latex=r"2 c \lambda",

@@ -1,0 +1,190 @@
+"""Steps that one kernel computes at once: a faster reading of the table, not another one.
+
+Where nobody asks for what lies between, the kernel's results stand in for those of the steps. The steps'
+own rules stay the definition: they run wherever the kernel does not apply, or meets a number that is not
+finite, so that refusals are theirs; and tests compare the two.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from core.arrays import Array, is_finite
+from core.softmax_cross_entropy import FEW_CLASSES, Labels, compute_logits, losses_of, to_unscaled_gradient
+from core.steps.loss import bias_decay_of, decay_of, divisor_of, unit_of
+from core.steps.rules import Place, Structure
+from core.steps.table import Step, fill
+
+FUSED_FROM = 256
+"""The least number of logits for which one kernel is faster than the steps."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FusedRule:
+    """How one kernel computes the results of several rules.
+
+    Parameters
+    ----------
+    name : str
+    inputs : tuple of str
+        Templates of what it takes.
+    hidden : tuple of str
+        Templates of what it does not compute, though the rules would on the way.
+    outputs : tuple of str
+        Templates of what it computes.
+    applies : callable
+        ``applies(place)``: whether it computes what the rules do, and faster.
+    apply : callable
+        ``apply(place, wanted, *inputs)`` gives the wanted outputs by template; None where a number on the way
+        to them is not finite.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    hidden: tuple[str, ...]
+    outputs: tuple[str, ...]
+    applies: Callable[[Place], bool]
+    apply: Callable[..., Mapping[str, Array] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusedStep:
+    """A fused rule in a problem's table, in place of the steps that it makes needless.
+
+    Parameters
+    ----------
+    rule : FusedRule
+    number : int
+        The layer at hand.
+    inputs : tuple of str
+        Numbered names of what it takes.
+    outputs : mapping of str to str
+        Numbered names of what is needed of it, by template.
+    hidden : frozenset of str
+        Numbered names of what it does not compute.
+    start : str
+        The first of the steps that it replaces.
+    """
+
+    rule: FusedRule
+    number: int
+    inputs: tuple[str, ...]
+    outputs: Mapping[str, str]
+    hidden: frozenset[str]
+    start: str
+
+    def replaces(self, step: Step) -> bool:
+        """Tell whether a step is needless where this one is computed."""
+        return step.output in self.hidden or step.output in self.outputs.values()
+
+    def stands_in(self, steps: Sequence[Step], wanted: Collection[str]) -> bool:
+        """Tell whether steps need all that it leaves out, on the way to its own outputs only."""
+        elsewhere = {name for step in steps if not self.replaces(step) for name in step.inputs}
+        return self.hidden <= {step.output for step in steps} and self.hidden.isdisjoint(elsewhere.union(wanted))
+
+    def compute(self, place: Place, values: Mapping[str, Array]) -> dict[str, Array] | None:
+        """Compute what is needed of it.
+
+        Parameters
+        ----------
+        place : Place
+        values : mapping of str to ndarray
+            The inputs, by numbered names.
+
+        Returns
+        -------
+        dict of str to ndarray, or None
+            By numbered names; None where a number is not finite.
+        """
+        found = self.rule.apply(place, self.outputs.keys(), *(values[name] for name in self.inputs))
+        if found is None or not all(is_finite(value) for value in found.values()):
+            return None
+        return {self.outputs[template]: value for template, value in found.items()}
+
+
+def fuse(structure: Structure, steps: Sequence[Step], wanted: Collection[str]) -> tuple[FusedStep, ...]:
+    """Find the fused rules that can stand in for steps.
+
+    Parameters
+    ----------
+    structure : Structure
+    steps : sequence of Step
+        Those that are needed.
+    wanted : collection of str
+        Numbered names that have to be computed themselves.
+
+    Returns
+    -------
+    tuple of FusedStep
+    """
+    fused = (_fill(rule, structure, {step.output for step in steps}) for rule in FUSED_RULES)
+    return tuple(step for step in fused if step.stands_in(steps, wanted))
+
+
+def _fill(rule: FusedRule, structure: Structure, needed: Collection[str]) -> FusedStep:
+    def named(templates: tuple[str, ...]) -> dict[str, str]:
+        return {template: name for template in templates for name in fill(template, structure.depth, structure)}
+
+    hidden = named(rule.hidden)
+    return FusedStep(
+        rule=rule,
+        number=structure.depth,
+        inputs=tuple(named(rule.inputs).values()),
+        outputs={template: name for template, name in named(rule.outputs).items() if name in needed},
+        hidden=frozenset(hidden.values()),
+        start=hidden[rule.hidden[0]],
+    )
+
+
+def _is_large_and_labelled(place: Place) -> bool:
+    problem = place.problem
+    return problem.loss == "cross_entropy" and problem.has_labels and problem.n_samples * problem.n_out >= FUSED_FROM
+
+
+def _softmax_cross_entropy(
+    place: Place, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
+) -> dict[str, Array] | None:
+    labels = cast("Labels", place.problem.targets)
+    logits = compute_logits(inputs, weights, bias)
+    if not is_finite(logits):
+        return None
+    target_shifts = np.empty(len(logits), logits.dtype)
+    sums = to_unscaled_gradient(logits, labels, target_shifts)
+    found: dict[str, Array] = {}
+    if "losses" in wanted:
+        found["losses"] = losses_of(logits, labels, sums, target_shifts) / unit_of(place)
+    scale = 1.0 / (sums * (divisor_of(place) * unit_of(place)))
+    # dL/dZ = scale ∘ unscaled gradient, row by row; of many classes only what is multiplied by it is scaled
+    few = logits.shape[1] <= FEW_CLASSES
+    if few:
+        logits *= scale[:, None]
+    if "dL_dW{l}" in wanted:
+        scaled = inputs if few else inputs * scale[:, None]
+        found["dL_dW{l}"] = _add_penalty(scaled.T.dot(logits), decay_of(place), weights)
+    if bias is not None and "dL_db{l}?" in wanted:
+        grad_bias = logits.sum(axis=0) if few else scale.dot(logits)
+        found["dL_db{l}?"] = _add_penalty(grad_bias, bias_decay_of(place), bias)
+    if "dL_dA{l-1}" in wanted:
+        grad_inputs = logits.dot(weights.T)
+        found["dL_dA{l-1}"] = grad_inputs if few else np.multiply(grad_inputs, scale[:, None], out=grad_inputs)
+    return found
+
+
+def _add_penalty(grad: Array, decay: Array, parameter: Array) -> Array:
+    if decay:
+        grad += decay * parameter
+    return grad
+
+
+FUSED_RULES = (
+    FusedRule(
+        name="softmax_cross_entropy",
+        inputs=("A{l-1}", "W{l}", "b{l}?"),
+        hidden=("Z{l}", "A{l}", "y", "dL_dZ{l}"),
+        outputs=("losses", "dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}"),
+        applies=_is_large_and_labelled,
+        apply=_softmax_cross_entropy,
+    ),
+)
