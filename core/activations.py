@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.arrays import Array
+from core.arrays import Array, along_last
 from core.registry import Registry
 
 LEAKY_SLOPE = 0.01
@@ -150,14 +150,14 @@ def _softmax(z: Array) -> Array:
     # shifting a row changes nothing, and with its largest entry at 0 nothing overflows; the shift is that
     # entry itself, imaginary part and all, or a complex step through a sure prediction would cancel
     top = z.real.argmax(axis=-1, keepdims=True)
-    exponentials = np.exp(z - np.take_along_axis(z, top, axis=-1))
+    exponentials = np.exp(z - z[along_last(z, top)])
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
 def _softmax_vjp(z: Array, a: Array, grad: Array) -> Array:
     # J = diag(a) - a·aᵀ is symmetric and maps constants to 0: Jᵀg = a·(g - ⟨a, g⟩) for any shift of g.
     # Measured from its value at the largest probability, g loses no digits when that one is nearly 1.
-    centred = grad - np.take_along_axis(grad, a.argmax(axis=-1, keepdims=True), axis=-1)
+    centred = grad - grad[along_last(grad, a.argmax(axis=-1, keepdims=True))]
     return np.asarray(a * (centred - (a * centred).sum(axis=-1, keepdims=True)))
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.activations import sigmoid, softplus
-from core.arrays import Array
+from core.arrays import Array, along_last
 from core.errors import DomainError, Path
 from core.registry import Registry
 
@@ -94,9 +94,9 @@ def _log_softmax(z: Array) -> Array:
     # ln Σ e^z = max + ln(1 + the others), with the largest term's 1 left to log1p: a sure prediction's
     # loss keeps its digits instead of rounding to 0
     top = z.real.argmax(axis=-1, keepdims=True)
-    shifted = z - np.take_along_axis(z, top, axis=-1)
+    shifted = z - z[along_last(z, top)]
     others = np.exp(shifted)
-    np.put_along_axis(others, top, 0.0, axis=-1)
+    others[along_last(others, top)] = 0.0
     return np.asarray(shifted - np.log1p(others.sum(axis=-1, keepdims=True)))
 
 
@@ -117,11 +117,11 @@ def _quotient(y: Array, a: Array, log_a: Array) -> Array:
 
 def _others(p: Array) -> Array:
     # the sum of the other entries of a row; at the largest a difference would lose what the sum keeps
-    top = p.argmax(axis=-1, keepdims=True)
+    at_top = along_last(p, p.argmax(axis=-1, keepdims=True))
     below = p.copy()
-    np.put_along_axis(below, top, 0.0, axis=-1)
+    below[at_top] = 0.0
     others = p.sum(axis=-1, keepdims=True) - p
-    np.put_along_axis(others, top, below.sum(axis=-1, keepdims=True), axis=-1)
+    others[at_top] = below.sum(axis=-1, keepdims=True)
     return np.asarray(others)
 
 
