@@ -19,6 +19,7 @@ import numpy as np
 
 from core.arrays import Array, along_last
 from core.registry import Registry
+from core.softmax_jacobians import jacobian_softmax, jacobian_softmax_by_weights
 
 LEAKY_SLOPE = 0.01
 
@@ -45,6 +46,11 @@ class Activation:
         ``vjp(z, a, grad)``, see the module.
     slope : callable or None
         ``slope(a)``: the derivative written with the activation itself, where textbooks do.
+    jacobian : callable or None
+        ``jacobian(a)``: the whole matrix of each row from its activations, where outputs are coupled; without it
+        the matrix is `vjp` of the identity.
+    jacobian_by_weights : callable or None
+        ``jacobian_by_weights(a, inputs)``: the same by the weights of the layer's affine step, stacked by columns.
     cost : int
         What the value of one entry takes, in multiply-adds of a matrix product, for budgets.
     gives_distribution : bool
@@ -59,6 +65,8 @@ class Activation:
     value: Callable[[Array], Array]
     vjp: Callable[[Array, Array, Array], Array]
     slope: Callable[[Array], Array] | None = None
+    jacobian: Callable[[Array], Array] | None = None
+    jacobian_by_weights: Callable[[Array, Array], Array] | None = None
     cost: int = 20
     gives_distribution: bool = False
 
@@ -237,6 +245,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="0 to 1, each row sums to 1",
         value=_softmax,
         vjp=_softmax_vjp,
+        jacobian=jacobian_softmax,
+        jacobian_by_weights=jacobian_softmax_by_weights,
         gives_distribution=True,
     ),
 )

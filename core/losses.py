@@ -24,6 +24,7 @@ from core.activations import sigmoid, softplus
 from core.arrays import Array, along_last
 from core.errors import DomainError, Path
 from core.registry import Registry
+from core.softmax_jacobians import sums_of_others
 
 SUM_TOLERANCE = 1e-9
 """How far from 1 a distribution's sum may lie; eight roundings in float32, which cannot hold it so well."""
@@ -115,23 +116,13 @@ def _quotient(y: Array, a: Array, log_a: Array) -> Array:
     return np.exp(logs, out=plain, where=faint)
 
 
-def _others(p: Array) -> Array:
-    # the sum of the other entries of a row; at the largest a difference would lose what the sum keeps
-    at_top = along_last(p, p.argmax(axis=-1, keepdims=True))
-    below = p.copy()
-    below[at_top] = 0.0
-    others = p.sum(axis=-1, keepdims=True) - p
-    others[at_top] = below.sum(axis=-1, keepdims=True)
-    return np.asarray(others)
-
-
 def _cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
     return np.asarray(0.0 - _quotient(y, a, _log_softmax(z)))
 
 
 def _cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
     # Σy·a - y = a·(Σy - y) - y·(1 - a), where nothing cancels when the prediction is sure and right
-    return np.asarray(a * _others(y) - y * _others(a))
+    return np.asarray(a * sums_of_others(y) - y * sums_of_others(a))
 
 
 def _binary_cross_entropy(z: Array, y: Array) -> Array:

@@ -1,6 +1,8 @@
 """Paths between two quantities: the local Jacobians on them, and their product."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,7 +11,10 @@ from core.budget import Budget
 from core.errors import NonFiniteError
 from core.problem import Problem
 from core.quantities import Quantity, n_components, public_name
-from core.steps import LocalJacobian, Place, Step, evaluate, fill, steps_of, structure_of
+from core.steps import DEEP, LocalJacobian, Place, Step, Structure, evaluate, fill, steps_of, structure_of
+
+MANY_ROWS = 16
+"""From here on a softmax's Jacobians are written down as matrices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,10 @@ def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
         From `of` downwards.
     """
     structure = structure_of(problem)
+    return (_many_paths if structure.depth <= DEEP else _find_path)(structure, of, by)
+
+
+def _find_path(structure: Structure, of: str, by: str) -> tuple[Link, ...]:
     producers = {step.output: step for step in steps_of(structure)}
     links, node = [], of
     while node != by:
@@ -74,6 +83,9 @@ def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
         names = tuple(fill(template, step.number, structure)[0] for template in local.inputs)
         links.append(Link(step, node, local, names))
     return tuple(links)
+
+
+_many_paths = lru_cache(maxsize=256)(_find_path)
 
 
 def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
@@ -97,9 +109,33 @@ def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
     """
     links = path_between(problem, of, by)
     values = evaluate(problem, {name for link in links for name in link.inputs}, budget=budget)
-    rows = identity_rows(problem, of)
+    return multiply_links(problem, of, by, values)
+
+
+def multiply_links(problem: Problem, of: str, by: str, values: Mapping[str, Array]) -> Array:
+    """Multiply the local Jacobians on a path, from the left, from values that are there.
+
+    Parameters
+    ----------
+    problem : Problem
+    of, by : str
+        Numbered nodes.
+    values : mapping of str to ndarray
+        At least what the local Jacobians are computed from.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, n_rows, n_columns)
+
+    Raises
+    ------
+    NonFiniteError
+        If the product does not fit float64.
+    """
+    links = path_between(problem, of, by)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for link in links:
+        rows, rest = _first_rows(problem, links, values)
+        for link in rest:
             rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in link.inputs))
     if not is_finite(rows):
         raise NonFiniteError(
@@ -107,6 +143,20 @@ def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
             f"{range_of(problem.dtype)}: it is a product of weights and derivatives; smaller weights help"
         )
     return own_rows(problem, rows)
+
+
+def _first_rows(problem: Problem, links: Sequence[Link], values: Mapping[str, Array]) -> tuple[Array, Sequence[Link]]:
+    # of many rows, a matrix is written down in a fraction of the time that an identity takes to be pulled back
+    first = links[0]
+    if n_components(first.step.output, problem) >= MANY_ROWS:
+        place = Place(problem, first.step.number)
+        inputs = [values[name] for name in first.inputs]
+        if len(links) > 1 and links[1].by.startswith("W") and place.activation.jacobian_by_weights:
+            return place.activation.jacobian_by_weights(inputs[1], values[links[1].inputs[0]]), links[2:]
+        matrix = first.local.matrix(place, *inputs)
+        if matrix is not None:
+            return matrix, links[1:]
+    return identity_rows(problem, first.step.output), links
 
 
 def identity_rows(problem: Problem, of: str) -> Array:

@@ -18,9 +18,10 @@ References
 from core.steps.changes import Change, adjust_rule, replace_rule
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rules import LocalJacobian, Place, Rule, Structure
-from core.steps.table import RULES, Step, fill, steps_of, structure_of
+from core.steps.table import DEEP, RULES, Step, fill, steps_of, structure_of
 
 __all__ = [
+    "DEEP",
     "RULES",
     "Change",
     "LocalJacobian",

@@ -26,6 +26,19 @@ def _spread_affine_to_weights(place: Place, errors: Sequence[Array], rows: Array
     )
 
 
+def _affine_by_weights(place: Place, inputs: Array) -> Array:
+    n_samples, n_in = inputs.shape
+    n_out = place.layer.n_out
+    matrix = np.zeros((n_samples, n_out, n_out, n_in), inputs.dtype)
+    outputs = np.arange(n_out)
+    matrix[:, outputs, outputs] = inputs[:, None, :] + 0.0
+    return matrix.reshape(n_samples, n_out, -1)
+
+
+def _activation_matrix(place: Place, z: Array, a: Array) -> Array | None:
+    return place.activation.jacobian(a) if place.activation.jacobian else None
+
+
 def _pull_activation(place: Place, rows: Array, z: Array, a: Array) -> Array:
     return place.activation.vjp(z[:, None, :], a[:, None, :], rows)
 
@@ -58,6 +71,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_in·n_out)",
                 inputs=("A{l-1}",),
                 pull=_pull_affine_to_weights,
+                matrix=_affine_by_weights,
                 spread=_spread_affine_to_weights,
             ),
             "b{l}": LocalJacobian(
@@ -90,6 +104,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_out)",
                 inputs=("Z{l}", "A{l}"),
                 pull=_pull_activation,
+                matrix=_activation_matrix,
                 spread=spread_local_activation,
             ),
         },

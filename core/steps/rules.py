@@ -65,6 +65,9 @@ class LocalJacobian:
     pull : callable
         ``pull(place, rows, *inputs)`` multiplies rows, shape (n_samples, n_rows, n_out), by the matrix
         from the right. Applied to the identity it gives the matrix itself.
+    matrix : callable or None
+        ``matrix(place, *inputs)`` gives the matrix itself, where that takes less than pulling the identity;
+        None where it does not.
     spread : callable
         ``spread(place, errors, rows, *inputs)`` bounds the error of the product, as `Rule.spread` does;
         the errors are of the rows and of each input.
@@ -77,6 +80,7 @@ class LocalJacobian:
     inputs: tuple[str, ...]
     pull: Callable[..., Array]
     spread: Callable[..., Array]
+    matrix: Callable[..., Array | None] = lambda place, *inputs: None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
