@@ -1,9 +1,7 @@
 """How much one computation may hold and do, decided from shapes before anything is allocated."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
-from core.activations import ACTIVATIONS
 from core.errors import Path, TooLargeError
 from core.problem import Network
 
@@ -86,8 +84,4 @@ def forward_operations(network: Network, n_samples: int) -> int:
     -------
     int
     """
-    products = activations = 0
-    for layer, (n_in, n_out) in zip(network.layers, pairwise(network.widths), strict=True):
-        products += n_in * n_out
-        activations += n_out * ACTIVATIONS[layer.activation].cost
-    return n_samples * (products + activations) + 2 * CALL_COST * network.depth
+    return n_samples * network.sample_operations + 2 * CALL_COST * network.depth

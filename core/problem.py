@@ -103,6 +103,12 @@ class Network:
         """The number of features at the input and after each layer, (depth + 1) numbers."""
         return (self.layers[0].n_in, *(layer.n_out for layer in self.layers))
 
+    @cached_property
+    def sample_operations(self) -> int:
+        """What one sample's forward pass takes, in multiply-adds."""
+        products = sum(n_in * n_out for n_in, n_out in pairwise(self.widths))
+        return products + sum(layer.n_out * ACTIVATIONS[layer.activation].cost for layer in self.layers)
+
     @property
     def n_parameters(self) -> int:
         """The number of weights and biases."""

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from core.errors import DomainError, Path, ShapeError, UnknownNameError
@@ -21,6 +22,8 @@ OF_SYMBOLS = "LSZA"
 BY_SYMBOLS = "XWbZAS"
 FORWARD_SYMBOLS = "ZASL"
 UNNUMBERED = "XSL"
+FEW_LABELS = 256
+"""Up to so many labels are kept for the next time."""
 
 _NODE = r"([{}])([1-9][0-9]{{0,5}})?"
 _FORWARD = re.compile(_NODE.format(FORWARD_SYMBOLS))
@@ -270,11 +273,19 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
     symbol, layer = split_node(node)
     widths = problem.network.widths
     dimensions = (widths[layer - 1], widths[layer]) if symbol == "W" else (widths[layer],)
+    few = math.prod(dimensions) <= FEW_LABELS
+    return (_few_labels if few else _make_labels)(name, dimensions)
+
+
+def _make_labels(name: str, dimensions: tuple[int, ...]) -> tuple[str, ...]:
     # columns of W one after the other: the last index is the slow one
     indices = (index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions))))
     if max(dimensions) > 9 or name != name.rstrip("0123456789"):
         return tuple(f"{name}[{','.join(map(str, index))}]" for index in indices)
     return tuple(name + "".join(map(str, index)) for index in indices)
+
+
+_few_labels = lru_cache(maxsize=256)(_make_labels)
 
 
 def _node(symbol: str, number: str | None, problem: Problem, path: Path) -> str:

@@ -18,16 +18,18 @@ import numpy as np
 from core.arrays import Array
 from core.budget import Budget
 from core.errors import CoreError, NonFiniteError, Path, ShapeError
-from core.jacobians import compute_derivative, require_room
+from core.jacobians import Values, compute_quantity, evaluate_together, labels_of, require_room
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, parse_quantities
-from core.steps import evaluate
 
 QUANTITIES = ("Z", "S", "dL_dS", "dS_dZ", "dZ_dW", "dS_dW", "dL_dZ", "dL_dW", "dL_db", "dL_dX")
 """What is computed where nobody says what."""
 
 CHAIN = ("dL_dS", "dS_dZ", "dZ_dW")
 """The factors of dL/dW."""
+
+CHAIN_KEYS = ("dL_dA1", "dA1_dZ1", "dZ1_dW1")
+SHORTCUT = "dL_dW1"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -167,36 +169,34 @@ def compute_softmax_layer(layer: SoftmaxLayer, *, budget: Budget | None = None) 
     NonFiniteError
         If one does not fit float64; −y/S does not where S underflows.
     """
-    problem, budget = layer.problem, budget or Budget()
-    require_room(problem, list(layer.asked.values()), budget, path_of=layer.path_of)
-    quantities = {}
-    for index, (text, quantity) in enumerate(layer.asked.items()):
+    problem, asked, budget = layer.problem, layer.asked, budget or Budget()
+    require_room(problem, list(asked.values()), budget, path_of=layer.path_of)
+    is_chain = {quantity.key for quantity in asked.values()}.issuperset(CHAIN_KEYS)
+    further = ("L", SHORTCUT) if is_chain else ("L",)
+    values = evaluate_together(problem, asked.values(), further, budget)
+    quantities, by_key = {}, {}
+    for index, (text, quantity) in enumerate(asked.items()):
         try:
-            quantities[text] = _compute(problem, quantity, budget)
+            quantities[text] = found = _compute(problem, quantity, values)
         except NonFiniteError as error:
             raise error.at(layer.path_of(index)) from None
-    loss = evaluate(problem, ["L"], budget=budget)["L"]
-    by_key = {quantity.key: quantities[text].value for text, quantity in layer.asked.items()}
-    return SoftmaxLayerResult(loss=float(loss), quantities=quantities, chain=_chain(problem, by_key, budget))
+        by_key[quantity.key] = found.value
+    loss = float(values(("L",))["L"])
+    chain = _multiply_chain(by_key, values((SHORTCUT,))[SHORTCUT]) if is_chain else None
+    return SoftmaxLayerResult(loss=loss, quantities=quantities, chain=chain)
 
 
-def _compute(problem: Problem, quantity: Quantity, budget: Budget) -> LayerQuantity:
-    if quantity.by is None:
-        value = evaluate(problem, [quantity.key], budget=budget)[quantity.key]
-        value = value[0] if value.ndim else value
-        return LayerQuantity(value=value, shape=value.shape)
-    derivative = compute_derivative(problem, quantity, budget)
-    per_sample = quantity.is_jacobian or quantity.by[0] in "XZA"
-    value = derivative.value[0] if per_sample else derivative.value
-    return LayerQuantity(value=value, shape=value.shape, rows=derivative.rows, columns=derivative.columns)
+def _compute(problem: Problem, quantity: Quantity, values: Values) -> LayerQuantity:
+    value = compute_quantity(problem, quantity, values)
+    # parameters have no sample axis
+    if value.ndim and (quantity.is_jacobian or quantity.by is None or quantity.by[0] in "XZA"):
+        value = value[0]
+    rows, columns = labels_of(problem, quantity)
+    return LayerQuantity(value=value, shape=value.shape, rows=rows, columns=columns)
 
 
-def _chain(problem: Problem, values: Mapping[str, Array], budget: Budget) -> Chain | None:
-    keys = ("dL_dA1", "dA1_dZ1", "dZ1_dW1")
-    if not all(key in values for key in keys):
-        return None
-    dL_dS, dS_dZ, dZ_dW = (values[key] for key in keys)
+def _multiply_chain(values: Mapping[str, Array], shortcut: Array) -> Chain:
+    dL_dS, dS_dZ, dZ_dW = (values[key] for key in CHAIN_KEYS)
     row = dL_dS @ dS_dZ @ dZ_dW
-    shortcut = evaluate(problem, ["dL_dW1"], budget=budget)["dL_dW1"]
     difference = np.abs(row - shortcut.ravel(order="F")).max()
     return Chain(factors=CHAIN, row=row, max_abs_difference=float(difference))

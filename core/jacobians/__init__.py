@@ -8,15 +8,26 @@ References
 .. [1] Magnus & Neudecker, Matrix Differential Calculus, 3rd ed. 2019, section 9.2 (vec and ⊗).
 """
 
-from core.jacobians.derivatives import Jacobian, Jacobians, compute_derivative, compute_jacobians
+from core.jacobians.derivatives import (
+    Jacobian,
+    Jacobians,
+    Values,
+    compute_jacobians,
+    compute_quantity,
+    evaluate_together,
+    labels_of,
+)
 from core.jacobians.paths import multiply_path
 from core.jacobians.sizes import measure_derivatives, require_room
 
 __all__ = [
     "Jacobian",
     "Jacobians",
-    "compute_derivative",
+    "Values",
     "compute_jacobians",
+    "compute_quantity",
+    "evaluate_together",
+    "labels_of",
     "measure_derivatives",
     "multiply_path",
     "require_room",

@@ -1,17 +1,21 @@
 """Derivatives by name, with labels and factors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from core.arrays import Array
 from core.budget import Budget, forward_operations
 from core.conventions import Conventions
-from core.errors import DomainError, NonFiniteError
-from core.jacobians.paths import factor_names, multiply_path
+from core.errors import DomainError, NonFiniteError, TooLargeError
+from core.jacobians.paths import factor_names, multiply_links, path_between
 from core.jacobians.sizes import require_room
 from core.problem import Problem
 from core.quantities import Quantity, labels, parse_quantities, public_name
 from core.steps import evaluate
+
+Values: TypeAlias = Callable[[tuple[str, ...]], Mapping[str, Array]]
+"""Gives values by numbered names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,16 +89,17 @@ def compute_jacobians(problem: Problem, ids: Sequence[str], *, budget: Budget | 
                 path=("jacobians", index),
             )
     require_room(problem, list(quantities.values()), budget, path_of=lambda index: ("jacobians", index))
+    values = evaluate_together(problem, quantities.values(), (), budget)
     jacobians = {}
     for index, (text, quantity) in enumerate(quantities.items()):
         try:
-            jacobians[text] = compute_derivative(problem, quantity, budget)
+            jacobians[text] = compute_derivative(problem, quantity, values)
         except NonFiniteError as error:
             raise error.at(("jacobians", index)) from None
     return Jacobians(conventions=problem.conventions, jacobians=jacobians)
 
 
-def compute_derivative(problem: Problem, quantity: Quantity, budget: Budget) -> Jacobian:
+def compute_derivative(problem: Problem, quantity: Quantity, values: Values) -> Jacobian:
     """Compute one derivative with its labels and factors.
 
     Parameters
@@ -102,18 +107,97 @@ def compute_derivative(problem: Problem, quantity: Quantity, budget: Budget) -> 
     problem : Problem
     quantity : Quantity
         A derivative.
-    budget : Budget
+    values : Values
+        What it is computed from, as `evaluate_together` gives it.
 
     Returns
     -------
     Jacobian
     """
-    of, by = quantity.of, str(quantity.by)
+    value = compute_quantity(problem, quantity, values)
+    rows, columns = labels_of(problem, quantity)
     factors = factor_names(problem, quantity)
+    return Jacobian(value=value, shape=value.shape, factors=factors, rows=rows, columns=columns)
+
+
+def evaluate_together(
+    problem: Problem, quantities: Iterable[Quantity], further: Sequence[str], budget: Budget
+) -> Values:
+    """Run the table once for all that quantities are computed from.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantities : iterable of Quantity
+    further : sequence of str
+        Numbered names that are needed as well.
+    budget : Budget
+
+    Returns
+    -------
+    callable
+        ``values(names)`` gives at least the values of these names; it raises what `evaluate` does for them,
+        and for them alone.
+    """
+    names = {name: None for quantity in quantities for name in names_behind(problem, quantity)}
+    try:
+        together = evaluate(problem, (*names, *further), budget=budget)
+    except (NonFiniteError, TooLargeError):
+        # one quantity after the other, to see which cannot be had
+        return lambda some: evaluate(problem, some, budget=budget)
+    return lambda some: together
+
+
+def names_behind(problem: Problem, quantity: Quantity) -> tuple[str, ...]:
+    """Name the quantities of the table that one is computed from; its own name, if it is one of them.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+
+    Returns
+    -------
+    tuple of str
+    """
     if not quantity.is_jacobian:
-        value = evaluate(problem, [quantity.key], budget=budget)[quantity.key]
-        return Jacobian(value=value, shape=value.shape, factors=factors)
-    value = multiply_path(problem, of, by, budget)
-    return Jacobian(
-        value=value, shape=value.shape, factors=factors, rows=labels(of, problem), columns=labels(by, problem)
-    )
+        return (quantity.key,)
+    links = path_between(problem, quantity.of, str(quantity.by))
+    return tuple({name: None for link in links for name in link.inputs})
+
+
+def compute_quantity(problem: Problem, quantity: Quantity, values: Values) -> Array:
+    """Compute a quantity from what it is computed from.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+    values : Values
+
+    Returns
+    -------
+    ndarray
+        Of the quantity's shape; a Jacobian has one matrix for each sample.
+    """
+    found = values(names_behind(problem, quantity))
+    if quantity.is_jacobian:
+        return multiply_links(problem, quantity.of, str(quantity.by), found)
+    return found[quantity.key]
+
+
+def labels_of(problem: Problem, quantity: Quantity) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Return the labels of a Jacobian's rows and columns; None for any other quantity.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+
+    Returns
+    -------
+    pair of tuples of str, or of None
+    """
+    if not quantity.is_jacobian:
+        return None, None
+    return labels(quantity.of, problem), labels(str(quantity.by), problem)

@@ -173,9 +173,19 @@ def identity_rows(problem: Problem, of: str) -> Array:
     ndarray, shape (n_samples, n_rows, n_rows)
     """
     n_rows = n_components(of, problem)
-    return np.broadcast_to(np.eye(n_rows, dtype=problem.dtype), (problem.n_samples, n_rows, n_rows))
+    identity = (_few_identities if n_rows <= MANY_ROWS else _identity)(n_rows, problem.dtype)
+    return np.broadcast_to(identity, (problem.n_samples, n_rows, n_rows))
+
+
+def _identity(n_rows: int, dtype: np.dtype[np.float64]) -> Array:
+    return np.eye(n_rows, dtype=dtype)
+
+
+_few_identities = lru_cache(maxsize=32)(_identity)
 
 
 def own_rows(problem: Problem, rows: Array) -> Array:
     """Return a product with numbers of its own: a path of identities leaves the broadcast matrix as it is."""
+    if rows.flags.writeable and len(rows) == problem.n_samples:
+        return rows
     return np.array(np.broadcast_to(rows, (problem.n_samples, *rows.shape[1:])))

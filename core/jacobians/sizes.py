@@ -35,7 +35,9 @@ def require_room(
         path = path_of(index)
         operations += derivative_operations(problem, quantity)
         numbers += derivative_numbers(problem, quantity)
-        budget.require_numbers(numbers, f"{describe_size(problem, quantity)}, all asked for so far together", path=path)
+        if numbers > budget.numbers:
+            what = f"{describe_size(problem, quantity)}, all asked for so far together"
+            budget.require_numbers(numbers, what, path=path)
         budget.require_operations(operations, "the products of all quantities asked for so far", path=path)
 
 
