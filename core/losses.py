@@ -17,6 +17,7 @@ References
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -107,17 +108,24 @@ def _weighted_sum(y: Array, logs: Array) -> Array:
     return np.asarray(0.0 - weighted.sum(axis=-1))
 
 
-def _quotient(y: Array, a: Array, log_a: Array) -> Array:
+def _quotient(y: Array, a: Array, log_a: Callable[[], Array]) -> Array:
     # y/a, and 0 where y is 0 whatever the probability; one below the normal numbers has few digits left,
     # and then its logarithm has all
-    faint = (a < np.finfo(a.dtype).smallest_normal) & (y != 0)
-    plain = np.divide(y, a, out=np.zeros_like(log_a), where=(y != 0) & ~faint)
-    logs = np.log(y, out=np.zeros_like(log_a), where=faint) - log_a
+    faint = (a < _smallest_normal(a.dtype)) & (y != 0)
+    if not faint.any():
+        return np.divide(y, a, out=np.zeros_like(a), where=y != 0)
+    plain = np.divide(y, a, out=np.zeros_like(a), where=(y != 0) & ~faint)
+    logs = np.log(y, out=np.zeros_like(a), where=faint) - log_a()
     return np.exp(logs, out=plain, where=faint)
 
 
+@cache
+def _smallest_normal(dtype: np.dtype[np.float64]) -> float:
+    return float(np.finfo(dtype).smallest_normal)
+
+
 def _cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
-    return np.asarray(0.0 - _quotient(y, a, _log_softmax(z)))
+    return np.asarray(0.0 - _quotient(y, a, lambda: _log_softmax(z)))
 
 
 def _cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
@@ -132,7 +140,7 @@ def _binary_cross_entropy(z: Array, y: Array) -> Array:
 
 def _binary_cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
     # ln a = -softplus(-z) and ln(1 - a) = -softplus(z)
-    return np.asarray(_quotient(1.0 - y, sigmoid(-z), -softplus(z)) - _quotient(y, a, -softplus(-z)))
+    return np.asarray(_quotient(1.0 - y, sigmoid(-z), lambda: -softplus(z)) - _quotient(y, a, lambda: -softplus(-z)))
 
 
 def _binary_cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:

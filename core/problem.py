@@ -104,6 +104,11 @@ class Network:
         return (self.layers[0].n_in, *(layer.n_out for layer in self.layers))
 
     @cached_property
+    def biases(self) -> tuple[bool, ...]:
+        """Whether each layer has a bias."""
+        return tuple(layer.bias is not None for layer in self.layers)
+
+    @cached_property
     def sample_operations(self) -> int:
         """What one sample's forward pass takes, in multiply-adds."""
         products = sum(n_in * n_out for n_in, n_out in pairwise(self.widths))

@@ -8,7 +8,7 @@ from core.arrays import Array
 from core.budget import Budget, forward_operations
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError, TooLargeError
-from core.jacobians.paths import factor_names, multiply_links, path_between
+from core.jacobians.paths import factor_names, multiply_links, names_behind, path_between
 from core.jacobians.sizes import require_room
 from core.problem import Problem
 from core.quantities import Quantity, labels, parse_quantities, public_name
@@ -139,31 +139,18 @@ def evaluate_together(
         ``values(names)`` gives at least the values of these names; it raises what `evaluate` does for them,
         and for them alone.
     """
-    names = {name: None for quantity in quantities for name in names_behind(problem, quantity)}
+    names = dict.fromkeys(further)
+    for quantity in quantities:
+        if quantity.is_jacobian:
+            names |= dict.fromkeys(names_behind(path_between(problem, quantity.of, str(quantity.by))))
+        else:
+            names[quantity.key] = None
     try:
-        together = evaluate(problem, (*names, *further), budget=budget)
+        together = evaluate(problem, names, budget=budget)
     except (NonFiniteError, TooLargeError):
         # one quantity after the other, to see which cannot be had
         return lambda some: evaluate(problem, some, budget=budget)
     return lambda some: together
-
-
-def names_behind(problem: Problem, quantity: Quantity) -> tuple[str, ...]:
-    """Name the quantities of the table that one is computed from; its own name, if it is one of them.
-
-    Parameters
-    ----------
-    problem : Problem
-    quantity : Quantity
-
-    Returns
-    -------
-    tuple of str
-    """
-    if not quantity.is_jacobian:
-        return (quantity.key,)
-    links = path_between(problem, quantity.of, str(quantity.by))
-    return tuple({name: None for link in links for name in link.inputs})
 
 
 def compute_quantity(problem: Problem, quantity: Quantity, values: Values) -> Array:
@@ -180,10 +167,10 @@ def compute_quantity(problem: Problem, quantity: Quantity, values: Values) -> Ar
     ndarray
         Of the quantity's shape; a Jacobian has one matrix for each sample.
     """
-    found = values(names_behind(problem, quantity))
-    if quantity.is_jacobian:
-        return multiply_links(problem, quantity.of, str(quantity.by), found)
-    return found[quantity.key]
+    if not quantity.is_jacobian:
+        return values((quantity.key,))[quantity.key]
+    links = path_between(problem, quantity.of, str(quantity.by))
+    return multiply_links(problem, links, values(names_behind(links)))
 
 
 def labels_of(problem: Problem, quantity: Quantity) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

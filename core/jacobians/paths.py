@@ -108,20 +108,33 @@ def multiply_path(problem: Problem, of: str, by: str, budget: Budget) -> Array:
         If the product does not fit float64.
     """
     links = path_between(problem, of, by)
-    values = evaluate(problem, {name for link in links for name in link.inputs}, budget=budget)
-    return multiply_links(problem, of, by, values)
+    return multiply_links(problem, links, evaluate(problem, names_behind(links), budget=budget))
 
 
-def multiply_links(problem: Problem, of: str, by: str, values: Mapping[str, Array]) -> Array:
+def names_behind(links: Sequence[Link]) -> tuple[str, ...]:
+    """Name the quantities of the table that a product of local Jacobians is computed from.
+
+    Parameters
+    ----------
+    links : sequence of Link
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple({name: None for link in links for name in link.inputs})
+
+
+def multiply_links(problem: Problem, links: Sequence[Link], values: Mapping[str, Array]) -> Array:
     """Multiply the local Jacobians on a path, from the left, from values that are there.
 
     Parameters
     ----------
     problem : Problem
-    of, by : str
-        Numbered nodes.
+    links : sequence of Link
+        From the top downwards.
     values : mapping of str to ndarray
-        At least what the local Jacobians are computed from.
+        At least those of `names_behind`.
 
     Returns
     -------
@@ -132,15 +145,15 @@ def multiply_links(problem: Problem, of: str, by: str, values: Mapping[str, Arra
     NonFiniteError
         If the product does not fit float64.
     """
-    links = path_between(problem, of, by)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         rows, rest = _first_rows(problem, links, values)
         for link in rest:
             rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in link.inputs))
     if not is_finite(rows):
+        name = public_name(f"d{links[0].step.output}_d{links[-1].by}", problem)
         raise NonFiniteError(
-            f"{public_name(f'd{of}_d{by}', problem)}, or a number on the way to it, does not fit "
-            f"{range_of(problem.dtype)}: it is a product of weights and derivatives; smaller weights help"
+            f"{name}, or a number on the way to it, does not fit {range_of(problem.dtype)}: it is a "
+            "product of weights and derivatives; smaller weights help"
         )
     return own_rows(problem, rows)
 
@@ -173,15 +186,15 @@ def identity_rows(problem: Problem, of: str) -> Array:
     ndarray, shape (n_samples, n_rows, n_rows)
     """
     n_rows = n_components(of, problem)
-    identity = (_few_identities if n_rows <= MANY_ROWS else _identity)(n_rows, problem.dtype)
-    return np.broadcast_to(identity, (problem.n_samples, n_rows, n_rows))
+    return (_few_identities if n_rows <= MANY_ROWS else _identities)(problem.n_samples, n_rows, problem.dtype)
 
 
-def _identity(n_rows: int, dtype: np.dtype[np.float64]) -> Array:
-    return np.eye(n_rows, dtype=dtype)
+def _identities(n_samples: int, n_rows: int, dtype: np.dtype[np.float64]) -> Array:
+    # a view that cannot be written to
+    return np.broadcast_to(np.eye(n_rows, dtype=dtype), (n_samples, n_rows, n_rows))
 
 
-_few_identities = lru_cache(maxsize=32)(_identity)
+_few_identities = lru_cache(maxsize=32)(_identities)
 
 
 def own_rows(problem: Problem, rows: Array) -> Array:

@@ -30,6 +30,12 @@ def require_room(
     TooLargeError
         At the first quantity that no longer fits.
     """
+    widest = max(problem.network.widths)
+    # no matrix has more rows than the widest layer has outputs, nor more columns than its weights have entries
+    most_numbers = (problem.n_samples * widest + 2 * LABEL_COST) * widest**2
+    most_operations = forward_operations(problem.network, problem.n_samples * widest) * 3 + CALL_COST
+    if len(quantities) * most_numbers <= budget.numbers and len(quantities) * most_operations <= budget.operations:
+        return
     numbers = operations = 0
     for index, quantity in enumerate(quantities):
         path = path_of(index)

@@ -42,7 +42,7 @@ def structure_of(problem: Problem) -> Structure:
     Structure
     """
     return Structure(
-        biases=tuple(layer.bias is not None for layer in problem.network.layers),
+        biases=problem.network.biases,
         has_loss=problem.loss is not None,
         has_logits=problem.loss is not None and LOSSES[problem.loss].logits is not None,
     )
