@@ -15,6 +15,7 @@ References
 """
 
 from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,8 @@ FEW_CLASSES = 64
 BLOCK_BYTES = 1 << 19
 """How much of the logits is worked on at a time: what stays in a core's cache from one pass to the next."""
 
-Labels = npt.NDArray[np.integer]
+Labels: TypeAlias = npt.NDArray[Any]
+"""An array of class indices, integers of any width."""
 
 
 def grad_weights_softmax_cross_entropy(

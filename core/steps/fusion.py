@@ -7,12 +7,11 @@ finite, so that refusals are theirs; and tests compare the two.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from core.arrays import Array, is_finite
-from core.softmax_cross_entropy import FEW_CLASSES, Labels, compute_logits, losses_of, to_unscaled_gradient
+from core.softmax_cross_entropy import FEW_CLASSES, compute_logits, losses_of, to_unscaled_gradient
 from core.steps.loss import bias_decay_of, decay_of, divisor_of, unit_of
 from core.steps.rules import Place, Structure
 from core.steps.table import Step, fill
@@ -146,7 +145,7 @@ def _is_large_and_labelled(place: Place) -> bool:
 def _softmax_cross_entropy(
     place: Place, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
 ) -> dict[str, Array] | None:
-    labels = cast("Labels", place.problem.targets)
+    labels = np.asarray(place.problem.targets)
     logits = compute_logits(inputs, weights, bias)
     if not is_finite(logits):
         return None

@@ -1,0 +1,187 @@
+"""Fused rules: the same numbers as the steps that they stand in for, and only where they may."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from core.arrays import Array
+from core.conventions import L2, LOG_BASES, Conventions
+from core.errors import NonFiniteError
+from core.problem import Layer, Network, Problem
+from core.propagation import gradient_names
+from core.softmax_cross_entropy import FEW_CLASSES, Labels
+from core.steps import Place, evaluate, steps_of, structure_of
+from core.steps.evaluation import needed_steps, sources_of
+from core.steps.fusion import FUSED_FROM, FUSED_RULES, FusedStep, fuse
+
+CLASSES = [1, 2, 10, FEW_CLASSES, FEW_CLASSES + 1, 300]
+
+
+def draw(seed: int) -> Problem:
+    """Draw a problem that is large enough, of one to three layers, with labels, under any conventions."""
+    rng = np.random.default_rng(seed)
+    n_classes = int(rng.choice(CLASSES))
+    n_samples = FUSED_FROM // n_classes + int(rng.integers(1, 5))
+    widths = [*rng.integers(1, 6, rng.integers(1, 4)), n_classes]
+    # sure predictions, some of them right and some wrong, beside unsure ones
+    scale = float(rng.choice([1.0, 30.0, 1e4]))
+    layers = tuple(
+        Layer(
+            weights=rng.normal(size=(n_in, n_out)) * (scale if above == len(widths) - 1 else 1.0),
+            bias=rng.normal(size=n_out) if rng.integers(2) else None,
+            activation="softmax" if above == len(widths) - 1 else "tanh",
+        )
+        for above, (n_in, n_out) in enumerate(pairwise(widths), start=1)
+    )
+    conventions = Conventions(
+        reduction=str(rng.choice(["mean", "sum"])),
+        l2=L2(strength=float(rng.choice([0.0, 0.3])), biases=bool(rng.integers(2))),
+        log_base=tuple(LOG_BASES)[int(rng.integers(3))],
+    )
+    inputs = rng.normal(size=(n_samples, widths[0]))
+    labels: Labels = rng.integers(0, n_classes, n_samples)
+    return Problem(
+        network=Network(layers=layers), inputs=inputs, targets=labels, loss="cross_entropy", conventions=conventions
+    )
+
+
+def fused_steps(problem: Problem, wanted: list[str]) -> list[FusedStep]:
+    """List the fused steps that run for what is wanted."""
+    structure = structure_of(problem)
+    steps = needed_steps(steps_of(structure), wanted, sources_of(problem))
+    places = [Place(problem, number) for number in range(structure.depth + 1)]
+    return [step for step in fuse(structure, steps, wanted) if step.rule.applies(places[step.number])]
+
+
+def outputs_of(problem: Problem) -> list[str]:
+    """Name all that some fused rule computes, and what follows from it."""
+    return ["L", "losses", *gradient_names(problem)]
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_every_fused_rule_computes_what_the_steps_do(seed: int) -> None:
+    problem = draw(seed)
+    wanted = outputs_of(problem)
+    assert [step.rule.name for step in fused_steps(problem, wanted)] == [rule.name for rule in FUSED_RULES]
+    found = evaluate(problem, wanted)
+    # whoever asks for the logits gets the plain steps
+    last = f"Z{problem.network.depth}"
+    plain = evaluate(problem, [*wanted, last])
+    assert not fused_steps(problem, [*wanted, last])
+    for name in wanted:
+        assert found[name].shape == plain[name].shape
+        # roundings, of logits up to 1e4 among them, in another order
+        room = 1e-12 * max(float(np.abs(plain[name]).max()), 1e-300)
+        assert np.abs(found[name] - plain[name]).max() <= room, name
+
+
+@pytest.mark.parametrize("wanted", ["L", "losses", "dL_dW2", "dL_db2", "dL_dA1", "dL_dX"])
+def test_each_output_can_be_had_alone(wanted: str) -> None:
+    problem = deep(64)
+    found, plain = evaluate(problem, [wanted])[wanted], evaluate(problem, [wanted, "Z2"])[wanted]
+    np.testing.assert_allclose(found, plain, rtol=1e-12, atol=1e-15)  # roundings in another order
+
+
+def deep(n_samples: int, *, n_classes: int = 10, scale: float = 1.0) -> Problem:
+    """Build two layers with biases and labels."""
+    rng = np.random.default_rng(3)
+    layers = (
+        Layer(weights=rng.normal(size=(4, 3)), bias=rng.normal(size=3), activation="tanh"),
+        Layer(weights=rng.normal(size=(3, n_classes)) * scale, bias=rng.normal(size=n_classes), activation="softmax"),
+    )
+    labels: Labels = rng.integers(0, n_classes, n_samples)
+    inputs = rng.normal(size=(n_samples, 4))
+    return Problem(network=Network(layers=layers), inputs=inputs, targets=labels, loss="cross_entropy")
+
+
+@pytest.mark.parametrize("asked", ["Z2", "A2", "y", "dL_dZ2", "dL_dA2"])
+def test_what_lies_between_is_computed_by_its_own_step_when_it_is_asked_for(asked: str) -> None:
+    problem = deep(64)
+    assert fused_steps(problem, ["dL_dW2"])
+    assert not fused_steps(problem, ["dL_dW2", asked])
+    assert asked in evaluate(problem, ["dL_dW2", asked])
+
+
+def test_other_problems_are_left_to_the_steps() -> None:
+    problem = deep(64)
+    assert not fused_steps(problem, ["L"])
+    assert not fused_steps(deep(FUSED_FROM // 10), ["dL_dW2"])
+    assert not fused_steps(replace(problem, targets=problem.target_distribution()), ["dL_dW2"])
+    assert not fused_steps(replace(problem, loss="squared_error"), ["dL_dW2"])
+
+
+def test_a_given_value_is_carried_on_by_the_steps() -> None:
+    problem = deep(64)
+    handed_in = np.ones((64, 10))
+    found = evaluate(problem, ["dL_db2"], given={"dL_dZ2": handed_in})["dL_db2"]
+    np.testing.assert_array_equal(found, np.full(10, 64.0))
+    halved = evaluate(problem, ["dL_db2"], given={"divisor": np.asarray(128.0)})["dL_db2"]
+    np.testing.assert_allclose(halved, evaluate(problem, ["dL_db2"])["dL_db2"] / 2, rtol=1e-12)  # another order
+
+
+def refusal(problem: Problem, wanted: list[str]) -> str:
+    """Return the message of a refused evaluation."""
+    with pytest.raises(NonFiniteError) as refused:
+        evaluate(problem, wanted)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("n_classes", [10, 100])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_logits_that_do_not_fit_float64_are_refused_in_the_steps_words(n_classes: int, sign: float) -> None:
+    weights = np.full((1, n_classes), 1e200)
+    weights[0, 0] *= sign
+    layer = Layer(weights=weights, activation="softmax")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.full((FUSED_FROM, 1), -1e200),
+        targets=np.zeros(FUSED_FROM, dtype=np.int64),
+        loss="cross_entropy",
+    )
+    assert fused_steps(problem, ["dL_dW1"])
+    assert refusal(problem, ["dL_dW1"]) == refusal(problem, ["dL_dW1", "Z1"])
+    assert refusal(problem, ["dL_dW1"]).startswith("Z, or a number on the way to it, does not fit float64")
+
+
+@pytest.mark.parametrize("n_classes", [10, 100])
+def test_a_gradient_that_does_not_fit_float64_is_refused_in_the_steps_words(n_classes: int) -> None:
+    layer = Layer(weights=np.zeros((1, n_classes)), activation="softmax")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.full((FUSED_FROM, 1), 1e308),
+        targets=np.zeros(FUSED_FROM, dtype=np.int64),
+        loss="cross_entropy",
+        conventions=Conventions(reduction="sum"),
+    )
+    assert fused_steps(problem, ["dL_dW1"])
+    assert refusal(problem, ["dL_dW1"]) == refusal(problem, ["dL_dW1", "Z1"])
+    assert refusal(problem, ["dL_dW1"]).startswith("dL_dW, or a number on the way to it, does not fit float64")
+
+
+def single(problem: Problem) -> Problem:
+    """Return the same problem in float32."""
+
+    def narrow(array: Array) -> Array:
+        return np.asarray(array.astype(np.float32))
+
+    layers = tuple(
+        replace(layer, weights=narrow(layer.weights), bias=None if layer.bias is None else narrow(layer.bias))
+        for layer in problem.network.layers
+    )
+    return replace(problem, network=Network(layers=layers), inputs=narrow(problem.inputs))
+
+
+@pytest.mark.parametrize("n_classes", [10, 100])
+def test_float32_stays_float32(n_classes: int) -> None:
+    problem = replace(
+        deep(64, n_classes=n_classes), conventions=Conventions(l2=L2(strength=0.1, biases=True), log_base=2)
+    )
+    narrow = single(problem)
+    wanted = outputs_of(problem)
+    assert fused_steps(narrow, wanted)
+    for name, value in evaluate(narrow, wanted).items():
+        assert value.dtype == np.float32, name
+        # a few roundings of float32
+        np.testing.assert_allclose(value, evaluate(problem, [name])[name], rtol=1e-4, atol=1e-6)
