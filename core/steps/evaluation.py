@@ -74,6 +74,7 @@ class _Plan:
     wanted: tuple[str, ...]
     steps: tuple[Step, ...]
     fused: tuple[FusedStep, ...]
+    used_up: Mapping[str, tuple[str, ...]]
     goes_back: bool
 
 
@@ -86,7 +87,17 @@ def _make_plan(structure: Structure, wanted: tuple[str, ...], given: frozenset[s
     steps = needed_steps(table, wanted, sources | given)
     # a given value may be of complex numbers, or none that the kernels know
     fused = () if given else fuse(structure, steps, wanted)
-    return _Plan(wanted, steps, fused, any(step.output.startswith("dL_") for step in steps))
+    goes_back = any(step.output.startswith("dL_") for step in steps)
+    return _Plan(wanted, steps, fused, _used_up(steps, wanted), goes_back)
+
+
+def _used_up(steps: Sequence[Step], wanted: Collection[str]) -> dict[str, tuple[str, ...]]:
+    # what no later step takes: its memory, still in cache, is then there for the next array
+    used_up, kept = {}, set(wanted)
+    for step in reversed(steps):
+        used_up[step.output] = tuple(set(step.inputs) - kept)
+        kept |= set(step.inputs)
+    return used_up
 
 
 _many_plans = lru_cache(maxsize=256)(_make_plan)
@@ -103,12 +114,13 @@ def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collect
             if fused and found is not None:
                 values |= found
                 skipped = fused.hidden
-            if step.output in values or step.output in skipped:
-                continue
-            plain = step.rule.plain if f"A{step.number}" in given else None
-            value = (plain or step.rule.apply)(places[step.number], *[values[name] for name in step.inputs])
-            require_finite(value, step, problem)
-            values[step.output] = value
+            if step.output not in values and step.output not in skipped:
+                plain = step.rule.plain if f"A{step.number}" in given else None
+                value = (plain or step.rule.apply)(places[step.number], *[values[name] for name in step.inputs])
+                require_finite(value, step, problem)
+                values[step.output] = value
+            for name in plan.used_up[step.output]:
+                values.pop(name, None)
     return {name: values[name] for name in plan.wanted}
 
 
@@ -201,12 +213,12 @@ def _require_work(problem: Problem, plan: _Plan, budget: Budget) -> None:
 
 
 def _require_room(problem: Problem, plan: _Plan, budget: Budget) -> None:
-    widest = max(problem.network.widths)
-    # no array is larger than this, and few problems come near the limit
-    if len(plan.steps) * widest * max(widest, problem.n_samples) <= budget.numbers:
+    # five arrays a layer have a number per sample and output, the rest is parameters: few problems come near the limit
+    widths, n_samples = problem.network.widths, problem.n_samples
+    if n_samples * (5 * sum(widths) + 1) + problem.network.sample_operations <= budget.numbers:
         return
     shapes = [shape for step in plan.steps if (shape := _shape_of_step(step.output, problem))]
     budget.require_numbers(
         sum(math.prod(shape) for shape in shapes),
-        f"{len(shapes)} arrays for {problem.n_samples} samples and up to {widest} outputs a layer",
+        f"{len(shapes)} arrays for {n_samples} samples and up to {max(widths)} outputs a layer",
     )
