@@ -12,8 +12,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
 
 from core.errors import DomainError, Path, ShapeError, UnknownNameError
 from core.problem import Problem
@@ -22,8 +20,6 @@ OF_SYMBOLS = "LSZA"
 BY_SYMBOLS = "XWbZAS"
 FORWARD_SYMBOLS = "ZASL"
 UNNUMBERED = "XSL"
-FEW_LABELS = 256
-"""Up to so many labels are kept for the next time."""
 
 _NODE = r"([{}])([1-9][0-9]{{0,5}})?"
 _FORWARD = re.compile(_NODE.format(FORWARD_SYMBOLS))
@@ -253,39 +249,6 @@ def n_components(node: str, problem: Problem) -> int:
     symbol, layer = split_node(node)
     widths = problem.network.widths
     return widths[layer - 1] * widths[layer] if symbol == "W" else widths[layer]
-
-
-def labels(node: str, problem: Problem) -> tuple[str, ...]:
-    """Name a node's components in the order of a Jacobian's rows or columns, counted from 1.
-
-    Parameters
-    ----------
-    node : str
-        A numbered node; weights are stacked by columns.
-    problem : Problem
-
-    Returns
-    -------
-    tuple of str
-        ``"S1"``, ``"W21"``; ``"W[11,1]"`` where a dimension exceeds 9, ``"W2[2,1]"`` in several layers.
-    """
-    name = public_name(node, problem)
-    symbol, layer = split_node(node)
-    widths = problem.network.widths
-    dimensions = (widths[layer - 1], widths[layer]) if symbol == "W" else (widths[layer],)
-    few = math.prod(dimensions) <= FEW_LABELS
-    return (_few_labels if few else _make_labels)(name, dimensions)
-
-
-def _make_labels(name: str, dimensions: tuple[int, ...]) -> tuple[str, ...]:
-    # columns of W one after the other: the last index is the slow one
-    indices = (index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions))))
-    if max(dimensions) > 9 or name != name.rstrip("0123456789"):
-        return tuple(f"{name}[{','.join(map(str, index))}]" for index in indices)
-    return tuple(name + "".join(map(str, index)) for index in indices)
-
-
-_few_labels = lru_cache(maxsize=256)(_make_labels)
 
 
 def _node(symbol: str, number: str | None, problem: Problem, path: Path) -> str:

@@ -15,8 +15,8 @@ from core.jacobians.derivatives import (
     compute_jacobians,
     compute_quantity,
     evaluate_together,
-    labels_of,
 )
+from core.jacobians.labels import labels_of
 from core.jacobians.paths import multiply_path
 from core.jacobians.sizes import measure_derivatives, require_room
 

@@ -8,10 +8,11 @@ from core.arrays import Array
 from core.budget import Budget, forward_operations
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError, TooLargeError
+from core.jacobians.labels import labels_of
 from core.jacobians.paths import factor_names, multiply_links, names_behind, path_between
 from core.jacobians.sizes import require_room
 from core.problem import Problem
-from core.quantities import Quantity, labels, parse_quantities, public_name
+from core.quantities import Quantity, parse_quantities, public_name
 from core.steps import evaluate
 
 Values: TypeAlias = Callable[[tuple[str, ...]], Mapping[str, Array]]
@@ -171,20 +172,3 @@ def compute_quantity(problem: Problem, quantity: Quantity, values: Values) -> Ar
         return values((quantity.key,))[quantity.key]
     links = path_between(problem, quantity.of, str(quantity.by))
     return multiply_links(problem, links, values(names_behind(links)))
-
-
-def labels_of(problem: Problem, quantity: Quantity) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Return the labels of a Jacobian's rows and columns; None for any other quantity.
-
-    Parameters
-    ----------
-    problem : Problem
-    quantity : Quantity
-
-    Returns
-    -------
-    pair of tuples of str, or of None
-    """
-    if not quantity.is_jacobian:
-        return None, None
-    return labels(quantity.of, problem), labels(str(quantity.by), problem)

@@ -135,3 +135,13 @@ def test_the_softmax_derivative_keeps_its_digits_whatever_constant_the_gradient_
         pulled = softmax.vjp(z, a, 1.0 + np.eye(3)[[output]])
         # the constant drops out exactly; without centring all of a small entry's digits would go
         assert oracles.entry_errors(pulled[0], truth[output]).max() < 1e-14
+
+
+@pytest.mark.parametrize("z", [-0.0, 0.0, -1.0])
+def test_where_relu_is_off_there_is_no_minus_zero(z: float) -> None:
+    relu, row = ACTIVATIONS["relu"], np.full((2, 3), z)
+    # either sign of the gradient, and of a long row as of a short one
+    for array in (row, np.full((1, 1000), z)):
+        for off in (relu.value(array), relu.vjp(array, array, array + 2.0), relu.vjp(array, array, array - 2.0)):
+            assert not off.any()
+            assert not np.signbit(off).any()

@@ -5,11 +5,11 @@ import pytest
 
 from core.arrays import Array
 from core.errors import CoreError, DomainError, UnknownNameError
+from core.jacobians.labels import labels
 from core.problem import Layer, Network, Problem
 from core.quantities import (
     Quantity,
     is_quantity_template,
-    labels,
     n_components,
     parse_quantities,
     parse_quantity,

@@ -1,5 +1,7 @@
 """The softmax's Jacobians as matrices, against their definition at fifty digits and against the long way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
@@ -22,7 +24,7 @@ def draw(n_classes: int, *, n_samples: int = 3, n_in: int = 4) -> Problem:
     weights = rng.normal(size=(n_in, n_classes))
     inputs = rng.normal(size=(n_samples, n_in))
     inputs[0] *= 30.0
-    inputs[:, 1] = 0.0
+    inputs[:, 1] = -0.0
     layers = (
         Layer(weights=np.eye(n_in), activation="identity"),
         Layer(weights=weights, bias=rng.normal(size=n_classes), activation="softmax"),
@@ -63,8 +65,9 @@ def test_derivatives_of_many_outputs_are_those_of_the_long_way(n_classes: int, b
 
 @pytest.mark.parametrize("n_classes", CLASSES)
 def test_the_weights_matrix_of_an_affine_step_is_the_identity_times_the_inputs(n_classes: int) -> None:
-    problem = draw(n_classes)
-    found = compute_jacobians(problem, ["dZ2_dW2"]).jacobians["dZ2_dW2"].value
+    below = draw(n_classes)
+    problem = replace(below, network=Network(layers=below.network.layers[1:]))
+    found = compute_jacobians(problem, ["dZ_dW"]).jacobians["dZ_dW"].value
     for sample, matrix in zip(problem.inputs, found, strict=True):
         np.testing.assert_array_equal(matrix, np.kron(np.eye(n_classes), sample))
     assert not np.signbit(found[found == 0.0]).any()
@@ -80,3 +83,16 @@ def test_the_buffer_of_elementwise_functions_is_left_as_it_was() -> None:
     usual = np.getbufsize()
     jacobian_softmax(np.full((1, LONG_ROW), 1 / LONG_ROW))
     assert np.getbufsize() == usual
+
+
+def test_an_entrywise_activation_of_many_outputs_is_pulled_back_from_the_identity() -> None:
+    rng = np.random.default_rng(1)
+    layer = Layer(weights=rng.normal(size=(2, MANY_ROWS)), activation="tanh")
+    problem = Problem(network=Network(layers=(layer,)), inputs=rng.normal(size=(3, 2)))
+    found = compute_jacobians(problem, ["dA_dZ", "dA_dW"]).jacobians
+    slopes = 1.0 / np.cosh(evaluate(problem, ["Z1"])["Z1"]) ** 2
+    for sample, slope, by_logits, by_weights in zip(
+        problem.inputs, slopes, found["dA_dZ"].value, found["dA_dW"].value, strict=True
+    ):
+        np.testing.assert_allclose(by_logits, np.diag(slope), rtol=1e-13)  # roundings of two formulas
+        np.testing.assert_allclose(by_weights, np.kron(np.diag(slope), sample), rtol=1e-13)

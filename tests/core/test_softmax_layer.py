@@ -248,3 +248,15 @@ def test_quantities_over_the_budget_are_refused() -> None:
             compute_softmax_layer(replace(article(), quantities=asked), budget=Budget(numbers=200))
         # a path into what the caller wrote, where the caller wrote it
         assert caught.value.path == path
+
+
+def test_quantities_that_fit_the_budget_one_after_the_other_need_not_fit_it_together() -> None:
+    layer = article(quantities=("dL_dZ", "dL_dS"))
+    # each takes Z, S, y and itself
+    tight = compute_softmax_layer(layer, budget=Budget(numbers=4 * 5))
+    roomy = compute_softmax_layer(layer)
+    assert tight.loss == roomy.loss
+    for name, quantity in roomy.quantities.items():
+        np.testing.assert_array_equal(tight.quantities[name].value, quantity.value)
+    with pytest.raises(TooLargeError):
+        compute_softmax_layer(layer, budget=Budget(numbers=4 * 5 - 1))

@@ -1,0 +1,61 @@
+"""Names of a Jacobian's rows and columns."""
+
+import math
+from functools import lru_cache
+from itertools import product
+
+from core.problem import Problem
+from core.quantities import Quantity, public_name, split_node
+
+FEW_LABELS = 256
+"""Up to so many labels are kept for the next time."""
+
+
+def labels_of(problem: Problem, quantity: Quantity) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Return the labels of a Jacobian's rows and columns; None for any other quantity.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+
+    Returns
+    -------
+    pair of tuples of str, or of None
+    """
+    if not quantity.is_jacobian:
+        return None, None
+    return labels(quantity.of, problem), labels(str(quantity.by), problem)
+
+
+def labels(node: str, problem: Problem) -> tuple[str, ...]:
+    """Name a node's components in the order of a Jacobian's rows or columns, counted from 1.
+
+    Parameters
+    ----------
+    node : str
+        A numbered node; weights are stacked by columns.
+    problem : Problem
+
+    Returns
+    -------
+    tuple of str
+        ``"S1"``, ``"W21"``; ``"W[11,1]"`` where a dimension exceeds 9, ``"W2[2,1]"`` in several layers.
+    """
+    name = public_name(node, problem)
+    symbol, layer = split_node(node)
+    widths = problem.network.widths
+    dimensions = (widths[layer - 1], widths[layer]) if symbol == "W" else (widths[layer],)
+    few = math.prod(dimensions) <= FEW_LABELS
+    return (_few_labels if few else _make_labels)(name, dimensions)
+
+
+def _make_labels(name: str, dimensions: tuple[int, ...]) -> tuple[str, ...]:
+    # columns of W one after the other: the last index is the slow one
+    indices = (index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions))))
+    if max(dimensions) > 9 or name != name.rstrip("0123456789"):
+        return tuple(f"{name}[{','.join(map(str, index))}]" for index in indices)
+    return tuple(name + "".join(map(str, index)) for index in indices)
+
+
+_few_labels = lru_cache(maxsize=256)(_make_labels)
