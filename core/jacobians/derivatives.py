@@ -15,7 +15,7 @@ from core.problem import Problem
 from core.quantities import Quantity, parse_quantities, public_name
 from core.steps import evaluate
 
-Values: TypeAlias = Callable[[tuple[str, ...]], Mapping[str, Array]]
+Values: TypeAlias = Callable[[tuple[str, ...]], dict[str, Array]]
 """Gives values by numbered names."""
 
 
@@ -171,4 +171,7 @@ def compute_quantity(problem: Problem, quantity: Quantity, values: Values) -> Ar
     if not quantity.is_jacobian:
         return values((quantity.key,))[quantity.key]
     links = path_between(problem, quantity.of, str(quantity.by))
-    return multiply_links(problem, links, values(names_behind(links)))
+    found = values(names_behind(links))
+    # the next product may begin with this one
+    found[quantity.key] = multiply_links(problem, links, found)
+    return found[quantity.key]

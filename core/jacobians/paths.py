@@ -134,7 +134,7 @@ def multiply_links(problem: Problem, links: Sequence[Link], values: Mapping[str,
     links : sequence of Link
         From the top downwards.
     values : mapping of str to ndarray
-        At least those of `names_behind`.
+        At least those of `names_behind`; a product that a longer one begins with is taken from there as well.
 
     Returns
     -------
@@ -169,6 +169,10 @@ def _first_rows(problem: Problem, links: Sequence[Link], values: Mapping[str, Ar
         matrix = first.local.matrix(place, *inputs)
         if matrix is not None:
             return matrix, links[1:]
+    for done in range(len(links) - 1, 0, -1):
+        known = values.get(f"d{first.step.output}_d{links[done - 1].by}")
+        if known is not None:
+            return known, links[done:]
     return identity_rows(problem, first.step.output), links
 
 

@@ -19,6 +19,9 @@ from core.steps.table import Step, fill
 FUSED_FROM = 256
 """The least number of logits for which one kernel is faster than the steps."""
 
+FAINT = 80.0
+"""From this loss on, the probability of the target may have few digits left, and the steps take its logarithm."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FusedRule:
@@ -64,7 +67,7 @@ class FusedStep:
     hidden : frozenset of str
         Numbered names of what it does not compute.
     start : str
-        The first of the steps that it replaces.
+        The first of the steps that it replaces; empty if there is none.
     """
 
     rule: FusedRule
@@ -118,22 +121,23 @@ def fuse(structure: Structure, steps: Sequence[Step], wanted: Collection[str]) -
     -------
     tuple of FusedStep
     """
-    fused = (_fill(rule, structure, {step.output for step in steps}) for rule in FUSED_RULES)
+    fused = (_fill(rule, structure, [step.output for step in steps]) for rule in FUSED_RULES)
     return tuple(step for step in fused if step.stands_in(steps, wanted))
 
 
-def _fill(rule: FusedRule, structure: Structure, needed: Collection[str]) -> FusedStep:
+def _fill(rule: FusedRule, structure: Structure, needed: Sequence[str]) -> FusedStep:
     def named(templates: tuple[str, ...]) -> dict[str, str]:
         return {template: name for template in templates for name in fill(template, structure.depth, structure)}
 
-    hidden = named(rule.hidden)
+    hidden = frozenset(named(rule.hidden).values())
+    outputs = {template: name for template, name in named(rule.outputs).items() if name in needed}
     return FusedStep(
         rule=rule,
         number=structure.depth,
         inputs=tuple(named(rule.inputs).values()),
-        outputs={template: name for template, name in named(rule.outputs).items() if name in needed},
-        hidden=frozenset(hidden.values()),
-        start=hidden[rule.hidden[0]],
+        outputs=outputs,
+        hidden=hidden,
+        start=next((name for name in needed if name in hidden.union(outputs.values())), ""),
     )
 
 
@@ -171,6 +175,40 @@ def _softmax_cross_entropy(
     return found
 
 
+def _is_one_small_sample(place: Place) -> bool:
+    problem = place.problem
+    # then divisor and unit are 1
+    plain = problem.n_samples == 1 and problem.conventions.log_base == "e"
+    return plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < FUSED_FROM
+
+
+def _one_sample(
+    place: Place, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
+) -> dict[str, Array] | None:
+    # the rules' own operations without the many calls that batches and distributions take: not a bit differs
+    logits = inputs @ weights if bias is None else inputs @ weights + bias
+    label, z = int(np.asarray(place.problem.targets)[0]), logits[0]
+    top = z.argmax()
+    shifted = z - z[top]
+    powers = np.exp(shifted)
+    probabilities = powers / powers.sum()
+    powers[top] = 0.0
+    losses = 0.0 - (shifted[label : label + 1] - np.log1p(powers.sum()))
+    if losses[0] > FAINT:
+        return None
+    grad_outputs, grad_logits = np.zeros_like(logits), probabilities.copy()
+    grad_outputs[0, label] = 0.0 - 1.0 / probabilities[label]
+    if probabilities.argmax() == label:
+        grad_logits[label] = 0.0
+        others = grad_logits.sum()
+    else:
+        others = probabilities.sum() - probabilities[label]
+    grad_logits[label] = 0.0 - others
+    values = (logits, probabilities[None], losses, grad_outputs, grad_logits[None])
+    found = dict(zip(("Z{l}", "A{l}", "losses", "dL_dA{l}", "dL_dZ{l}"), values, strict=True))
+    return {template: found[template] for template in wanted}
+
+
 def _add_penalty(grad: Array, decay: Array, parameter: Array) -> Array:
     if decay:
         grad += decay * parameter
@@ -185,5 +223,13 @@ FUSED_RULES = (
         outputs=("losses", "dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}"),
         applies=_is_large_and_labelled,
         apply=_softmax_cross_entropy,
+    ),
+    FusedRule(
+        name="softmax_cross_entropy_of_one_sample",
+        inputs=("A{l-1}", "W{l}", "b{l}?"),
+        hidden=("y",),
+        outputs=("Z{l}", "A{l}", "losses", "dL_dA{l}", "dL_dZ{l}"),
+        applies=_is_one_small_sample,
+        apply=_one_sample,
     ),
 )

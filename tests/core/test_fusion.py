@@ -12,7 +12,7 @@ from core.errors import NonFiniteError
 from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
 from core.softmax_cross_entropy import FEW_CLASSES, Labels
-from core.steps import Place, evaluate, steps_of, structure_of
+from core.steps import Place, evaluate, fill, steps_of, structure_of
 from core.steps.evaluation import needed_steps, sources_of
 from core.steps.fusion import FUSED_FROM, FUSED_RULES, FusedStep, fuse
 
@@ -64,7 +64,7 @@ def outputs_of(problem: Problem) -> list[str]:
 def test_every_fused_rule_computes_what_the_steps_do(seed: int) -> None:
     problem = draw(seed)
     wanted = outputs_of(problem)
-    assert [step.rule.name for step in fused_steps(problem, wanted)] == [rule.name for rule in FUSED_RULES]
+    assert [step.rule.name for step in fused_steps(problem, wanted)] == ["softmax_cross_entropy"]
     found = evaluate(problem, wanted)
     # whoever asks for the logits gets the plain steps
     last = f"Z{problem.network.depth}"
@@ -75,6 +75,47 @@ def test_every_fused_rule_computes_what_the_steps_do(seed: int) -> None:
         # roundings, of logits up to 1e4 among them, in another order
         room = 1e-12 * max(float(np.abs(plain[name]).max()), 1e-300)
         assert np.abs(found[name] - plain[name]).max() <= room, name
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_one_small_sample_gives_the_steps_numbers_to_the_last_bit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    drawn = draw(seed)
+    labels: Labels = rng.integers(0, drawn.n_out, 1)
+    if seed % 3 == 0:
+        # right, and sure where the logits are large
+        outputs = f"A{drawn.network.depth}"
+        labels[0] = evaluate(drawn, [outputs])[outputs][0].argmax()
+    conventions = replace(drawn.conventions, log_base="e")
+    problem = replace(drawn, inputs=drawn.inputs[:1], targets=labels, conventions=conventions)
+    if problem.n_out >= FUSED_FROM:
+        problem = replace(problem, network=narrowed(problem.network), targets=labels % 7)
+    n = problem.network.depth
+    wanted = [f"Z{n}", f"A{n}", "L", "losses", f"dL_dZ{n}", *gradient_names(problem)]
+    assert [step.rule.name for step in fused_steps(problem, wanted)] == ["softmax_cross_entropy_of_one_sample"]
+    for name, value in evaluate(problem, [*wanted, "y"]).items():
+        assert name == "y" or evaluate(problem, wanted)[name].tobytes() == value.tobytes(), name
+
+
+def narrowed(network: Network) -> Network:
+    """Keep seven outputs of a network."""
+    *below, last = network.layers
+    bias = None if last.bias is None else last.bias[:7]
+    return Network(layers=(*below, replace(last, weights=last.weights[:, :7], bias=bias)))
+
+
+@pytest.mark.parametrize("logits", [[0.0, 90.0], [0.0, 700.0], [700.0, 0.0], [0.0, 0.0], [0.0, 720.0]])
+def test_one_sample_however_sure_has_the_steps_gradient_by_the_outputs(logits: list[float]) -> None:
+    layer = Layer(weights=np.array([logits]), activation="softmax")
+    problem = Problem(
+        network=Network(layers=(layer,)), inputs=np.ones((1, 1)), targets=np.array([0]), loss="cross_entropy"
+    )
+    wanted = ["dL_dA1", "losses", "dL_dZ1"]
+    if logits[1] > 709:
+        assert refusal(problem, wanted) == refusal(problem, [*wanted, "y"])
+        return
+    found, plain = evaluate(problem, wanted), evaluate(problem, [*wanted, "y"])
+    assert all(found[name].tobytes() == plain[name].tobytes() for name in wanted)
 
 
 @pytest.mark.parametrize("wanted", ["L", "losses", "dL_dW2", "dL_db2", "dL_dA1", "dL_dX"])
@@ -186,3 +227,11 @@ def test_float32_stays_float32(n_classes: int) -> None:
         assert value.dtype == np.float32, name
         # a few roundings of float32
         np.testing.assert_allclose(value, evaluate(problem, [name])[name], rtol=1e-4, atol=1e-6)
+
+
+def test_fused_rules_speak_of_the_tables_quantities() -> None:
+    structure = structure_of(deep(1))
+    computed = {step.output for step in steps_of(structure)}
+    for rule in FUSED_RULES:
+        templates = (*rule.hidden, *rule.outputs)
+        assert {name for template in templates for name in fill(template, structure.depth, structure)} <= computed
