@@ -200,12 +200,29 @@ def public_name(key: str, problem: Problem) -> str:
     -------
     str
     """
+    return spell(key, problem.network.depth, gives_distribution=problem.network.gives_distribution)
+
+
+def spell(key: str, depth: int, *, gives_distribution: bool) -> str:
+    """Return the canonical spelling in a network of this depth, whose outputs may be a distribution.
+
+    Parameters
+    ----------
+    key : str
+        A numbered id.
+    depth : int
+    gives_distribution : bool
+
+    Returns
+    -------
+    str
+    """
     if key.startswith("d"):
-        of, by = key[1:].split("_d")
-        return f"d{public_name(of, problem)}_d{public_name(by, problem)}"
-    if key == f"A{problem.network.depth}" and problem.network.gives_distribution:
+        nodes = (spell(node, depth, gives_distribution=gives_distribution) for node in key[1:].split("_d"))
+        return "d" + "_d".join(nodes)
+    if gives_distribution and key == f"A{depth}":
         return "S"
-    return key if problem.network.depth > 1 else key[0]
+    return key if depth > 1 else key[0]
 
 
 def shape_of(node: str, problem: Problem) -> tuple[int, ...]:

@@ -19,7 +19,16 @@ import numpy as np
 from core.arrays import Array
 from core.budget import Budget
 from core.errors import CoreError, NonFiniteError, Path, ShapeError
-from core.jacobians import Values, compute_quantity, evaluate_together, labels_of, require_room
+from core.jacobians import (
+    Link,
+    Values,
+    compute_product,
+    evaluate_together,
+    labels_of,
+    names_behind,
+    path_between,
+    require_room,
+)
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, parse_quantities
 
@@ -63,7 +72,7 @@ class SoftmaxLayer:
     def __post_init__(self) -> None:
         try:
             # reading the ids checks them, and builds the problem on the way
-            _ = self.asked
+            _ = self.plan
         except CoreError as error:
             field, *rest = error.path
             if field in ("inputs", "targets"):
@@ -83,26 +92,48 @@ class SoftmaxLayer:
         network = Network(layers=(layer,))
         return Problem(network=network, inputs=self.inputs, targets=self.target, loss="cross_entropy")
 
-    @cached_property
+    @property
     def asked(self) -> Mapping[str, Quantity]:
         """The quantities to compute, under their ids as asked."""
+        return self.plan.asked
+
+    @cached_property
+    def plan(self) -> "_Plan":
+        """What to compute for them."""
         ids = QUANTITIES if self.quantities is None else self.quantities
         # the problem's own errors come first
         _ = self.problem
-        return _read_ids(tuple(ids))
+        return _make_plan(tuple(ids))
 
     def path_of(self, index: int) -> Path:
         """Return where a quantity stands in this object; nowhere, if nobody asked."""
         return () if self.quantities is None else ("quantities", index)
 
 
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What ids stand for, and what of the table they need: whatever the numbers are, it is the same in every layer."""
+
+    asked: Mapping[str, Quantity]
+    # of Jacobians, by id
+    links: Mapping[str, tuple[Link, ...]]
+    names: tuple[str, ...]
+    is_chain: bool
+
+
 @lru_cache(maxsize=64)
-def _read_ids(ids: tuple[str, ...]) -> Mapping[str, Quantity]:
-    # whatever the numbers are, ids mean the same in every softmax layer
+def _make_plan(ids: tuple[str, ...]) -> _Plan:
     layer = Layer(weights=np.zeros((1, 1)), bias=np.zeros(1), activation="softmax")
     targets, inputs = np.ones((1, 1)), np.ones((1, 1))
     problem = Problem(network=Network(layers=(layer,)), inputs=inputs, targets=targets, loss="cross_entropy")
-    return MappingProxyType(parse_quantities(ids, problem, path=("quantities",)))
+    asked = parse_quantities(ids, problem, path=("quantities",))
+    jacobians = {text: quantity for text, quantity in asked.items() if quantity.is_jacobian}
+    links = {text: path_between(problem, found.of, str(found.by)) for text, found in jacobians.items()}
+    is_chain = {quantity.key for quantity in asked.values()}.issuperset(CHAIN_KEYS)
+    names = ["L", SHORTCUT] if is_chain else ["L"]
+    names += [quantity.key for text, quantity in asked.items() if text not in jacobians]
+    names += [name for path in links.values() for name in names_behind(path)]
+    return _Plan(MappingProxyType(asked), MappingProxyType(links), tuple(dict.fromkeys(names)), is_chain)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -181,30 +212,31 @@ def compute_softmax_layer(layer: SoftmaxLayer, *, budget: Budget | None = None) 
     NonFiniteError
         If one does not fit float64; −y/S does not where S underflows.
     """
-    problem, asked, budget = layer.problem, layer.asked, budget or Budget()
-    require_room(problem, list(asked.values()), budget, path_of=layer.path_of)
-    is_chain = {quantity.key for quantity in asked.values()}.issuperset(CHAIN_KEYS)
-    further = ("L", SHORTCUT) if is_chain else ("L",)
-    values = evaluate_together(problem, asked.values(), further, budget)
+    problem, plan, budget = layer.problem, layer.plan, budget or Budget()
+    require_room(problem, list(plan.asked.values()), budget, path_of=layer.path_of)
+    values = evaluate_together(problem, plan.names, budget)
     quantities, by_key = {}, {}
-    for index, (text, quantity) in enumerate(asked.items()):
+    for index, (text, quantity) in enumerate(plan.asked.items()):
         try:
-            quantities[text] = found = _compute(problem, quantity, values)
+            quantities[text] = found = _compute(problem, quantity, plan.links.get(text), values)
         except NonFiniteError as error:
             raise error.at(layer.path_of(index)) from None
         by_key[quantity.key] = found.value
     loss = float(values(("L",))["L"])
-    chain = _multiply_chain(by_key, values((SHORTCUT,))[SHORTCUT]) if is_chain else None
+    chain = _multiply_chain(by_key, values((SHORTCUT,))[SHORTCUT]) if plan.is_chain else None
     return SoftmaxLayerResult(loss=loss, quantities=quantities, chain=chain)
 
 
-def _compute(problem: Problem, quantity: Quantity, values: Values) -> LayerQuantity:
-    value = compute_quantity(problem, quantity, values)
+def _compute(problem: Problem, quantity: Quantity, links: tuple[Link, ...] | None, values: Values) -> LayerQuantity:
+    if links is not None:
+        value = compute_product(problem, quantity, links, values)[0]
+        rows, columns = labels_of(problem, quantity)
+        return LayerQuantity(value=value, shape=value.shape, rows=rows, columns=columns)
+    value = values((quantity.key,))[quantity.key]
     # parameters have no sample axis
-    if value.ndim and (quantity.is_jacobian or quantity.by is None or quantity.by[0] in "XZA"):
+    if value.ndim and (quantity.by is None or quantity.by[0] in "XZA"):
         value = value[0]
-    rows, columns = labels_of(problem, quantity)
-    return LayerQuantity(value=value, shape=value.shape, rows=rows, columns=columns)
+    return LayerQuantity(value=value, shape=value.shape)
 
 
 def _multiply_chain(values: Mapping[str, Array], shortcut: Array) -> Chain:

@@ -13,22 +13,25 @@ from core.jacobians.derivatives import (
     Jacobians,
     Values,
     compute_jacobians,
-    compute_quantity,
+    compute_product,
     evaluate_together,
 )
 from core.jacobians.labels import labels_of
-from core.jacobians.paths import multiply_path
+from core.jacobians.paths import Link, multiply_path, names_behind, path_between
 from core.jacobians.sizes import measure_derivatives, require_room
 
 __all__ = [
     "Jacobian",
     "Jacobians",
+    "Link",
     "Values",
     "compute_jacobians",
-    "compute_quantity",
+    "compute_product",
     "evaluate_together",
     "labels_of",
     "measure_derivatives",
     "multiply_path",
+    "names_behind",
+    "path_between",
     "require_room",
 ]

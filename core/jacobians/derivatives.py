@@ -9,7 +9,7 @@ from core.budget import Budget, forward_operations
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError, TooLargeError
 from core.jacobians.labels import labels_of
-from core.jacobians.paths import factor_names, multiply_links, names_behind, path_between
+from core.jacobians.paths import Link, factor_names, multiply_links, names_behind, path_between
 from core.jacobians.sizes import require_room
 from core.problem import Problem
 from core.quantities import Quantity, parse_quantities, public_name
@@ -90,7 +90,7 @@ def compute_jacobians(problem: Problem, ids: Sequence[str], *, budget: Budget | 
                 path=("jacobians", index),
             )
     require_room(problem, list(quantities.values()), budget, path_of=lambda index: ("jacobians", index))
-    values = evaluate_together(problem, quantities.values(), (), budget)
+    values = evaluate_together(problem, _names_behind(problem, quantities.values()), budget)
     jacobians = {}
     for index, (text, quantity) in enumerate(quantities.items()):
         try:
@@ -121,17 +121,14 @@ def compute_derivative(problem: Problem, quantity: Quantity, values: Values) -> 
     return Jacobian(value=value, shape=value.shape, factors=factors, rows=rows, columns=columns)
 
 
-def evaluate_together(
-    problem: Problem, quantities: Iterable[Quantity], further: Sequence[str], budget: Budget
-) -> Values:
-    """Run the table once for all that quantities are computed from.
+def evaluate_together(problem: Problem, names: Sequence[str], budget: Budget) -> Values:
+    """Run the table once for all that several quantities are computed from.
 
     Parameters
     ----------
     problem : Problem
-    quantities : iterable of Quantity
-    further : sequence of str
-        Numbered names that are needed as well.
+    names : sequence of str
+        Numbered names.
     budget : Budget
 
     Returns
@@ -140,18 +137,22 @@ def evaluate_together(
         ``values(names)`` gives at least the values of these names; it raises what `evaluate` does for them,
         and for them alone.
     """
-    names = dict.fromkeys(further)
-    for quantity in quantities:
-        if quantity.is_jacobian:
-            names |= dict.fromkeys(names_behind(path_between(problem, quantity.of, str(quantity.by))))
-        else:
-            names[quantity.key] = None
     try:
         together = evaluate(problem, names, budget=budget)
     except (NonFiniteError, TooLargeError):
         # one quantity after the other, to see which cannot be had
         return lambda some: evaluate(problem, some, budget=budget)
     return lambda some: together
+
+
+def _names_behind(problem: Problem, quantities: Iterable[Quantity]) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    for quantity in quantities:
+        if quantity.is_jacobian:
+            names |= dict.fromkeys(names_behind(path_between(problem, quantity.of, str(quantity.by))))
+        else:
+            names[quantity.key] = None
+    return tuple(names)
 
 
 def compute_quantity(problem: Problem, quantity: Quantity, values: Values) -> Array:
@@ -170,7 +171,24 @@ def compute_quantity(problem: Problem, quantity: Quantity, values: Values) -> Ar
     """
     if not quantity.is_jacobian:
         return values((quantity.key,))[quantity.key]
-    links = path_between(problem, quantity.of, str(quantity.by))
+    return compute_product(problem, quantity, path_between(problem, quantity.of, str(quantity.by)), values)
+
+
+def compute_product(problem: Problem, quantity: Quantity, links: Sequence[Link], values: Values) -> Array:
+    """Compute a Jacobian as the product of the local ones on its path.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+    links : sequence of Link
+        As `path_between` gives them.
+    values : Values
+
+    Returns
+    -------
+    ndarray, shape (n_samples, n_rows, n_columns)
+    """
     found = values(names_behind(links))
     # the next product may begin with this one
     found[quantity.key] = multiply_links(problem, links, found)

@@ -1,11 +1,10 @@
 """Names of a Jacobian's rows and columns."""
 
-import math
 from functools import lru_cache
 from itertools import product
 
 from core.problem import Problem
-from core.quantities import Quantity, public_name, split_node
+from core.quantities import Quantity, n_components, spell, split_node
 
 FEW_LABELS = 256
 """Up to so many labels are kept for the next time."""
@@ -42,15 +41,15 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
     tuple of str
         ``"S1"``, ``"W21"``; ``"W[11,1]"`` where a dimension exceeds 9, ``"W2[2,1]"`` in several layers.
     """
-    name = public_name(node, problem)
+    network = problem.network
+    few = n_components(node, problem) <= FEW_LABELS
+    return (_few_labels if few else _make_labels)(node, network.widths, network.gives_distribution)
+
+
+def _make_labels(node: str, widths: tuple[int, ...], gives_distribution: bool) -> tuple[str, ...]:
+    name = spell(node, len(widths) - 1, gives_distribution=gives_distribution)
     symbol, layer = split_node(node)
-    widths = problem.network.widths
     dimensions = (widths[layer - 1], widths[layer]) if symbol == "W" else (widths[layer],)
-    few = math.prod(dimensions) <= FEW_LABELS
-    return (_few_labels if few else _make_labels)(name, dimensions)
-
-
-def _make_labels(name: str, dimensions: tuple[int, ...]) -> tuple[str, ...]:
     # columns of W one after the other: the last index is the slow one
     indices = (index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions))))
     if max(dimensions) > 9 or name != name.rstrip("0123456789"):

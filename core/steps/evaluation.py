@@ -117,7 +117,9 @@ def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collect
             if step.output not in values and step.output not in skipped:
                 plain = step.rule.plain if f"A{step.number}" in given else None
                 value = (plain or step.rule.apply)(places[step.number], *[values[name] for name in step.inputs])
-                require_finite(value, step, problem)
+                # what comes from conventions and targets alone has been checked with them
+                if step.inputs:
+                    require_finite(value, step, problem)
                 values[step.output] = value
             for name in plan.used_up[step.output]:
                 values.pop(name, None)
