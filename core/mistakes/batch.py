@@ -1,26 +1,19 @@
 """Mistakes in averaging over the batch, and in the sign and size of the whole gradient."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from core.arrays import Array
 from core.mistakes.mistake import Mistake, Transform, Way
 from core.mistakes.places import is_batch, is_fused, is_mean
-from core.steps import Place, adjust_rule, replace_rule
+from core.steps import adjust_rule, replace_rule, scale_rule
 
 
 def _times(factor: float) -> tuple[Way, Way]:
     """Put a factor on the gradient where it leaves the loss, or on the losses."""
-
-    def apply(exact: Callable[..., Array], place: Place, *inputs: Array) -> Array:
-        return factor * exact(*inputs)
-
     gradient = (
-        adjust_rule("logits_gradient", apply),
-        adjust_rule("loss_gradient", apply, where=lambda place: not is_fused(place)),
+        scale_rule("logits_gradient", factor),
+        scale_rule("loss_gradient", factor, where=lambda place: not is_fused(place)),
     )
-    return gradient, (adjust_rule("losses", apply),)
+    return gradient, (scale_rule("losses", factor),)
 
 
 BATCH_MISTAKES = (

@@ -21,7 +21,7 @@ def _slope(vjp: Callable[[Place, Array, Array, Array], Array], *, where: Where =
     return (
         replace_rule("activation_gradient", vjp, where=where),
         replace_rule(
-            "dA{l}_dZ{l}", lambda place, rows, z, a: vjp(place, rows, z[:, None, :], a[:, None, :]), where=where
+            "dA{l}_dZ{l}", lambda place, rows, z, a: vjp(place, rows, z[..., None, :], a[..., None, :]), where=where
         ),
     )
 
@@ -74,7 +74,7 @@ def _stepped(rate: float) -> Way:
     return (
         replace_rule(
             "grad_inputs",
-            lambda place, grad, weights, grad_weights: grad @ (weights - rate * grad_weights).T,
+            lambda place, grad, weights, grad_weights: grad @ (weights - rate * grad_weights).mT,
             extra=("dL_dW{l}",),
         ),
     )

@@ -33,7 +33,7 @@ def _shifted(step: int) -> Way:
     return (
         adjust_rule(
             "targets",
-            lambda exact, place: np.roll(exact(), step, axis=1),
+            lambda exact, place: np.roll(exact(), step, axis=-1),
             where=lambda place: place.problem.network.gives_distribution,
         ),
     )
@@ -80,7 +80,7 @@ LOGITS_MISTAKES = (
         produces="(S − 1)/N, (S − K·Y)/N",
         message="The term of the target counts once, for its own class; here every class has it, or it counts once "
         "for each class.",
-        ways=(_instead(lambda z, a, y: a - 1.0), _instead(lambda z, a, y: a - y.shape[1] * y)),
+        ways=(_instead(lambda z, a, y: a - 1.0), _instead(lambda z, a, y: a - y.shape[-1] * y)),
     ),
     Mistake(
         name="true_probability_for_all",
@@ -131,7 +131,7 @@ LOGITS_MISTAKES = (
         family="labels",
         produces="(S − Y₀)/N",
         message="The first sample's label is used for every sample.",
-        ways=(_instead(lambda z, a, y: a - y[:1]),),
+        ways=(_instead(lambda z, a, y: a - y[..., :1, :]),),
         applies=is_batch,
     ),
     Mistake(
@@ -140,7 +140,7 @@ LOGITS_MISTAKES = (
         produces="1 subtracted at every label of the batch, in every row",
         message="Each row has the labels of the whole batch subtracted; a sample has its own label only: index rows "
         "and labels together.",
-        ways=(_instead(lambda z, a, y: a - (y > 0).any(axis=0)),),
+        ways=(_instead(lambda z, a, y: a - (y > 0).any(axis=-2, keepdims=True)),),
         applies=lambda problem: is_batch(problem) and problem.has_labels,
     ),
 )

@@ -9,7 +9,15 @@ from core.steps import Place, replace_rule
 
 
 def _decayed(grad: Array, parameter: Array, decay: Array) -> Array:
-    return np.asarray(grad + decay * parameter) if decay else grad
+    return np.asarray(grad + decay * parameter) if np.count_nonzero(decay) else grad
+
+
+def _last(samples: Array) -> Array:
+    return samples[..., -1:, :]
+
+
+def _total(grad: Array) -> Array:
+    return np.asarray(grad.sum(axis=(-2, -1)))
 
 
 def _is_hidden_above(place: Place) -> bool:
@@ -26,7 +34,7 @@ PARAMETER_MISTAKES = (
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay, cache: _decayed(cache.T @ grad, weights, decay),
+                    lambda place, inputs, grad, weights, decay, cache: _decayed(cache.mT @ grad, weights, decay),
                     where=_is_hidden_above,
                     extra=("Z{l-1}",),
                 ),
@@ -35,7 +43,7 @@ PARAMETER_MISTAKES = (
                 replace_rule(
                     "grad_weights",
                     # shapes that do not fit are no answer that anybody can hand in with the decay added
-                    lambda place, inputs, grad, weights, decay, cache: cache.T @ grad,
+                    lambda place, inputs, grad, weights, decay, cache: cache.mT @ grad,
                     where=_is_hidden_above,
                     extra=("X",),
                 ),
@@ -43,7 +51,7 @@ PARAMETER_MISTAKES = (
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay, cache: cache.T @ grad,
+                    lambda place, inputs, grad, weights, decay, cache: cache.mT @ grad,
                     extra=("A{l}",),
                 ),
             ),
@@ -60,7 +68,7 @@ PARAMETER_MISTAKES = (
                 replace_rule(
                     "grad_weights",
                     lambda place, inputs, grad, weights, decay: _decayed(
-                        np.outer(inputs.mean(axis=0), grad.sum(axis=0)), weights, decay
+                        inputs.mean(axis=-2)[..., :, None] * grad.sum(axis=-2)[..., None, :], weights, decay
                     ),
                 ),
             ),
@@ -77,7 +85,7 @@ PARAMETER_MISTAKES = (
                 replace_rule(
                     "grad_weights",
                     lambda place, inputs, grad, weights, decay: _decayed(
-                        np.tile(grad.sum(axis=0), (len(weights), 1)), weights, decay
+                        np.repeat(grad.sum(axis=-2, keepdims=True), weights.shape[-2], axis=-2), weights, decay
                     ),
                 ),
             ),
@@ -92,10 +100,12 @@ PARAMETER_MISTAKES = (
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay: _decayed(inputs[-1:].T @ grad[-1:], weights, decay),
+                    lambda place, inputs, grad, weights, decay: _decayed(
+                        _last(inputs).mT @ _last(grad), weights, decay
+                    ),
                 ),
                 replace_rule(
-                    "grad_bias", lambda place, grad, bias, decay: _decayed(grad[-1:].sum(axis=0), bias, decay)
+                    "grad_bias", lambda place, grad, bias, decay: _decayed(_last(grad).sum(axis=-2), bias, decay)
                 ),
             ),
         ),
@@ -110,7 +120,7 @@ PARAMETER_MISTAKES = (
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay: inputs[:, :, None] * grad[:, None, :],
+                    lambda place, inputs, grad, weights, decay: inputs[..., :, None] * grad[..., None, :],
                 ),
             ),
         ),
@@ -121,7 +131,9 @@ PARAMETER_MISTAKES = (
         family="bias",
         produces="t/N",
         message="The bias's gradient is averaged over the samples; it is the sum, the factor 1/N is in it already.",
-        ways=((replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad.mean(axis=0), bias, decay)),),),
+        ways=(
+            (replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad.mean(axis=-2), bias, decay)),),
+        ),
         applies=is_batch,
     ),
     Mistake(
@@ -132,12 +144,15 @@ PARAMETER_MISTAKES = (
         ways=(
             (
                 replace_rule(
-                    "grad_bias", lambda place, grad, bias, decay: _decayed(np.full(len(bias), grad.sum()), bias, decay)
+                    "grad_bias",
+                    lambda place, grad, bias, decay: _decayed(
+                        np.repeat(_total(grad)[..., None], len(bias), axis=-1), bias, decay
+                    ),
                 ),
             ),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: np.asarray(grad.sum())),),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: np.asarray(grad.mean())),),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: grad.sum(axis=1)),),
+            (replace_rule("grad_bias", lambda place, grad, bias, decay: _total(grad)),),
+            (replace_rule("grad_bias", lambda place, grad, bias, decay: np.asarray(grad.mean(axis=(-2, -1)))),),
+            (replace_rule("grad_bias", lambda place, grad, bias, decay: grad.sum(axis=-1)),),
         ),
         applies=lambda problem: max(problem.network.widths[1:]) > 1,
     ),
@@ -148,7 +163,7 @@ PARAMETER_MISTAKES = (
         message="The bias's gradient is not summed over the samples, all of which it acts on.",
         ways=(
             (replace_rule("grad_bias", lambda place, grad, bias, decay: grad),),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad[0], bias, decay)),),
+            (replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad[..., 0, :], bias, decay)),),
         ),
         applies=is_batch,
     ),
@@ -158,11 +173,11 @@ PARAMETER_MISTAKES = (
         produces="Xᵀ·dZ, or its sum",
         message="The bias's gradient is multiplied by the inputs; a bias multiplies 1.",
         ways=(
-            (replace_rule("grad_bias", lambda place, grad, bias, decay, inputs: inputs.T @ grad, extra=("A{l-1}",)),),
+            (replace_rule("grad_bias", lambda place, grad, bias, decay, inputs: inputs.mT @ grad, extra=("A{l-1}",)),),
             (
                 replace_rule(
                     "grad_bias",
-                    lambda place, grad, bias, decay, inputs: _decayed((inputs.T @ grad).sum(axis=0), bias, decay),
+                    lambda place, grad, bias, decay, inputs: _decayed((inputs.mT @ grad).sum(axis=-2), bias, decay),
                     extra=("A{l-1}",),
                 ),
             ),

@@ -29,7 +29,7 @@ def _by_jacobian(vjp: Callable[[Array, Array], Array]) -> Way:
     return (
         replace_rule("logits_gradient", through_the_loss, where=is_softmax_loss),
         replace_rule("activation_gradient", lambda place, grad, z, a: vjp(a, grad), where=is_softmax),
-        replace_rule("dA{l}_dZ{l}", lambda place, rows, z, a: vjp(a[:, None, :], rows), where=is_softmax),
+        replace_rule("dA{l}_dZ{l}", lambda place, rows, z, a: vjp(a[..., None, :], rows), where=is_softmax),
     )
 
 
@@ -38,13 +38,13 @@ def _softmax(z: Array) -> Array:
 
 
 def _over_all(z: Array) -> Array:
-    exponentials = np.exp(z - z.max())
-    return np.asarray(exponentials / exponentials.sum())
+    exponentials = np.exp(z - z.max(axis=(-2, -1), keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=(-2, -1), keepdims=True))
 
 
 def _over_batch(z: Array) -> Array:
-    exponentials = np.exp(z - z.max())
-    return np.asarray(exponentials / exponentials.sum(axis=0))
+    exponentials = np.exp(z - z.max(axis=(-2, -1), keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-2, keepdims=True))
 
 
 def _unstabilised(z: Array) -> Array:

@@ -15,7 +15,7 @@ References
 .. [2] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
-from core.steps.changes import Change, adjust_rule, replace_rule
+from core.steps.changes import Change, adjust_rule, replace_rule, scale_rule
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rules import LocalJacobian, Place, Rule, Structure
 from core.steps.table import DEEP, RULES, Step, fill, steps_of, structure_of
@@ -33,6 +33,7 @@ __all__ = [
     "evaluate",
     "fill",
     "replace_rule",
+    "scale_rule",
     "sources_of",
     "steps_of",
     "structure_of",

@@ -18,7 +18,7 @@ from core.steps.spreads import (
 
 
 def _grad_parameter(grad: Array, parameter: Array, decay: Array) -> Array:
-    return np.asarray(grad + decay * parameter) if decay else grad
+    return np.asarray(grad + decay * parameter) if np.count_nonzero(decay) else grad
 
 
 def _logits(place: Place) -> Logits:
@@ -75,7 +75,7 @@ BACKWARD_RULES = (
         name="grad_weights",
         output="dL_dW{l}",
         inputs=("A{l-1}", "dL_dZ{l}", "W{l}", "decay"),
-        apply=lambda place, inputs, grad, weights, decay: _grad_parameter(inputs.T @ grad, weights, decay),
+        apply=lambda place, inputs, grad, weights, decay: _grad_parameter(inputs.mT @ grad, weights, decay),
         quantity="grad_weights",
         formula="dL/dW = Xᵀ·dL/dZ + 2 · factor · strength · W",
         latex=r"\frac{\partial L}{\partial W} = X^{\mathsf T} \frac{\partial L}{\partial Z} + 2 c \lambda W",
@@ -86,7 +86,7 @@ BACKWARD_RULES = (
         name="grad_bias",
         output="dL_db{l}",
         inputs=("dL_dZ{l}", "b{l}", "bias_decay"),
-        apply=lambda place, grad, bias, decay: _grad_parameter(grad.sum(axis=0), bias, decay),
+        apply=lambda place, grad, bias, decay: _grad_parameter(grad.sum(axis=-2), bias, decay),
         quantity="grad_bias",
         formula="dL/db = Σ over samples of dL/dZ, with biases + 2 · factor · strength · b",
         latex=r"\frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial z_i} + 2 c \lambda b",
@@ -98,7 +98,7 @@ BACKWARD_RULES = (
         name="grad_inputs",
         output="dL_dA{l-1}",
         inputs=("dL_dZ{l}", "W{l}"),
-        apply=lambda place, grad, weights: grad @ weights.T,
+        apply=lambda place, grad, weights: grad @ weights.mT,
         quantity="grad_inputs",
         formula="dL/dX = dL/dZ·Wᵀ",
         latex=r"\frac{\partial L}{\partial X} = \frac{\partial L}{\partial Z} W^{\mathsf T}",

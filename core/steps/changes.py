@@ -23,9 +23,12 @@ class Change:
         The rule's name; for a local Jacobian its id with templates: ``"dA{l}_dZ{l}"``.
     apply : callable
         ``apply(exact, place, *inputs)``, where ``exact(*inputs)`` is the rule itself, or the rule as other
-        changes have made it. A local Jacobian's first input is the rows that it is multiplied by.
+        changes have made it. A local Jacobian's first input is the rows that it is multiplied by. As a rule
+        does, it counts axes from the last, so that it may run on what it takes under many choices at once.
     replaces : bool
         Whether `exact` is not called, so that of two such changes of one step only one can be made.
+    scales : float or None
+        For what puts a factor on the result and does nothing else: that factor. It comes last.
     where : callable
         ``where(place)``: the layers and networks in which it makes a difference.
     extra : tuple of str
@@ -35,6 +38,7 @@ class Change:
     rule: str
     apply: Callable[..., Array]
     replaces: bool
+    scales: float | None = None
     where: Where = _everywhere
     extra: tuple[str, ...] = ()
 
@@ -77,3 +81,25 @@ def adjust_rule(
     Change
     """
     return Change(rule=rule, apply=apply, replaces=False, where=where, extra=extra)
+
+
+def scale_rule(rule: str, factor: float, *, where: Where = _everywhere) -> Change:
+    """Return the change that puts a factor on what a step is.
+
+    Parameters
+    ----------
+    rule, where
+        See `Change`.
+    factor : float
+
+    Returns
+    -------
+    Change
+    """
+    return Change(
+        rule=rule,
+        apply=lambda exact, place, *inputs: factor * exact(*inputs),
+        replaces=False,
+        scales=factor,
+        where=where,
+    )

@@ -16,8 +16,8 @@ def _affine(place: Place, inputs: Array, weights: Array, bias: Array | None = No
 
 def _pull_affine_to_weights(place: Place, rows: Array, inputs: Array) -> Array:
     # dZ/dvec(W) = I ⊗ xᵀ, so a row r becomes r ⊗ xᵀ; adding 0 turns -0 into 0
-    stacked = rows[:, :, :, None] * inputs[:, None, None, :]
-    return np.asarray(stacked.reshape(*rows.shape[:2], -1) + 0.0)
+    stacked = rows[..., :, None] * inputs[..., None, None, :]
+    return np.asarray(stacked.reshape(*stacked.shape[:-2], -1) + 0.0)
 
 
 def _spread_affine_to_weights(place: Place, errors: Sequence[Array], rows: Array, inputs: Array) -> Array:
@@ -40,7 +40,7 @@ def _activation_matrix(place: Place, z: Array, a: Array) -> Array | None:
 
 
 def _pull_activation(place: Place, rows: Array, z: Array, a: Array) -> Array:
-    return place.activation.vjp(z[:, None, :], a[:, None, :], rows)
+    return place.activation.vjp(z[..., None, :], a[..., None, :], rows)
 
 
 FORWARD_RULES = (
@@ -61,7 +61,7 @@ FORWARD_RULES = (
                 latex=r"\frac{\partial z}{\partial x} = W^{\mathsf T}",
                 shape="(n_samples, n_out, n_in)",
                 inputs=("W{l}",),
-                pull=lambda place, rows, weights: rows @ weights.T,
+                pull=lambda place, rows, weights: rows @ weights.mT,
                 spread=lambda place, errors, rows, weights: errors[0] @ np.abs(weights).T,
             ),
             "W{l}": LocalJacobian(

@@ -32,9 +32,11 @@ def _losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> Array:
 
 
 def _reduce(place: Place, losses: Array, divisor: Array, *penalties: Array) -> Array:
-    total = losses.sum() / divisor
-    # a mean may fit float64 where the sum does not
-    return np.asarray((total if np.isfinite(total) else (losses / divisor).sum()) + sum(penalties))
+    total = losses.sum(axis=-1) / divisor
+    if not np.isfinite(total).all():
+        # a mean may fit float64 where the sum does not
+        total = np.where(np.isfinite(total), total, (losses / divisor[..., None]).sum(axis=-1))
+    return np.asarray(total + sum(penalties))
 
 
 def decay_of(place: Place) -> Array:
@@ -50,9 +52,9 @@ def bias_decay_of(place: Place) -> Array:
 
 def _penalty(place: Place, decay: Array, *parameters: Array) -> Array:
     # without a decay nothing is squared, so nothing can overflow for nothing
-    if not decay:
+    if not np.count_nonzero(decay):
         return _number(place, 0.0)
-    return np.asarray(0.5 * decay * sum((p * p).sum() for p in parameters))
+    return np.where(decay != 0, 0.5 * decay * sum((p * p).sum() for p in parameters), 0.0)
 
 
 LOSS_RULES = (

@@ -96,7 +96,9 @@ class Rule:
     inputs : tuple of str
         Templates of what it takes.
     apply : callable
-        ``apply(place, *inputs)``.
+        ``apply(place, *inputs)``. It counts axes from the last: inputs may be stacks, one entry for each of
+        several cases along a first axis more, and then so is the output. A stack of numbers has further axes
+        of length 1, as many as the output has without its first.
     quantity, formula, latex, shape : str
         For people: the quantity's name in words, the formula, and the shape of the output.
     applies : callable
