@@ -146,6 +146,6 @@ def test_products_are_forgotten_as_well(monkeypatch: pytest.MonkeyPatch) -> None
     for key in ("dA2_dW1", "dA2_dX", "dA2_dZ1", "dA2_dA1", "dZ2_dW1"):
         for chosen in (0, 1):
             scenarios.value(key, chosen)
-            held = [value for node in scenarios._nodes.values() if node.inputs for value in node.values.values()]
+            held = [value for node in scenarios.graph.ordered if node.apply for value in node._alone.values()]
             # past the limit by no more than what was computed last
             assert sum(value.size for value in held) <= 50 + 36
