@@ -8,7 +8,7 @@ from core.grading.grade import Diagnosis, Switches
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
-from core.mistakes import MISTAKES
+from core.mistakes import MISTAKES, PRECEDENCE
 from core.scenarios import Scenarios
 
 MOST_LISTED = 20
@@ -93,7 +93,6 @@ def choose(
     if not matches:
         return None
     fits = {match: _agreement(match, scenarios, others) for match in matches[:MOST_COMPARED]}
-    order = list(MISTAKES)
     # the first of the best: the nearest
     best = max(fits, key=lambda match: fits[match])
     same = [
@@ -103,7 +102,7 @@ def choose(
         and fit == fits[best]
     ]
     # of a class, the mistake that stands first in the registry speaks for it, and one alone before a pair
-    best = min(same, key=lambda match: (len(match.names), [order.index(name) for name in match.names]))
+    best = min(same, key=lambda match: (len(match.names), [PRECEDENCE[name] for name in match.names]))
     alternatives = dict.fromkeys(match.names for match in same if match.names != best.names)
     switches = [MISTAKES[name].switch for name in best.names if name in free]
     convention = {switch[0]: switch[1] for switch in switches if switch is not None}

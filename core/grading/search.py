@@ -15,8 +15,11 @@ from core.grading.allowance import growth
 from core.grading.matches import Match, Target
 from core.grading.shapes import fit_shape
 from core.grading.suspects import Effort, Indices, Suspects, select
-from core.mistakes import MISTAKES
+from core.mistakes import PRECEDENCE
 from core.scenarios import Scenarios
+
+Predictions = tuple[tuple[int, ...], list[int], Array, Array]
+"""What choices predict that give one shape: the shape, the choices, a row each, and how far each may lie off."""
 
 Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Array]
 """What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
@@ -60,7 +63,7 @@ class Search:
         self._right = [other for other in right if other.key in upstream]
         self._baseline = scenarios.value(target.key)
         self._orders = self._find_orders()
-        self._stacks: dict[tuple[int, ...], list[tuple[tuple[int, ...], list[int], Array]]] = {}
+        self._stacks: dict[tuple[int, ...], list[Predictions]] = {}
 
     def convention(self, free: Sequence[str]) -> list[Match]:
         """Find the other conventions under which the answer is right.
@@ -123,7 +126,8 @@ class Search:
         own = float(np.linalg.norm((answer - self._baseline).ravel()))
         found = []
         for choices, order in ((singles, 0), *(([0], index) for index in range(1, len(self._orders)))):
-            for chosen, rows in self._predict(choices, order):
+            for chosen, unordered, _ in self._predict(choices, order):
+                rows = self._arrange(unordered, order)
                 distances = np.linalg.norm(rows - answer.ravel(), axis=1)
                 apart = np.abs(rows - self._baseline.ravel()).max(axis=1) > self._target.allowance.unit
                 nearer = [int(index) for index in np.flatnonzero((distances < own) & apart)]
@@ -172,36 +176,46 @@ class Search:
                 orders.append(((mistake.name,), *chosen))
         return orders
 
-    def _predict(self, choices: Sequence[int], order: int) -> Iterator[tuple[list[int], Array]]:
-        """Give what choices predict in one order of entries, those of one shape together."""
-        _, shape, index, sign = self._orders[order]
-        for found, kept, rows in self._stack(tuple(choices)):
+    def _predict(self, choices: Sequence[int], order: int) -> Iterator[tuple[list[int], Array, Array]]:
+        """Give what choices predict that fits the answer when it is put in an order, those of one shape together."""
+        shape = self._orders[order][1]
+        for found, kept, rows, allowed in self._stack(tuple(choices)):
             if order and found != self._target.truth.shape:
                 continue
             if fit_shape(self._target.answer, shape if order else found) is not None:
-                yield kept, rows[:, index] * sign if order else rows
+                yield kept, rows, allowed
 
-    def _stack(self, choices: tuple[int, ...]) -> list[tuple[tuple[int, ...], list[int], Array]]:
-        """Stack what choices predict, by shape, finite ones only; once, for all orders."""
+    def _arrange(self, rows: Array, order: int) -> Array:
+        _, _, index, sign = self._orders[order]
+        return rows[:, index] * sign if order else rows
+
+    def _stack(self, choices: tuple[int, ...]) -> list[Predictions]:
+        """Stack what choices predict, by shape, finite ones that may be of use only; once, for all orders."""
         if choices not in self._stacks:
-            by_shape: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
-            for chosen, value in zip(choices, self._scenarios.values(self._target.key, choices), strict=True):
-                kept, values = by_shape.setdefault(value.shape, ([], []))
-                kept.append(chosen)
-                values.append(value.ravel())
             self._stacks[choices] = stacks = []
-            for shape, (kept, values) in by_shape.items():
-                rows = np.array(values)
+            for several, values in self._scenarios.stacks(self._target.key, choices):
+                shape = values.shape[1:]
+                if shape != self._target.truth.shape and fit_shape(self._target.answer, shape) is None:
+                    continue
+                rows = values.reshape(len(several), -1)
                 finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
+                if len(finite) < len(rows):
+                    rows = rows[finite]
                 if len(finite):
-                    stacks.append((shape, [kept[i] for i in finite], rows[finite]))
+                    stacks.append((shape, [several[i] for i in finite], rows, self._allowed(rows)))
         return self._stacks[choices]
 
     def _compare(self, choices: Sequence[int], orders: Sequence[int], chance: float) -> Iterator[Match]:
         predicted = [(order, *stack) for order in orders for stack in self._predict(choices, order)]
-        count = sum(len(rows) for _, _, rows in predicted)
-        for order, chosen, rows in predicted:
-            yield from self._near(chosen, rows, self._orders[order][0], chance / count)
+        count = sum(len(rows) for _, _, rows, _ in predicted)
+        first = self._target.answer.flat[0]
+        for order, chosen, rows, allowed in predicted:
+            names, _, index, sign = self._orders[order]
+            # most differ in the first entry already; no order has a larger entry, and so a larger allowance
+            hopeful = np.flatnonzero(np.abs(rows[:, index[0]] * sign[0] - first) <= allowed)
+            if len(hopeful):
+                nearer = self._arrange(rows[hopeful], order)
+                yield from self._near([chosen[i] for i in hopeful], nearer, names, chance / count)
 
     def _near(self, chosen: Sequence[int], rows: Array, names: tuple[str, ...], chance: float) -> Iterator[Match]:
         answer = self._target.answer.ravel()
@@ -249,7 +263,7 @@ class Search:
             rest = (answer - start).ravel()
             end = transform.apply(problem, target.quantity, np.ones(answer.shape), 1.0)
             sign = -1.0 if end is not None and (end - start).sum() < 0 else 1.0
-            for chosen, rows in self._predict(choices, 0):
+            for chosen, rows, _ in self._predict(choices, 0):
                 with np.errstate(all="ignore"):
                     numbers = rows @ rest / (rows * rows).sum(axis=1)
                     fitted = numbers[:, None] * rows
@@ -268,6 +282,5 @@ class Search:
         return bool(telling.sum() >= 3) and np.ptp(np.abs(prediction)) > 2.0 * self._target.allowance.allowed
 
     def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Match:
-        order = list(MISTAKES)
-        names = tuple(sorted(dict.fromkeys(names), key=order.index))
+        names = tuple(sorted(dict.fromkeys(names), key=PRECEDENCE.__getitem__))
         return Match(names=names, chosen=chosen, prediction=prediction, distance=distance)

@@ -35,12 +35,12 @@ class Solution:
     @cached_property
     def suspects(self) -> Suspects:
         """What can have gone wrong; a right answer never needs it."""
-        return Suspects(self.question.problem, version=self.question.version)
+        return Suspects(self.question.problem, version=self.question.version, exact=self.scenarios)
 
     @cached_property
     def suspects_by_layer(self) -> Suspects:
         """The same, with mistakes made in one layer only."""
-        return Suspects(self.question.problem, version=self.question.version, in_one_layer=True)
+        return Suspects(self.question.problem, version=self.question.version, in_one_layer=True, exact=self.scenarios)
 
     @cached_property
     def free(self) -> tuple[str, ...]:

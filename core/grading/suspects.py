@@ -1,9 +1,11 @@
 """What can have gone wrong in a problem: the ways of all mistakes that apply there, and pairs of them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
 from itertools import combinations
+from operator import or_
 
 import numpy as np
 import numpy.typing as npt
@@ -92,10 +94,20 @@ class Suspects:
         The version of the catalogue to go by; None for all of it.
     in_one_layer : bool
         Whether mistakes made in one layer only are suspected as well.
+    exact : Scenarios, optional
+        Those of the problem without ways, for what they have computed already.
     """
 
-    def __init__(self, problem: Problem, *, version: int | None = None, in_one_layer: bool = False) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        version: int | None = None,
+        in_one_layer: bool = False,
+        exact: Scenarios | None = None,
+    ) -> None:
         self.problem = problem
+        self._exact = exact
         self.mistakes = tuple(
             mistake
             for mistake in MISTAKES.values()
@@ -103,7 +115,11 @@ class Suspects:
         )
         self.transforms = tuple((m, transform) for m in self.mistakes for transform in m.transforms)
         self.suspects = self._find_suspects(in_one_layer=in_one_layer)
-        self.scenarios = self.scenarios_given({})
+
+    @cached_property
+    def scenarios(self) -> Scenarios:
+        """The scenarios in which any of them has been made."""
+        return self.scenarios_given({})
 
     def scenarios_given(self, given: Mapping[str, Array]) -> Scenarios:
         """Return the scenarios of the same suspects where some values are given.
@@ -116,7 +132,7 @@ class Suspects:
         -------
         Scenarios
         """
-        return Scenarios(self.problem, [suspect.way for suspect in self.suspects], given=given)
+        return Scenarios(self.problem, [suspect.way for suspect in self.suspects], given=given, exact=self._exact)
 
     def names(self, chosen: int) -> tuple[str, ...]:
         """Name the mistakes whose ways are chosen.
@@ -130,7 +146,12 @@ class Suspects:
         tuple of str
             In the order of the registry.
         """
-        return tuple(dict.fromkeys(s.mistake.name for s in self.suspects if s.bit & chosen))
+        found: dict[str, None] = {}
+        while chosen:
+            lowest = chosen & -chosen
+            found[self.suspects[lowest.bit_length() - 1].mistake.name] = None
+            chosen ^= lowest
+        return tuple(found)
 
     def singles(self, scenarios: Scenarios, key: str) -> list[int]:
         """List the ways that make a difference to a quantity.
@@ -165,7 +186,14 @@ class Suspects:
         """
         reach = scenarios.reach(key)
         made = [s for s in self.suspects if s.bit & reach and s.layer is None]
-        return [one.bit | other.bit for one, other in combinations(made, 2) if self._are_compatible(one, other)]
+        bits = [s.bit for s in made]
+        return [
+            suspect.bit | other
+            for place, suspect in enumerate(made, start=1)
+            for clashing in (self._clashing(suspect),)
+            for other in bits[place:]
+            if not other & clashing
+        ]
 
     def switches(self, free: Sequence[str], scenarios: Scenarios, key: str) -> list[int]:
         """List the choices of ways that other conventions are, alone and together.
@@ -189,17 +217,21 @@ class Suspects:
         return [
             sum(s.bit for s in group)
             for group in choices
-            if all(self._are_compatible(one, other) for one, other in combinations(group, 2))
+            if not any(self._clashing(one) & other.bit for one, other in combinations(group, 2))
         ]
 
-    def _are_compatible(self, one: Suspect, other: Suspect) -> bool:
-        # of one step there can be one replacement only
-        return one.mistake is not other.mistake and not self._replaced[one.bit] & self._replaced[other.bit]
+    def _clashing(self, suspect: Suspect) -> int:
+        """Return the bits of what cannot be made together with a suspect: of one step there is one replacement."""
+        kinds = self._bits_by_kind
+        return reduce(or_, (kinds[kind] for kind in _kinds(suspect)))
 
     @cached_property
-    def _replaced(self) -> dict[int, frozenset[str]]:
-        replaced = {s.bit: {change.rule for change in s.way if change.replaces} for s in self.suspects}
-        return {bit: frozenset(rules) for bit, rules in replaced.items()}
+    def _bits_by_kind(self) -> dict[str, int]:
+        found: dict[str, int] = defaultdict(int)
+        for suspect in self.suspects:
+            for kind in _kinds(suspect):
+                found[kind] |= suspect.bit
+        return found
 
     def _find_suspects(self, *, in_one_layer: bool) -> tuple[Suspect, ...]:
         made: list[tuple[Mistake, Way, int | None]] = [(m, way, None) for m in self.mistakes for way in m.ways]
@@ -218,6 +250,12 @@ def _is_of_layers(way: Way) -> bool:
     return all((change.rule in RULES and RULES[change.rule].is_repeated) or change.rule not in RULES for change in way)
 
 
+def _kinds(suspect: Suspect) -> list[str]:
+    # the mistake that it is a way of, and the rules that it replaces
+    return [suspect.mistake.name, *(f"{change.rule}()" for change in suspect.way if change.replaces)]
+
+
+@lru_cache(maxsize=4096)
 def _in_layer(way: Way, number: int) -> Way:
     def narrowed(change: Change) -> Change:
         return replace(change, where=lambda place: place.number == number and change.where(place))

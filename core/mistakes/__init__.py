@@ -32,4 +32,7 @@ MISTAKES: Registry[Mistake] = Registry(
     *FINISHED_MISTAKES,
 )
 
-__all__ = ["MISTAKES", "Mistake", "Transform", "Way"]
+PRECEDENCE = {name: place for place, name in enumerate(MISTAKES)}
+"""Where each stands in the registry; of several that give the same numbers, the first is named."""
+
+__all__ = ["MISTAKES", "PRECEDENCE", "Mistake", "Transform", "Way"]
