@@ -11,12 +11,24 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.answers import MOST_NUMBERS, read_answer
+from core.answers import MOST_NUMBERS, Answer, read_answer
 from core.budget import Budget
 from core.conventions import StatedConventions
 from core.errors import DomainError, UnknownNameError
 from core.exercises import draw_exercise
-from core.grading import LEVELS, Grade, Marker, Policy, Question, Submission, Tolerance, read_asks, read_ids
+from core.grading import (
+    LEVELS,
+    Grade,
+    Marker,
+    Outright,
+    Policy,
+    Question,
+    Submission,
+    Tolerance,
+    find_outright,
+    read_asks,
+    read_ids,
+)
 from core.problem import Problem
 
 DEFAULT_FEEDBACK = "diagnosis"
@@ -151,16 +163,44 @@ class MarkingDesk:
         if whole.answers is None:
             raise DomainError("there are no answers to mark", path=("answers",))
         marker = self._find_marker(whole)
-        most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(marker.question.problem)))
         grade = marker.grade(
             Submission(
-                answers={name: read_answer(raw, most_numbers=most) for name, raw in whole.answers.items()},
+                answers=self._read_answers(whole.answers, marker.question.problem),
                 tolerance=whole.tolerance,
                 policy=whole.policy or Policy(),
                 follow_through=whole.follow_through is not False,
             )
         )
         return grade.at(whole.feedback or DEFAULT_FEEDBACK)
+
+    @np.errstate(all="ignore")
+    def find_outright(self, request: GradeRequest) -> Outright | None:
+        """Return what tells requests that are right outright, as long as they differ in nothing but their numbers.
+
+        Parameters
+        ----------
+        request : GradeRequest
+            One of them, which can be marked.
+
+        Returns
+        -------
+        Outright or None
+            None if such requests have to be marked one by one.
+        """
+        whole = request.over(self._defaults)
+        # that level shows numbers of the answer
+        if whole.answers is None or whole.feedback == LEVELS[-1]:
+            return None
+        marker = self._find_marker(whole)
+        problem, solution = marker.question.problem, marker.solution
+        ids = read_ids(whole.answers, problem)
+        solution.compute_truths({key: text for text, key in ids.items()})
+        read = self._read_answers(whole.answers, problem)
+        return find_outright(solution, {key: read[text] for text, key in ids.items()}, whole.tolerance)
+
+    def _read_answers(self, answers: Mapping[str, object], problem: Problem) -> dict[str, Answer]:
+        most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(problem)))
+        return {name: read_answer(raw, most_numbers=most) for name, raw in answers.items()}
 
     def _find_marker(self, request: GradeRequest) -> Marker:
         if request.exercise is not None:

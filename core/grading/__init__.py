@@ -2,14 +2,17 @@
 
 from core.grading.grade import Diagnosis, Grade, Outcome, Part, UsedTolerance, Verdict
 from core.grading.marker import Marker
+from core.grading.outright import UNSURE, Outright, find_outright
 from core.grading.submission import LEVELS, Policy, Question, Submission, Tolerance, read_asks, read_ids
 
 __all__ = [
     "LEVELS",
+    "UNSURE",
     "Diagnosis",
     "Grade",
     "Marker",
     "Outcome",
+    "Outright",
     "Part",
     "Policy",
     "Question",
@@ -17,6 +20,7 @@ __all__ = [
     "Tolerance",
     "UsedTolerance",
     "Verdict",
+    "find_outright",
     "read_asks",
     "read_ids",
 ]

@@ -247,10 +247,11 @@ async def test_a_bug_is_a_problem_of_its_line_and_is_logged(
 
 
 async def test_the_summary_stays_small_whatever_the_lines_name() -> None:
-    summary = Summary()
+    summary, chunk = Summary(), Summary()
     parts = tuple(Part(quantity=f"q{n}", verdict="missing", score=0.0) for n in range(MOST_COUNTED + 5))
+    chunk.count(Grade(score=0.0, verdict="incorrect", conventions=Conventions(), parts=parts))
     for _ in range(2):
-        summary.count(Grade(score=0.0, verdict="incorrect", conventions=Conventions(), parts=parts))
+        summary.add(chunk)
     assert len(summary.quantities) == MOST_COUNTED + 1
     assert summary.quantities["q0"]["verdicts"] == {"missing": 2}
     assert summary.quantities[OTHERS]["verdicts"] == {"missing": 10}

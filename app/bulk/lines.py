@@ -1,0 +1,151 @@
+"""A bulk request that has been read to a file: its defaults, and its lines in chunks."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import orjson
+
+from app.bulk.marking import ChunkMarker, Terms
+from app.bulk.summary import Summary
+from app.wire import encode
+from core.budget import Budget
+
+MEDIA_TYPE = "application/jsonl"
+
+LEAST_BYTES = 16 * 1024
+MOST_BYTES = 256 * 1024
+"""Between these, a chunk is as large as fits the pace."""
+
+SHORT_SECONDS = 0.05
+LONG_SECONDS = 0.5
+"""Chunks that take less or more are too small to be marked well together, or too large to wait for."""
+
+DEFAULTS_START = re.compile(rb'\s*\{\s*"defaults"')
+
+
+class Bulk:
+    """A bulk request that has been read to a file.
+
+    Parameters
+    ----------
+    file : file
+        Binary, at its beginning; it can be searched.
+    budget : Budget
+        What each line may hold and do.
+    longest : int
+        The most bytes of a line.
+
+    Raises
+    ------
+    BodyError, CoreError, pydantic.ValidationError
+        If there is a line of defaults, and it is wrong: then nothing can be marked.
+    """
+
+    def __init__(self, file: BinaryIO, *, budget: Budget, longest: int) -> None:
+        self._file = file
+        self.terms = Terms(defaults=_take_defaults(file, longest), budget=budget, longest=longest)
+        self._marker = ChunkMarker(self.terms)
+
+    def replies(self) -> Iterator[bytes]:
+        """Mark the lines one after the other.
+
+        Yields
+        ------
+        bytes
+            Pieces of the reply, of whole lines each.
+        """
+        summary, pace = Summary(), Pace()
+        while chunk := read_chunk(self._file, pace.size, self.terms.longest):
+            with pace:
+                reply, part = self._marker.mark(chunk, summary.lines)
+            summary.add(part)
+            yield reply
+        yield write_summary(summary)
+
+
+class Pace:
+    """How many bytes to mark at once, by how long it takes: few lines of slow work, many of fast work."""
+
+    def __init__(self) -> None:
+        self.size = LEAST_BYTES
+        self._start = 0.0
+
+    def __enter__(self) -> None:
+        """Start to mark a chunk."""
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        """End to mark it."""
+        seconds = time.perf_counter() - self._start
+        if seconds < SHORT_SECONDS:
+            self.size = min(2 * self.size, MOST_BYTES)
+        elif seconds > LONG_SECONDS:
+            self.size = max(self.size // 2, LEAST_BYTES)
+
+
+def write_summary(summary: Summary) -> bytes:
+    """Write the last line of a reply.
+
+    Parameters
+    ----------
+    summary : Summary
+
+    Returns
+    -------
+    bytes
+    """
+    return encode({"summary": summary}) + b"\n"
+
+
+def read_chunk(file: BinaryIO, size: int, longest: int) -> bytes:
+    """Read whole lines.
+
+    Parameters
+    ----------
+    file : file
+    size : int
+        About how many bytes.
+    longest : int
+        The most bytes of a line; of one that is longer, some more are kept, for it to be told.
+
+    Returns
+    -------
+    bytes
+        Nothing at the end of the file.
+    """
+    chunk = file.read(size)
+    if not chunk or chunk.endswith(b"\n"):
+        return chunk
+    chunk += (rest := file.readline(longest + 1))
+    if len(rest) > longest and not rest.endswith(b"\n"):
+        while (rest := file.readline(MOST_BYTES)) and not rest.endswith(b"\n"):
+            pass
+        chunk += b"\n"
+    return chunk
+
+
+def _take_defaults(file: BinaryIO, longest: int) -> bytes | None:
+    """Read the first line that is not blank if it holds defaults; otherwise leave the file before it."""
+    while True:
+        place = file.tell()
+        line = file.readline(longest + 1)
+        if not line or line.strip():
+            break
+    is_whole = len(line) <= longest or line.endswith(b"\n")
+    if is_whole and _holds_defaults(line):
+        return line
+    file.seek(place)
+    return None
+
+
+def _holds_defaults(line: bytes) -> bool:
+    if b'"defaults"' not in line:
+        return False
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # what is wrong with it is said where it is read
+        return DEFAULTS_START.match(line) is not None
+    return isinstance(found, dict) and "defaults" in found

@@ -1,0 +1,263 @@
+"""A chunk of lines and the replies to them: lines that are written alike together, the others one by one."""
+
+import io
+from collections import Counter, OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter, with_config
+
+from app.bulk.forms import Form, FormKey, find_key, has_form
+from app.bulk.summary import Summary
+from app.errors import BodyError, ErrorItem, describe_error
+from app.schemas.grade_bodies import GradeLineBody
+from app.wire import STRICT, encode, parse_body
+from core.budget import Budget
+from core.grading import UNSURE, Grade, Outright
+from core.marking import GradeRequest, MarkingDesk
+
+FEWEST_ALIKE = 8
+"""Fewer lines of one form are marked one by one."""
+
+MOST_FORMS = 64
+MOST_REPLIES = 1024
+LARGEST_KEPT = 8192
+"""Bytes of a line and its reply that are kept together: the same mistake, rounded alike, comes again."""
+
+Value = TypeVar("Value")
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class DefaultsLine:
+    """The first line of a bulk request, where it is one that others share."""
+
+    defaults: GradeLineBody
+    """What lines leave out."""
+
+
+LINE: TypeAdapter[GradeLineBody] = TypeAdapter(GradeLineBody)
+DEFAULTS: TypeAdapter[DefaultsLine] = TypeAdapter(DefaultsLine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineProblem:
+    """Why one line was not marked: a problem document without the id of a request."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ErrorItem]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LineReply:
+    """The reply to one line, but for its index."""
+
+    grade: Grade | None = None
+    problem: LineProblem | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What all lines of a request share, in a form that another process can be sent.
+
+    Parameters
+    ----------
+    defaults : bytes or None
+        The line that holds them.
+    budget : Budget
+        What each line may hold and do.
+    longest : int
+        The most bytes of a line.
+    """
+
+    defaults: bytes | None
+    budget: Budget
+    longest: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reply:
+    """The reply to a line, whichever it is.
+
+    Parameters
+    ----------
+    ending : bytes
+        What comes after the index.
+    grade : Grade or None
+        None where it is a problem.
+    """
+
+    ending: bytes
+    grade: Grade | None
+
+
+class ChunkMarker:
+    """Marks chunks of lines that share their terms.
+
+    Parameters
+    ----------
+    terms : Terms
+
+    Raises
+    ------
+    BodyError, CoreError, pydantic.ValidationError
+        If the line of defaults is wrong.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        defaults = None
+        if terms.defaults is not None:
+            defaults = parse_body(DEFAULTS, terms.defaults, most_values=terms.budget.numbers).defaults
+        self._desk = MarkingDesk(defaults, budget=terms.budget)
+        self._form: Form | None = None
+        self._forms: Recent[Form | None] = Recent(MOST_FORMS)
+        # those to lines, and those to all lines of a form that are right and written alike
+        self._replies: Recent[Reply] = Recent(MOST_REPLIES)
+
+    def mark(self, chunk: bytes, first: int) -> tuple[bytes, Summary]:
+        """Mark a chunk.
+
+        Parameters
+        ----------
+        chunk : bytes
+            Whole lines, as `read_chunk` gives them.
+        first : int
+            The index of the first.
+
+        Returns
+        -------
+        tuple of bytes and Summary
+            A line for each that is not blank, and their counts.
+        """
+        replies = self._mark_alike(chunk) or self._mark_groups(chunk)
+        content = b"".join([b'{"index":%d%b' % (index, reply.ending) for index, reply in enumerate(replies, first)])
+        summary = Summary(lines=len(replies))
+        for reply, times in Counter(replies).items():
+            if reply.grade is None:
+                summary.problems += times
+            else:
+                summary.count(reply.grade, times)
+        return content, summary
+
+    def _mark_alike(self, chunk: bytes) -> list[Reply] | None:
+        """Mark lines that all have the form of those before them, unless some have another."""
+        form = self._form
+        told = form.tell(chunk) if form and len(chunk) <= self._terms.longest else None
+        if form is None or told is None:
+            return None
+        kinds = told.tolist()
+        found = {kind: self._replies.get((form, kind)) for kind in set(kinds)}
+        known = {kind: reply for kind, reply in found.items() if reply is not None}
+        if len(known) == len(found):
+            return [known[kind] for kind in kinds]
+        lines = _split(chunk)
+        return [known.get(kind) or self._reply(line, form, kind) for line, kind in zip(lines, kinds, strict=True)]
+
+    def _mark_groups(self, chunk: bytes) -> list[Reply]:
+        """Mark lines, those of each form together."""
+        lines = [line for line in _split(chunk) if line.strip() or self._is_too_long(line)]
+        told: list[tuple[Form | None, int]] = [(None, UNSURE)] * len(lines)
+        groups: dict[FormKey, list[int]] = {}
+        for number, line in enumerate(lines):
+            if has_form(line) and not self._is_too_long(line):
+                groups.setdefault(find_key(line), []).append(number)
+        for key, numbers in groups.items():
+            alike = [lines[number] for number in numbers]
+            form = self._find_form(key, alike[0]) if len(alike) >= FEWEST_ALIKE else None
+            if form is not None:
+                self._form = form
+                for number, kind in zip(numbers, form.tell_each(alike), strict=True):
+                    told[number] = form, kind
+        return [self._reply(line, form, kind) for line, (form, kind) in zip(lines, told, strict=True)]
+
+    def _find_form(self, key: FormKey, line: bytes) -> Form | None:
+        form = self._forms.get(key)
+        if form is None and (outright := self._find_outright(line)) is not None:
+            form = self._forms.put(key, Form(line, outright))
+        return form
+
+    def _find_outright(self, line: bytes) -> Outright | None:
+        try:
+            request = self._read(line)
+            own = {
+                field.name: value for field in fields(request) if (value := getattr(request, field.name)) is not None
+            }
+            holds_text = any(isinstance(answer, str) for answer in own.get("answers", {}).values())
+            return None if own.keys() != {"answers"} or holds_text else self._desk.find_outright(request)
+        except Exception:  # noqa: BLE001 - what is wrong with the line is said where it is marked
+            return None
+
+    def _reply(self, line: bytes, form: Form | None, kind: int) -> Reply:
+        key = line if kind == UNSURE else (form, kind)
+        reply = self._replies.get(key)
+        if reply is None:
+            reply = self._mark_one(line)
+            is_short = len(line) + len(reply.ending) <= LARGEST_KEPT
+            if reply.grade is not None and (is_short or kind != UNSURE):
+                self._replies.put(key, reply)
+        return reply
+
+    def _mark_one(self, line: bytes) -> Reply:
+        grade: Grade | None = None
+        try:
+            grade = self._desk.mark(self._read(line))
+            written = encode(LineReply(grade=grade))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a line, the others are marked
+            grade, written = None, encode(LineReply(problem=_to_problem(error)))
+        return Reply(b"," + written[1:] + b"\n", grade)
+
+    def _read(self, line: bytes) -> GradeRequest:
+        if self._is_too_long(line):
+            raise BodyError(413, "too_large", f"the line has more than {self._terms.longest} bytes")
+        return parse_body(LINE, line, most_values=self._terms.budget.numbers)
+
+    def _is_too_long(self, line: bytes) -> bool:
+        return len(line) - line.endswith(b"\n") > self._terms.longest
+
+
+class Recent(Generic[Value]):
+    """What was used last, up to a number.
+
+    Parameters
+    ----------
+    most : int
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable) -> Value | None:
+        """Return what is kept under a key, if anything is."""
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: Hashable, value: Value) -> Value:
+        """Keep a value in place of the one that has not been used for longest, and return it."""
+        self._values[key] = value
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+        return value
+
+
+def _split(chunk: bytes) -> list[bytes]:
+    # at newlines only, where splitlines takes more for the end of a line
+    return list(io.BytesIO(chunk))
+
+
+def _to_problem(error: Exception) -> LineProblem:
+    document = describe_error(error)
+    return LineProblem(
+        type=document.type,
+        title=document.title,
+        status=document.status,
+        detail=document.detail,
+        errors=document.errors,
+    )

@@ -1,0 +1,149 @@
+"""Many submissions at once: which are right to the last digit, so that one grade holds for all of them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from core.answers import Answer
+from core.arrays import Array
+from core.grading.allowance import MOST_BY_HAND, allow
+from core.grading.assessment import HALF
+from core.grading.shapes import fit_shape
+from core.grading.solution import Solution
+from core.grading.submission import Tolerance
+
+UNSURE = -1
+"""Stands for submissions that have to be marked one by one."""
+
+BY_MACHINE = MOST_BY_HAND + 1
+"""Stands for any number of decimals that nobody writes by hand."""
+
+WAYS_TO_WRITE = BY_MACHINE + 1
+
+ALL_DECIMALS = 400
+"""More than any float64 has: with them, a unit of the last decimal is 0."""
+
+MOST_PARTS = 20
+"""The ways to write so many answers have a number each in 64 bits."""
+
+LARGEST = 1e9
+"""Below this, numbers of six decimals have fifteen digits, and float64 tells any two of those apart."""
+
+
+class Outright:
+    """Tells submissions that are right to the last digit in every part.
+
+    Parameters
+    ----------
+    solution : Solution
+        With its truths computed.
+    answers : mapping of str to Answer
+        Under numbered keys: one submission, which has the shapes of all the others.
+    tolerance : Tolerance or None
+
+    Notes
+    -----
+    An answer that is right to the last digit is marked without a search, and nothing of its numbers enters the
+    mark but how many decimals they have; only the largest error, which the level ``full`` shows, is its own.
+    Below that level, submissions that are written alike have one grade, and the grade of one is that of all.
+    """
+
+    def __init__(self, solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None) -> None:
+        self._parts = [
+            (solution.truth(key).ravel(), _limits(solution, key, answer, tolerance)) for key, answer in answers.items()
+        ]
+        self.width = sum(truth.size for truth, _ in self._parts)
+
+    @np.errstate(all="ignore")
+    def tell(self, numbers: Array) -> npt.NDArray[np.int64]:
+        """Tell of each submission whether it is right outright, and how it is written.
+
+        Parameters
+        ----------
+        numbers : ndarray, shape (n_submissions, width)
+            All numbers of a submission in a row, one answer after the other.
+
+        Returns
+        -------
+        ndarray of int, shape (n_submissions,)
+            `UNSURE`, or a number that submissions share which are written alike.
+        """
+        written = np.zeros(len(numbers), dtype=np.int64)
+        is_right = np.ones(len(numbers), dtype=np.bool_)
+        start = 0
+        for truth, limits in self._parts:
+            own = numbers[:, start : start + truth.size]
+            decimals = count_decimals(own)
+            is_right &= np.abs(own - truth).max(axis=1) <= limits[decimals]
+            written = written * WAYS_TO_WRITE + decimals
+            start += truth.size
+        return np.where(is_right, written, UNSURE)
+
+
+def find_outright(solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None) -> Outright | None:
+    """Return what tells submissions that are right outright.
+
+    Parameters
+    ----------
+    solution : Solution
+        With its truths computed.
+    answers : mapping of str to Answer
+        Under numbered keys: one submission of those to come, right or wrong.
+    tolerance : Tolerance or None
+
+    Returns
+    -------
+    Outright or None
+        None if submissions of these shapes have to be marked one by one.
+    """
+    if len(answers) > MOST_PARTS:
+        return None
+    for key, answer in answers.items():
+        truth = solution.truth(key)
+        if answer.value is None or fit_shape(answer.value, truth.shape) is None or np.abs(truth).max() >= LARGEST:
+            return None
+    return Outright(solution, answers, tolerance)
+
+
+def count_decimals(numbers: Array) -> npt.NDArray[np.int64]:
+    """Count the decimals of rows of numbers, as reading an answer does.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (n_rows, n_columns)
+        Of at most `LARGEST`; for others the count may be too large.
+
+    Returns
+    -------
+    ndarray of int, shape (n_rows,)
+        The most decimals of any number of the row, or `BY_MACHINE` where it is more than six.
+
+    Notes
+    -----
+    A number has at most d decimals if it is the float64 nearest to k / 10ᵈ for a whole k. Of fewer than fifteen
+    digits, k is what x·10ᵈ is rounded to, and the division is rounded correctly.
+    """
+    counts = np.full(len(numbers), BY_MACHINE)
+    # the first number tells of most rows at full precision that they are, so the others are not looked at
+    [rows] = np.nonzero(_have_decimals(numbers[:, :1], MOST_BY_HAND))
+    for decimals in range(MOST_BY_HAND, -1, -1):
+        rows = rows[_have_decimals(numbers[rows], decimals)]
+        counts[rows] = decimals
+    return counts
+
+
+def _have_decimals(numbers: Array, decimals: int) -> npt.NDArray[np.bool_]:
+    unit = 10.0**decimals
+    return np.asarray((np.rint(numbers * unit) / unit == numbers).all(axis=1))
+
+
+def _limits(solution: Solution, key: str, answer: Answer, tolerance: Tolerance | None) -> Array:
+    """Return how far an answer that is right outright may lie off, by its decimals."""
+    limits = np.empty(WAYS_TO_WRITE)
+    for decimals in range(WAYS_TO_WRITE):
+        counted = decimals if decimals < BY_MACHINE else ALL_DECIMALS
+        written = Answer(value=answer.value, decimals=counted, reading=None)
+        allowance = allow(solution.truth(key), solution.spread(key), written, tolerance, solution.question.decimals)
+        limits[decimals] = min(allowance.allowed, HALF * allowance.unit)
+    return limits

@@ -1,0 +1,201 @@
+"""Lines that are marked together: the bytes of the reply are those of lines that are marked one by one."""
+
+import io
+import json
+import random
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.bulk import Bulk, ChunkMarker, Summary, Terms, forms
+from app.bulk.lines import write_summary
+from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
+from core.budget import Budget
+from core.grading import Grade
+from core.marking import GradeRequest, MarkingDesk
+from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines
+
+Json = dict[str, Any]
+
+BATCH = {
+    "network": {
+        "layers": [
+            {"weights": [[0.3, -1.2, 0.7], [0.9, 0.4, -0.5]], "bias": [0.1, 0.2, -0.3], "activation": "tanh"},
+            {"weights": [[0.6, -0.1], [1.1, 0.8], [-0.7, 0.2]], "bias": [0.5, 0], "activation": "softmax"},
+        ]
+    },
+    "inputs": [[1.5, -0.2], [0.4, 2.0], [-0.6, 0.3]],
+    "targets": [0, 1, 1],
+    "loss": "cross_entropy",
+}
+# quantities of an answer, and what their lines share
+CASES: list[tuple[tuple[str, ...], Json]] = [
+    (("dL_dW2",), {"problem": BATCH}),
+    (("dL_dW1", "dL_dW2", "L"), {"problem": BATCH, "feedback": "location"}),
+    (("L",), {"problem": BATCH, "tolerance": {"decimals": 3}}),
+    (("dL_db2",), {"problem": BATCH, "tolerance": {"relative": 1e-3}, "feedback": "verdict"}),
+    (("dS_dZ2",), {"problem": BATCH, "policy": {"mistakes": {"transposed": 0.5}}}),
+    (("dL_dW",), {"problem": ARTICLE_PROBLEM, "feedback": "hint"}),
+    (("S",), {"problem": ARTICLE_PROBLEM, "asks": ["S", "L"]}),
+    (("dS_dW",), {"problem": ARTICLE_PROBLEM}),
+    (("L",), {"problem": REGRESSION_PROBLEM, "follow_through": False}),
+    (("dL_dW1",), {"problem": BATCH, "feedback": "full"}),
+]
+
+
+def truths(defaults: Json, ids: tuple[str, ...]) -> Json:
+    asked = {"defaults": {"problem": defaults["problem"], "feedback": "full"}}
+    [line], _ = read_lines(mark(dump_lines(asked, {"answers": dict.fromkeys(ids, 1)})))
+    return {part["quantity"]: np.array(part["expected"]) for part in line["grade"]["parts"]}
+
+
+def mark(content: bytes, *, longest: int = 10**7) -> bytes:
+    return b"".join(Bulk(io.BytesIO(content), budget=Budget(), longest=longest).replies())
+
+
+def mark_one_by_one(content: bytes, *, longest: int = 10**7) -> bytes:
+    """Mark each line as a chunk of its own, which none is marked together with."""
+    first, *lines = io.BytesIO(content)
+    marker = ChunkMarker(Terms(defaults=first, budget=Budget(), longest=longest))
+    summary, reply = Summary(), b""
+    for line in lines:
+        content, part = marker.mark(line, summary.lines)
+        reply += content
+        summary.add(part)
+    return reply + write_summary(summary)
+
+
+def write_answer(truth: Any, source: random.Random) -> Any:
+    """Write a right answer by machine or to some decimals, or one a little or very wrong, or of another shape."""
+    decimals = source.choice([0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 12, 17])
+    value = np.round(truth, decimals)
+    match source.randrange(12):
+        case 0:
+            value = value + 10.0**-decimals * source.choice([-1, -0.6, 0.4, 0.5, 1])
+        case 1:
+            value = truth * (1 + 10.0 ** -source.randrange(3, 10))
+        case 2:
+            value = -value
+        case 3 if value.ndim and len(value) == 1:
+            value = value[0]
+        case 4:
+            value = value[None]
+        case _:
+            pass
+    return value.tolist()
+
+
+NUMBER = re.compile(r"(?<=[\[, :])-?\d+\.\d+(?:e-?\d+)?")
+NUMBERS: list[Callable[[str], str]] = [
+    lambda text: text + "0",
+    lambda text: text + "0" * 700,
+    lambda text: text + "E+0",
+    lambda text: f"{float(text):.25f}",
+    lambda text: f"{float(text):.3e}",
+    lambda text: f"{float(text) * (1 + 2**-52)}",
+    lambda text: " " + text + "\r",
+    *((lambda text, other=other: other) for other in ("0", "-0", "-0.0", "1e400", "NaN", "1e-400", "9" * 16, "9" * 20)),
+    *(
+        (lambda text, other=other: other)
+        for other in ("", "01", "+1", "1.", ".5", "-", "1e", "1 2", "[1]", "1]", "1,1")
+    ),
+    *((lambda text, other=other: other) for other in ("null", "true", '"0.5"', "\t0.5", "\n0.5", "1" * 30)),
+]
+LINES: list[Callable[[str], str]] = [
+    lambda line: "",
+    lambda line: " \r",
+    lambda line: line[:-1],
+    lambda line: line + line,
+    lambda line: "\ufeff" + line,
+    lambda line: line.replace("}}", '}, "feedback": "full"}'),
+    lambda line: line.replace("}}", '}, "policy": {}}'),
+    lambda line: line.replace("}}", '}, "answers": {}}'),
+    lambda line: line.replace("}}", ', "L": 1}}'),
+    lambda line: line.replace("}}", ', "A1": 1}}'),
+    lambda line: line.replace('"dL', '"d\\u004c'),
+    lambda line: line.replace("2", "9"),
+    lambda line: line.replace(", ", ",\n", 1),
+    lambda line: line.replace(",", ",\t", 1),
+    lambda line: '{"answers": {}}',
+    lambda line: '{"answers": {"L": "1.5"}}',
+]
+
+
+def write_lines(expected: Json, count: int, source: random.Random) -> Iterator[bytes]:
+    for _ in range(count):
+        line = json.dumps({"answers": {text: write_answer(truth, source) for text, truth in expected.items()}})
+        chance = source.random()
+        if chance < 0.1 and (found := list(NUMBER.finditer(line))):
+            one = source.choice(found)
+            line = line[: one.start()] + source.choice(NUMBERS)(one[0]) + line[one.end() :]
+        elif chance < 0.2:
+            line = source.choice(LINES)(line)
+        yield line.encode() + source.choice([b"\n"] * 9 + [b"\r\n"])
+
+
+@pytest.mark.parametrize(("ids", "defaults"), CASES)
+def test_lines_marked_together_have_the_replies_of_lines_marked_one_by_one(
+    ids: tuple[str, ...], defaults: Json
+) -> None:
+    source = random.Random(0)  # noqa: S311 - the same lines every time
+    content = dump_lines({"defaults": defaults}) + b"".join(write_lines(truths(defaults, ids), 1000, source))
+    assert mark(content) == mark_one_by_one(content)
+
+
+def count_marked(content: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Mark lines, and count those that are marked by themselves."""
+    marked = []
+
+    def count(desk: MarkingDesk, request: GradeRequest) -> Grade:
+        marked.append(request)
+        return mark_request(desk, request)
+
+    mark_request = MarkingDesk.mark
+    with monkeypatch.context() as patch:
+        patch.setattr(MarkingDesk, "mark", count)
+        mark(content)
+    return len(marked)
+
+
+def right_lines(count: int, *texts: str) -> list[bytes]:
+    source = np.random.default_rng(0)
+    expected = truths(DEFAULTS["defaults"], texts)
+    return [
+        dump_lines({"answers": {text: (value + 1e-9 * source.random()).tolist() for text, value in expected.items()}})
+        for _ in range(count)
+    ]
+
+
+def test_lines_that_are_right_to_the_last_digit_are_marked_by_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = right_lines(1000, "S", "dL_dW")
+    assert count_marked(dump_lines(DEFAULTS) + b"".join(several), monkeypatch) == 1
+    # two forms in turn, and blank lines
+    mixed = [line for pair in zip(several, right_lines(1000, "L"), strict=True) for line in (*pair, b"\n")]
+    assert count_marked(dump_lines(DEFAULTS) + b"".join(mixed), monkeypatch) == 2
+
+
+def test_a_line_that_no_parser_of_numbers_takes_is_marked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = right_lines(1000, "L")
+    lines[500] = b'{"answers": {"L": 1e400}}\n'
+    lines[700] = b'{"answers": {"L": }}\n'
+    lines[800] = b'{"answers": {"L": 123456789012345678901234567890}}\n'
+    # the line without an answer is no request
+    assert count_marked(dump_lines(DEFAULTS) + b"".join(lines), monkeypatch) == 3
+
+
+def test_without_simdjson_every_line_is_marked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = dump_lines(DEFAULTS) + b"".join(right_lines(20, "L"))
+    together = mark(content)
+    monkeypatch.setattr(forms, "HAS_SIMDJSON", False)
+    assert count_marked(content, monkeypatch) == 20
+    assert mark(content) == together
+
+
+def test_the_same_wrong_line_is_marked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [dump_lines({"answers": {"L": value}}) for value in (1, 2, 3)]
+    content = dump_lines(DEFAULTS) + b"".join(wrong * 50)
+    assert count_marked(content, monkeypatch) == 3
+    assert mark(content) == mark_one_by_one(content)

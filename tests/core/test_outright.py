@@ -1,0 +1,106 @@
+"""Submissions that are right outright: told from the others by their numbers alone, and never too many."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from core.answers import read_answer
+from core.grading import UNSURE, Marker, Question, Submission, Tolerance, find_outright, read_ids
+from core.grading.outright import BY_MACHINE, LARGEST, MOST_PARTS, count_decimals
+from core.marking import GradeRequest, MarkingDesk
+from core.problem import Layer, Network, Problem
+
+PROBLEM = Problem(
+    network=Network(
+        layers=(
+            Layer(
+                weights=np.array([[0.3, -1.2, 0.7], [0.9, 0.4, -0.5]]),
+                bias=np.array([0.1, 0.2, 0.0]),
+                activation="softmax",
+            ),
+        )
+    ),
+    inputs=np.array([[1.5, -0.2], [0.4, 2.0]]),
+    targets=np.array([0, 2]),
+    loss="cross_entropy",
+)
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1e-3, 1.0, 1e3, 1e6, LARGEST])
+def test_decimals_are_counted_as_reading_an_answer_counts_them(size: float) -> None:
+    source = random.Random(0)  # noqa: S311 - the same numbers every time
+    numbers = [round(source.uniform(-size, size), source.randrange(18)) for _ in range(5000)]
+    numbers += [math.nextafter(number, source.choice([-math.inf, math.inf])) for number in numbers]
+    numbers += [0.0, -0.0, 5e-324, 1e-6, 1e-7, size]
+    counted = count_decimals(np.array(numbers)[:, None])
+    for number, count in zip(numbers, counted, strict=True):
+        assert count == min(read_answer(number).decimals or 0, BY_MACHINE), number
+
+
+def test_a_row_has_the_decimals_of_the_number_with_the_most() -> None:
+    rows = [[0.5, 0.25, 3], [1, 2, 3], [0.1, 1e-7, 0], [1 / 3, 0, 0], [0, 0, 1 / 3], [1e300, math.nan, math.inf]]
+    assert count_decimals(np.array(rows, dtype=float)).tolist()[:5] == [2, 0, BY_MACHINE, BY_MACHINE, BY_MACHINE]
+
+
+TOLERANCES = [None, Tolerance(decimals=3), Tolerance(decimals=9), Tolerance(relative=1e-3), Tolerance(absolute=1e-7)]
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+@pytest.mark.parametrize("text", ["dL_dW", "L", "dS_dZ"])
+def test_what_is_right_outright_is_correct_with_the_grade_of_all_that_is_written_so(
+    text: str, tolerance: Tolerance | None
+) -> None:
+    ids = read_ids({text: None}, PROBLEM)
+    marker = Marker(Question(problem=PROBLEM, asks=ids))
+    [key] = ids.values()
+    marker.solution.compute_truths({key: text})
+    truth = marker.solution.truth(key)
+    outright = find_outright(marker.solution, {key: read_answer(truth.tolist())}, tolerance)
+    assert outright is not None
+    noise = np.random.default_rng(0)
+    values = [np.round(truth + size * noise.normal(size=truth.shape), d) for d in range(16) for size in (0, 1e-9, 1e-6)]
+    values.append(truth)
+    told = outright.tell(np.array([value.ravel() for value in values]))
+    shown: dict[int, str] = {}
+    for value, written in zip(values, told, strict=True):
+        if written != UNSURE:
+            grade = marker.grade(Submission(answers={text: read_answer(value.tolist())}, tolerance=tolerance))
+            assert grade.verdict == "correct"
+            below = repr(grade.at("location"))
+            assert shown.setdefault(written, below) == below
+    # the truth itself is among them, and what is wrong is not
+    assert told[-1] != UNSURE
+    assert (outright.tell(np.full((3, truth.size), [[np.nan], [np.inf], [1e308]])) == UNSURE).all()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GradeRequest(answers={"L": None}),
+        GradeRequest(answers={"L": [[1.0], [1.0, 2.0]]}),
+        GradeRequest(answers={"L": [1.0, 2.0]}),
+        GradeRequest(answers={"L": 1.0}, feedback="full"),
+        GradeRequest(),
+    ],
+)
+def test_requests_that_have_to_be_marked_one_by_one_are_told(request_: GradeRequest) -> None:
+    desk = MarkingDesk(GradeRequest(problem=PROBLEM))
+    assert desk.find_outright(request_) is None
+    assert desk.find_outright(GradeRequest(answers={"L": 1.0}, feedback="location")) is not None
+
+
+def test_truths_too_large_to_count_decimals_and_too_many_answers_are_marked_one_by_one() -> None:
+    layer = Layer(weights=np.array([[LARGEST]]), bias=np.zeros(1), activation="identity")
+    problem = Problem(network=Network(layers=(layer,)), inputs=np.ones((1, 1)))
+    desk = MarkingDesk(GradeRequest(problem=problem))
+    assert desk.find_outright(GradeRequest(answers={"Z": [[1.0]]})) is None
+    deep = Problem(
+        network=Network(layers=(Layer(weights=np.eye(2), bias=np.zeros(2), activation="tanh"),) * 21),
+        inputs=np.ones((1, 2)),
+    )
+    desk = MarkingDesk(GradeRequest(problem=deep))
+    answers = {f"Z{number}": [[1.0, 2.0]] for number in range(1, MOST_PARTS + 1)}
+    assert desk.find_outright(GradeRequest(answers=answers)) is not None
+    assert desk.find_outright(GradeRequest(answers={**answers, "Z21": [[1.0, 2.0]]})) is None
