@@ -29,7 +29,7 @@ def find_key(line: bytes) -> FormKey:
 
 
 def has_form(line: bytes) -> bool:
-    """Tell whether a line may be one of answers and nothing else, with an end and without tabs."""
+    """Tell whether a line is one of answers first of all, with an end and without tabs."""
     return HAS_SIMDJSON and bool(HEAD.match(line) and TAIL.search(line) and line.endswith(b"\n") and b"\t" not in line)
 
 
@@ -39,7 +39,7 @@ class Form:
     Parameters
     ----------
     line : bytes
-        One of its lines, for which `has_form`; it can be marked, and there is nothing in it but answers.
+        One of its lines, for which `has_form`; it can be marked.
     outright : Outright
         Tells which of these lines are right.
 

@@ -3,7 +3,7 @@
 import io
 from collections import Counter, OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, with_config
@@ -184,11 +184,8 @@ class ChunkMarker:
     def _find_outright(self, line: bytes) -> Outright | None:
         try:
             request = self._read(line)
-            own = {
-                field.name: value for field in fields(request) if (value := getattr(request, field.name)) is not None
-            }
-            holds_text = any(isinstance(answer, str) for answer in own.get("answers", {}).values())
-            return None if own.keys() != {"answers"} or holds_text else self._desk.find_outright(request)
+            holds_text = any(isinstance(answer, str) for answer in (request.answers or {}).values())
+            return None if holds_text else self._desk.find_outright(request)
         except Exception:  # noqa: BLE001 - what is wrong with the line is said where it is marked
             return None
 

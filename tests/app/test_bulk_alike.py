@@ -199,3 +199,19 @@ def test_the_same_wrong_line_is_marked_once(monkeypatch: pytest.MonkeyPatch) -> 
     content = dump_lines(DEFAULTS) + b"".join(wrong * 50)
     assert count_marked(content, monkeypatch) == 3
     assert mark(content) == mark_one_by_one(content)
+
+
+def test_quantities_that_differ_in_a_number_are_marked_by_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for pair in zip(right_lines(100, "Z"), right_lines(100, "Z"), strict=True) for line in pair]
+    lines[1::2] = [line.replace(b"Z", b"Z1") for line in lines[1::2]]
+    assert count_marked(dump_lines(DEFAULTS) + b"".join(lines), monkeypatch) == 2
+
+
+def test_a_line_that_is_too_long_is_told_among_others_that_are_alike() -> None:
+    lines = right_lines(1000, "L")
+    lines[20] = lines[900] = lines[0].replace(b"1.5", b"1.5" + b"0" * 2000)
+    content = dump_lines(DEFAULTS) + b"".join(lines)
+    for longest in (len(lines[20]) - 2, len(lines[20]) - 1):
+        reply = mark(content, longest=longest)
+        assert reply == mark_one_by_one(content, longest=longest)
+        assert read_lines(reply)[1]["problems"] == 2 * (longest == len(lines[20]) - 2)

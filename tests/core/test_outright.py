@@ -75,6 +75,17 @@ def test_what_is_right_outright_is_correct_with_the_grade_of_all_that_is_written
     assert (outright.tell(np.full((3, truth.size), [[np.nan], [np.inf], [1e308]])) == UNSURE).all()
 
 
+def test_with_decimals_for_tolerance_an_answer_by_machine_is_right_outright_only_where_it_is_the_truth() -> None:
+    desk = MarkingDesk(GradeRequest(problem=PROBLEM, tolerance=Tolerance(decimals=3)))
+    outright = desk.find_outright(GradeRequest(answers={"S": [[0.0] * 3] * 2}))
+    assert outright is not None
+    marker = Marker(Question(problem=PROBLEM, asks=read_ids({"S": None}, PROBLEM)))
+    marker.solution.compute_truths({"A1": "S"})
+    truth = marker.solution.truth("A1").ravel()
+    first, second = outright.tell(np.array([truth, truth + 1e-9])).tolist()
+    assert (first, second) == (BY_MACHINE, UNSURE)
+
+
 @pytest.mark.parametrize(
     "request_",
     [
