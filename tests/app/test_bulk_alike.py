@@ -209,7 +209,7 @@ def test_quantities_that_differ_in_a_number_are_marked_by_one_line_each(monkeypa
 
 def test_a_line_that_is_too_long_is_told_among_others_that_are_alike() -> None:
     lines = right_lines(1000, "L")
-    lines[20] = lines[900] = lines[0].replace(b"1.5", b"1.5" + b"0" * 2000)
+    lines[20] = lines[900] = lines[0].replace(b"}}", b"0" * 2000 + b"}}")
     content = dump_lines(DEFAULTS) + b"".join(lines)
     for longest in (len(lines[20]) - 2, len(lines[20]) - 1):
         reply = mark(content, longest=longest)
