@@ -9,12 +9,9 @@ from pathlib import Path
 
 import uvicorn
 from pydantic import ValidationError
-from tqdm import tqdm
 
-from app.bulk import Bulk
-from app.errors import BodyError, describe_error
+from app.grade_file import grade_file
 from app.settings import Settings
-from core.errors import CoreError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grade = commands.add_parser("grade", help="mark the submissions of a file, as /v1/grades/bulk does")
     grade.add_argument("submissions", type=Path, help="JSON lines, each a grade request; the first may be defaults")
     grade.add_argument("grades", type=Path, help="where the reply goes, JSON lines in the same order and a summary")
+    grade.add_argument(
+        "--processes", type=read_count, help="how many mark at once; by default one for each core that it may use"
+    )
     parsed = parser.parse_args(arguments)
     try:
         settings = Settings()
@@ -47,8 +47,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"GRADMARK_{str(item['loc'][0]).upper()}: {item['msg']}\n")
         return 2
     if parsed.command == "grade":
-        return grade_file(settings, parsed.submissions, parsed.grades)
+        return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)
     return {"serve": serve, "health": check_health}[parsed.command](settings)
+
+
+def read_count(text: str) -> int:
+    """Read how many there are to be of something.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number above 0.
+    """
+    if (count := int(text)) < 1:
+        raise ValueError(text)
+    return count
 
 
 def serve(settings: Settings) -> int:
@@ -100,40 +121,6 @@ def check_health(settings: Settings) -> int:
         return 1
     finally:
         connection.close()
-
-
-def grade_file(settings: Settings, submissions: Path, grades: Path) -> int:
-    """Mark the submissions of a file.
-
-    Parameters
-    ----------
-    settings : Settings
-        For the limits of a line.
-    submissions, grades : Path
-        Where lines come from, and where the reply goes.
-
-    Returns
-    -------
-    int
-        0, whatever is wrong with single lines; 2 if a file or the line of defaults cannot be used.
-    """
-    try:
-        if grades.exists() and grades.samefile(submissions):
-            sys.stderr.write(f"{grades}: the reply would overwrite the submissions\n")
-            return 2
-        with submissions.open("rb") as source:
-            bulk = Bulk(source, budget=settings.budget, longest=settings.max_body_bytes)
-            with grades.open("wb") as target, tqdm(total=submissions.stat().st_size, unit="B", unit_scale=True) as bar:
-                for chunk in bulk.replies():
-                    target.write(chunk)
-                    bar.update(source.tell() - bar.n)
-    except OSError as error:
-        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
-        return 2
-    except (BodyError, CoreError, ValidationError) as error:
-        sys.stderr.write(f"{submissions}: {describe_error(error).detail}\n")
-        return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
 import orjson
 
-from app.bulk.marking import ChunkMarker, Terms
+from app.bulk.marking import ChunkMarker, Terms, split_lines
 from app.bulk.summary import Summary
 from app.wire import encode
 from core.budget import Budget
@@ -21,6 +22,8 @@ MOST_BYTES = 256 * 1024
 SHORT_SECONDS = 0.05
 LONG_SECONDS = 0.5
 """Chunks that take less or more are too small to be marked well together, or too large to wait for."""
+
+NEWLINE, SPACE = b"\n "
 
 DEFAULTS_START = re.compile(rb'\s*\{\s*"defaults"')
 
@@ -124,6 +127,26 @@ def read_chunk(file: BinaryIO, size: int, longest: int) -> bytes:
             pass
         chunk += b"\n"
     return chunk
+
+
+def count_lines(chunk: bytes, longest: int) -> int:
+    """Count the lines of a chunk that are answered: those that are not blank.
+
+    Parameters
+    ----------
+    chunk : bytes
+    longest : int
+        The most bytes of a line; a longer one is answered in any case.
+
+    Returns
+    -------
+    int
+    """
+    signs = np.frombuffer(b"\n" + chunk, dtype=np.uint8)
+    starts = np.flatnonzero(signs[:-1] == NEWLINE) + 1
+    if longest >= len(chunk) and (signs[starts] > SPACE).all():
+        return starts.size
+    return len(split_lines(chunk, longest))
 
 
 def _take_defaults(file: BinaryIO, longest: int) -> bytes | None:

@@ -155,16 +155,16 @@ class ChunkMarker:
         known = {kind: reply for kind, reply in found.items() if reply is not None}
         if len(known) == len(found):
             return [known[kind] for kind in kinds]
-        lines = _split(chunk)
+        lines = split_lines(chunk, self._terms.longest)
         return [known.get(kind) or self._reply(line, form, kind) for line, kind in zip(lines, kinds, strict=True)]
 
     def _mark_groups(self, chunk: bytes) -> list[Reply]:
         """Mark lines, those of each form together."""
-        lines = [line for line in _split(chunk) if line.strip() or self._is_too_long(line)]
+        lines = split_lines(chunk, self._terms.longest)
         told: list[tuple[Form | None, int]] = [(None, UNSURE)] * len(lines)
         groups: dict[FormKey, list[int]] = {}
         for number, line in enumerate(lines):
-            if has_form(line) and not self._is_too_long(line):
+            if has_form(line) and not _is_too_long(line, self._terms.longest):
                 groups.setdefault(find_key(line), []).append(number)
         for key, numbers in groups.items():
             alike = [lines[number] for number in numbers]
@@ -209,12 +209,9 @@ class ChunkMarker:
         return Reply(b"," + written[1:] + b"\n", grade)
 
     def _read(self, line: bytes) -> GradeRequest:
-        if self._is_too_long(line):
+        if _is_too_long(line, self._terms.longest):
             raise BodyError(413, "too_large", f"the line has more than {self._terms.longest} bytes")
         return parse_body(LINE, line, most_values=self._terms.budget.numbers)
-
-    def _is_too_long(self, line: bytes) -> bool:
-        return len(line) - line.endswith(b"\n") > self._terms.longest
 
 
 class Recent(Generic[Value]):
@@ -244,9 +241,25 @@ class Recent(Generic[Value]):
         return value
 
 
-def _split(chunk: bytes) -> list[bytes]:
-    # at newlines only, where splitlines takes more for the end of a line
-    return list(io.BytesIO(chunk))
+def split_lines(chunk: bytes, longest: int) -> list[bytes]:
+    """Return the lines of a chunk that are answered: those that are not blank.
+
+    Parameters
+    ----------
+    chunk : bytes
+    longest : int
+        The most bytes of a line; a longer one is answered in any case.
+
+    Returns
+    -------
+    list of bytes
+    """
+    # bytes.splitlines takes more than newlines for the end of a line
+    return [line for line in io.BytesIO(chunk) if line.strip() or _is_too_long(line, longest)]
+
+
+def _is_too_long(line: bytes, longest: int) -> bool:
+    return len(line) - line.endswith(b"\n") > longest
 
 
 def _to_problem(error: Exception) -> LineProblem:

@@ -1,0 +1,235 @@
+"""A file marked in several processes: each takes the next chunk, and writes its reply when its turn has come.
+
+The process that starts them only sums up, so no line passes through it.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from app.bulk.lines import Pace, count_lines, read_chunk
+from app.bulk.marking import ChunkMarker, Terms
+from app.bulk.summary import Summary
+
+MOST_WAITING = 8 * 1024 * 1024
+"""Bytes of replies that a worker holds while another one's turn lasts."""
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class WorkerError(Exception):
+    """A worker ended before its work was done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileWork:
+    """A file to mark.
+
+    Parameters
+    ----------
+    terms : Terms
+    source : Path
+    start : int
+        Where its lines begin, after the defaults.
+    target : Path
+        Where replies are added; it exists.
+    """
+
+    terms: Terms
+    source: Path
+    start: int
+    target: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A chunk that has been marked.
+
+    Parameters
+    ----------
+    number : int
+        Which one, counted from 0.
+    end : int
+        Where it ends in the file.
+    summary : Summary
+    """
+
+    number: int
+    end: int
+    summary: Summary
+
+
+class Turns:
+    """Where all workers together are in the file, and in the reply.
+
+    Parameters
+    ----------
+    context : SpawnContext
+    start : int
+        Where the lines begin.
+    """
+
+    def __init__(self, context: SpawnContext, start: int) -> None:
+        self._reading = context.Lock()
+        self._place = context.Value("q", start, lock=False)
+        self._lines = context.Value("q", 0, lock=False)
+        self._taken = context.Value("q", 0, lock=False)
+        self._writing = context.Condition()
+        self._written = context.Value("q", 0, lock=False)
+
+    def take(self, file: BinaryIO, size: int, longest: int) -> tuple[bytes, int, int, int]:
+        """Take the next chunk, as `read_chunk` does, and return it, its number, its first line's index and its end."""
+        with self._reading:
+            file.seek(self._place.value)
+            chunk = read_chunk(file, size, longest)
+            number, first = self._taken.value, self._lines.value
+            self._place.value = file.tell()
+            self._lines.value += count_lines(chunk, longest)
+            self._taken.value += 1
+        return chunk, number, first, self._place.value
+
+    def put(self, file: BinaryIO, replies: deque[tuple[int, bytes]], most: int) -> None:
+        """Write the replies whose turn has come, and wait for it while more bytes than that are left.
+
+        Parameters
+        ----------
+        file : file
+        replies : deque of tuple of int and bytes
+            The numbers of chunks and the replies to them; what is written is taken out.
+        most : int
+        """
+        with self._writing:
+            while replies:
+                number, reply = replies[0]
+                if number == self._written.value:
+                    file.write(reply)
+                    file.flush()
+                    replies.popleft()
+                    self._written.value += 1
+                    self._writing.notify_all()
+                elif sum(len(reply) for _, reply in replies) > most:
+                    self._writing.wait()
+                else:
+                    return
+
+
+def mark_file(work: FileWork, processes: int) -> Iterator[Done]:
+    """Mark a file in several processes.
+
+    Parameters
+    ----------
+    work : FileWork
+    processes : int
+
+    Yields
+    ------
+    Done
+        Chunks in their order.
+
+    Raises
+    ------
+    WorkerError
+        If one of the processes ended before its work was done; the others are ended, too.
+    OSError
+        If the file could not be read, or the replies not be written.
+    """
+    context = multiprocessing.get_context("spawn")
+    turns = Turns(context, work.start)
+    workers: dict[Connection, SpawnProcess] = {}
+    try:
+        with _one_thread_each():
+            for _ in range(processes):
+                reports, sender = context.Pipe(duplex=False)
+                workers[reports] = worker = context.Process(target=_work, args=(work, turns, sender), daemon=True)
+                worker.start()
+                # so that the pipe ends with the worker
+                sender.close()
+        yield from _in_order(_collect(dict(workers)))
+    finally:
+        for worker in workers.values():
+            worker.kill()
+            worker.join()
+
+
+def _collect(workers: dict[Connection, SpawnProcess]) -> Iterator[Done]:
+    while workers:
+        for reports in set(workers).intersection(wait(list(workers))):
+            try:
+                found = reports.recv()
+            except (EOFError, OSError):
+                # its end of the pipe is closed, in the middle of a report perhaps
+                _require_success(workers.pop(reports))
+                continue
+            if isinstance(found, OSError):
+                raise found
+            yield found
+
+
+def _require_success(worker: SpawnProcess) -> None:
+    worker.join()
+    if worker.exitcode:
+        raise WorkerError(f"a process that marked ended with status {worker.exitcode}; the reply is cut")
+
+
+def _in_order(chunks: Iterator[Done]) -> Iterator[Done]:
+    early: dict[int, Done] = {}
+    number = 0
+    for done in chunks:
+        early[done.number] = done
+        while number in early:
+            yield early.pop(number)
+            number += 1
+
+
+def _work(work: FileWork, turns: Turns, reports: Connection) -> None:
+    """Be a worker."""
+    # an interrupt reaches all processes; the first one ends the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _mark_chunks(work, turns, reports)
+    except OSError as error:
+        reports.send(error)
+
+
+def _mark_chunks(work: FileWork, turns: Turns, reports: Connection) -> None:
+    marker, pace = ChunkMarker(work.terms), Pace()
+    replies: deque[tuple[int, bytes]] = deque()
+    with work.source.open("rb") as source, work.target.open("ab") as target:
+        while True:
+            chunk, number, first, end = turns.take(source, pace.size, work.terms.longest)
+            if not chunk:
+                break
+            with pace:
+                reply, summary = marker.mark(chunk, first)
+            replies.append((number, reply))
+            turns.put(target, replies, MOST_WAITING)
+            reports.send(Done(number=number, end=end, summary=summary))
+        turns.put(target, replies, 0)
+
+
+def _end_with_parent() -> None:
+    wait([cast("BaseProcess", multiprocessing.parent_process()).sentinel])
+    os._exit(1)  # pragma: no cover - nothing is written any more, coverage neither
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Have processes that start meanwhile compute in one thread each, unless the environment says otherwise."""
+    added = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]

@@ -1,0 +1,87 @@
+"""The command ``python -m app grade IN OUT``: marks the submissions of a file, as /v1/grades/bulk does."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from app.bulk import Bulk, Summary
+from app.bulk.lines import write_summary
+from app.bulk.workers import FileWork, WorkerError, mark_file
+from app.errors import BodyError, describe_error
+from app.settings import Settings
+from core.errors import CoreError
+
+BYTES_EACH = 64 * 1024
+"""A process takes half a second to start: with fewer bytes to mark, it is not worth it."""
+
+
+def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes: int | None = None) -> int:
+    """Mark the submissions of a file.
+
+    Parameters
+    ----------
+    settings : Settings
+        For the limits of a line.
+    submissions, grades : Path
+        Where lines come from, and where the reply goes.
+    processes : int, optional
+        How many mark at once; by default one for each core that this process may use.
+
+    Returns
+    -------
+    int
+        0, whatever is wrong with single lines; 2 if a file or the line of defaults cannot be used; 1 if a
+        process was ended from outside, and the reply is cut.
+    """
+    try:
+        if grades.exists() and grades.samefile(submissions):
+            sys.stderr.write(f"{grades}: the reply would overwrite the submissions\n")
+            return 2
+        with submissions.open("rb") as source:
+            bulk = Bulk(source, budget=settings.budget, longest=settings.max_body_bytes)
+            size = submissions.stat().st_size
+            needed = min(processes or count_cores(), size // BYTES_EACH)
+            work = FileWork(terms=bulk.terms, source=submissions, start=source.tell(), target=grades)
+            with grades.open("wb") as target, tqdm(total=size, unit="B", unit_scale=True) as bar:
+                places = _mark_here(bulk, source, target) if needed <= 1 else _mark_in_processes(work, needed, target)
+                for place in places:
+                    bar.update(place - bar.n)
+    except OSError as error:
+        # what fails while it is written has no name
+        sys.stderr.write(f"{error.filename or grades}: {error.strerror}\n")
+        return 2
+    except (BodyError, CoreError, ValidationError) as error:
+        sys.stderr.write(f"{submissions}: {describe_error(error).detail}\n")
+        return 2
+    except WorkerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    # not every system can say
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _mark_here(bulk: Bulk, source: BinaryIO, target: BinaryIO) -> Iterator[int]:
+    for chunk in bulk.replies():
+        target.write(chunk)
+        yield source.tell()
+
+
+def _mark_in_processes(work: FileWork, processes: int, target: BinaryIO) -> Iterator[int]:
+    summary, place = Summary(), work.start
+    for done in mark_file(work, processes):
+        summary.add(done.summary)
+        place = done.end
+        yield place
+    # the workers have added to the file since it was opened
+    target.seek(0, os.SEEK_END)
+    target.write(write_summary(summary))

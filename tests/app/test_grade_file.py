@@ -1,0 +1,182 @@
+"""The command that marks a file: the same bytes from any number of processes, and an end whatever happens to one."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import main
+from app.bulk.lines import count_lines
+from app.bulk.marking import split_lines
+from app.grade_file import BYTES_EACH, count_cores
+from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
+from tests.app.server import ROOT, environment
+
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc to find processes in")
+SECONDS = 60
+
+
+def write_mixed(file: Path, count: int) -> None:
+    """Write all kinds of lines, and enough of them for several processes."""
+    lines = deque(submissions(count))
+    source = random.Random(0)  # noqa: S311 - the same lines every time
+    with file.open("wb") as target:
+        target.write(b"\n \n" + lines.popleft())
+        while lines:
+            target.write(lines.popleft())
+            target.write(
+                source.choice(
+                    [b"", b"", b"", b"\n", b" \r\n", b"{bad\n", dump_lines({"answers": {"L": source.random()}})]
+                )
+            )
+
+
+def write_slow(file: Path) -> None:
+    """Write few long lines that take a minute: each wrong in a way of its own."""
+    answers = ({"answers": {"L": 2 + number / 1e5, "dL_dW": [[number / 1e7] * 5] * 3}} for number in range(3000))
+    file.write_bytes(dump_lines(DEFAULTS, *(json.dumps(each).encode().ljust(2000) for each in answers)))
+
+
+@contextmanager
+def start_grading(source: Path, target: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Start the command with two processes, and wait until something is written."""
+    command = [sys.executable, "-m", "app", "grade", str(source), str(target), "--processes", "2"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + SECONDS
+            while not target.exists() or target.read_bytes().count(b"\n") < 10:
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.02)
+            yield process, find_workers(process.pid)
+        finally:
+            process.kill()
+
+
+def find_workers(parent: int) -> list[int]:
+    """Return the processes that another one has started to mark."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == parent and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            # it has ended meanwhile
+            continue
+    return found
+
+
+def run_main(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    status = main(["grade", *map(str, arguments)])
+    return status, capsys.readouterr().err
+
+
+def test_any_number_of_processes_write_the_same_bytes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    write_mixed(source, 6000)
+    assert source.stat().st_size > 3 * BYTES_EACH
+    replies = []
+    for processes in (1, 2, 3):
+        target = tmp_path / f"{processes}.jsonl"
+        target.write_bytes(b"what was there before")
+        status, said = run_main(capsys, source, target, "--processes", processes)
+        assert status == 0
+        assert "100%" in said
+        replies.append(target.read_bytes())
+    assert replies[0] == replies[1] == replies[2]
+    lines, summary = read_lines(replies[0])
+    assert summary["lines"] == len(lines) > 6000
+
+
+def test_by_default_there_is_a_process_for_each_core() -> None:
+    assert 1 <= count_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two"])
+def test_a_number_of_processes_that_makes_no_sense_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, count: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["grade", str(tmp_path / "in"), str(tmp_path / "out"), "--processes", count])
+    assert ended.value.code == 2
+    assert "--processes" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_full_disk_ends_the_command_with_status_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, processes: int
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"".join(submissions(8000)))
+    status, said = run_main(capsys, source, "/dev/full", "--processes", processes)
+    assert status == 2
+    assert said.splitlines()[-1] == "/dev/full: No space left on device"
+
+
+@NEEDS_PROC
+def test_a_worker_that_is_killed_ends_the_command_without_a_summary(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_slow(source)
+    with start_grading(source, target) as (process, workers):
+        assert len(workers) == 2
+        os.kill(workers[1], signal.SIGKILL)
+        _, said = process.communicate(timeout=SECONDS)
+        assert process.returncode == 1
+        assert "a process that marked ended with status -9; the reply is cut\n" in said
+    assert b'"summary"' not in target.read_bytes()
+    assert find_ended(workers)
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_the_command(tmp_path: Path, end: signal.Signals) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_slow(source)
+    with start_grading(source, target) as (process, workers):
+        assert len(workers) == 2
+        process.send_signal(end)
+        process.communicate(timeout=SECONDS)
+        assert process.returncode == -end
+        assert find_ended(workers)
+    assert b'"summary"' not in target.read_bytes()
+
+
+def find_ended(workers: list[int]) -> bool:
+    """Wait until processes have ended, and tell whether they have."""
+    deadline = time.monotonic() + SECONDS
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+CHUNKS = [
+    b"",
+    b"a",
+    b"a\n",
+    b"\n",
+    b"a\n\nb\n",
+    b" a\nb",
+    b"a\r\n\r\nb\r\n",
+    b"a\n \t\r\x0b\x0c\nb\n",
+    b"a\rb\n\x85\n",
+    b"aaaa\n    \n     \n      \n",
+]
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_lines_are_counted_as_they_are_split(chunk: bytes) -> None:
+    for longest in (3, 4, 5, 100):
+        assert count_lines(chunk, longest) == len(split_lines(chunk, longest))
