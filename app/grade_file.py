@@ -9,6 +9,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from app.blas import count_cores
 from app.bulk import Bulk, Summary
 from app.bulk.lines import write_summary
 from app.bulk.workers import FileWork, WorkerError, mark_file
@@ -62,12 +63,6 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    # not every system can say
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _mark_here(bulk: Bulk, source: BinaryIO, target: BinaryIO) -> Iterator[int]:

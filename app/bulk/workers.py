@@ -5,26 +5,23 @@ The process that starts them only sums up, so no line passes through it.
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from app.blas import VARIABLES
 from app.bulk.lines import Pace, count_lines, read_chunk
 from app.bulk.marking import ChunkMarker, Terms
 from app.bulk.summary import Summary
+from app.child import begin_work
 
 MOST_WAITING = 8 * 1024 * 1024
 """Bytes of replies that a worker holds while another one's turn lasts."""
-
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class WorkerError(Exception):
@@ -193,9 +190,7 @@ def _in_order(chunks: Iterator[Done]) -> Iterator[Done]:
 
 def _work(work: FileWork, turns: Turns, reports: Connection) -> None:
     """Be a worker."""
-    # an interrupt reaches all processes; the first one ends the others
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_work()
     try:
         _mark_chunks(work, turns, reports)
     except OSError as error:
@@ -218,18 +213,16 @@ def _mark_chunks(work: FileWork, turns: Turns, reports: Connection) -> None:
         turns.put(target, replies, 0)
 
 
-def _end_with_parent() -> None:
-    wait([cast("BaseProcess", multiprocessing.parent_process()).sentinel])
-    os._exit(1)  # pragma: no cover - nothing is written any more, coverage neither
-
-
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Have processes that start meanwhile compute in one thread each, unless the environment says otherwise."""
-    added = [name for name in THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
+    """Have processes that start meanwhile compute in one thread each: there are as many as cores."""
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    os.environ.update(dict.fromkeys(VARIABLES, "1"))
     try:
         yield
     finally:
-        for name in added:
-            del os.environ[name]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -12,6 +12,7 @@ import pytest
 
 from app.bulk import Bulk, ChunkMarker, Summary, Terms, forms
 from app.bulk.lines import write_summary
+from app.bulk.marking import Recent
 from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
 from core.budget import Budget
 from core.grading import Grade
@@ -140,7 +141,7 @@ def write_lines(expected: Json, count: int, source: random.Random) -> Iterator[b
 def test_lines_marked_together_have_the_replies_of_lines_marked_one_by_one(
     ids: tuple[str, ...], defaults: Json
 ) -> None:
-    source = random.Random(0)  # noqa: S311 - the same lines every time
+    source = random.Random(0)
     content = dump_lines({"defaults": defaults}) + b"".join(write_lines(truths(defaults, ids), 1000, source))
     assert mark(content) == mark_one_by_one(content)
 
@@ -215,3 +216,23 @@ def test_a_line_that_is_too_long_is_told_among_others_that_are_alike() -> None:
         reply = mark(content, longest=longest)
         assert reply == mark_one_by_one(content, longest=longest)
         assert read_lines(reply)[1]["problems"] == 2 * (longest == len(lines[20]) - 2)
+
+
+def test_wrong_lines_among_right_ones_of_one_form_are_marked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = right_lines(1000, "L")
+    # the last chunks hold nothing of another form
+    for number in range(900, 1000, 10):
+        lines[number] = dump_lines({"answers": {"L": float(number)}})
+    lines[950] = dump_lines({"answers": {"L": 1.5279}})
+    content = dump_lines(DEFAULTS) + b"".join(lines)
+    assert count_marked(content, monkeypatch) == 11
+    assert mark(content) == mark_one_by_one(content)
+
+
+def test_what_was_used_last_is_kept() -> None:
+    recent: Recent[str] = Recent(2)
+    recent.put("a", "first")
+    recent.put("b", "second")
+    assert recent.get("a") == "first"
+    assert recent.put("c", "third") == "third"
+    assert [recent.get(key) for key in "abc"] == ["first", None, "third"]

@@ -30,7 +30,7 @@ PROBLEM = Problem(
 
 @pytest.mark.parametrize("size", [1e-12, 1e-6, 1e-3, 1.0, 1e3, 1e6, LARGEST])
 def test_decimals_are_counted_as_reading_an_answer_counts_them(size: float) -> None:
-    source = random.Random(0)  # noqa: S311 - the same numbers every time
+    source = random.Random(0)
     numbers = [round(source.uniform(-size, size), source.randrange(18)) for _ in range(5000)]
     numbers += [math.nextafter(number, source.choice([-math.inf, math.inf])) for number in numbers]
     numbers += [0.0, -0.0, 5e-324, 1e-6, 1e-7, size]
