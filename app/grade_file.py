@@ -17,7 +17,7 @@ from app.errors import BodyError, describe_error
 from app.settings import Settings
 from core.errors import CoreError
 
-BYTES_EACH = 64 * 1024
+BYTES_EACH = 256 * 1024
 """A process takes half a second to start: with fewer bytes to mark, it is not worth it."""
 
 

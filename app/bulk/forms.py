@@ -1,18 +1,17 @@
 """Lines that are written alike: their words become white space, and one parse reads the numbers of all of them."""
 
 import re
+from importlib import import_module
 from importlib.util import find_spec
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from core.grading import UNSURE, Outright
 
-# there is no wheel of it for every Python; without it, lines are marked one by one
-HAS_SIMDJSON = find_spec("simdjson") is not None
-if HAS_SIMDJSON:  # pragma: no branch
-    import simdjson
+# there are Python versions that it has no wheel for; lines are marked one by one then
+simdjson: Any = import_module("simdjson") if find_spec("simdjson") else None
 
 FormKey: TypeAlias = tuple[bytes, bytes]
 
@@ -30,7 +29,9 @@ def find_key(line: bytes) -> FormKey:
 
 def has_form(line: bytes) -> bool:
     """Tell whether a line is one of answers first of all, with an end and without tabs."""
-    return HAS_SIMDJSON and bool(HEAD.match(line) and TAIL.search(line) and line.endswith(b"\n") and b"\t" not in line)
+    return simdjson is not None and bool(
+        HEAD.match(line) and TAIL.search(line) and line.endswith(b"\n") and b"\t" not in line
+    )
 
 
 class Form:
@@ -81,11 +82,10 @@ class Form:
         if signs != self._pattern * count:
             return None
         try:
-            array = cast("simdjson.Array", simdjson.Parser().parse(b"[" + text + b"]"))
+            numbers = np.frombuffer(simdjson.Parser().parse(b"[" + text + b"]").as_buffer(of_type="d"))
         except (ValueError, RuntimeError):
             # 1e400, 01, whole numbers of more than 64 bits
             return None
-        numbers = np.frombuffer(array.as_buffer(of_type="d"))
         if numbers.size != count * self._outright.width:
             # a list of one number has the signs of an empty one
             return None

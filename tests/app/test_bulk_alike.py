@@ -190,7 +190,7 @@ def test_a_line_that_no_parser_of_numbers_takes_is_marked_alone(monkeypatch: pyt
 def test_without_simdjson_every_line_is_marked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     content = dump_lines(DEFAULTS) + b"".join(right_lines(20, "L"))
     together = mark(content)
-    monkeypatch.setattr(forms, "HAS_SIMDJSON", False)
+    monkeypatch.setattr(forms, "simdjson", None)
     assert count_marked(content, monkeypatch) == 20
     assert mark(content) == together
 

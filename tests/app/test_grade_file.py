@@ -27,7 +27,7 @@ SECONDS = 60
 
 def write_mixed(file: Path, count: int) -> None:
     """Write all kinds of lines, and enough of them for several processes."""
-    lines = deque(submissions(count))
+    lines = deque(submissions(count, width=300))
     source = random.Random(0)
     with file.open("wb") as target:
         target.write(b"\n \n" + lines.popleft())
@@ -83,7 +83,7 @@ def run_main(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[in
 
 def test_any_number_of_processes_write_the_same_bytes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
-    write_mixed(source, 6000)
+    write_mixed(source, 3000)
     assert source.stat().st_size > 3 * BYTES_EACH
     replies = []
     for processes in (1, 2, 3):
@@ -95,7 +95,7 @@ def test_any_number_of_processes_write_the_same_bytes(capsys: pytest.CaptureFixt
         replies.append(target.read_bytes())
     assert replies[0] == replies[1] == replies[2]
     lines, summary = read_lines(replies[0])
-    assert summary["lines"] == len(lines) > 6000
+    assert summary["lines"] == len(lines) > 3000
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "two"])
@@ -114,7 +114,7 @@ def test_a_full_disk_ends_the_command_with_status_2(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, processes: int
 ) -> None:
     source = tmp_path / "in.jsonl"
-    source.write_bytes(b"".join(submissions(8000)))
+    source.write_bytes(b"".join(submissions(4000, width=300)))
     status, said = run_main(capsys, source, "/dev/full", "--processes", processes)
     assert status == 2
     assert said.splitlines()[-1] == "/dev/full: No space left on device"
