@@ -1,6 +1,5 @@
 """The command ``python -m app grade IN OUT``: marks the submissions of a file, as /v1/grades/bulk does."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,15 +42,7 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
         if grades.exists() and grades.samefile(submissions):
             sys.stderr.write(f"{grades}: the reply would overwrite the submissions\n")
             return 2
-        with submissions.open("rb") as source:
-            bulk = Bulk(source, budget=settings.budget, longest=settings.max_body_bytes)
-            size = submissions.stat().st_size
-            needed = min(processes or count_cores(), size // BYTES_EACH)
-            work = FileWork(terms=bulk.terms, source=submissions, start=source.tell(), target=grades)
-            with grades.open("wb") as target, tqdm(total=size, unit="B", unit_scale=True) as bar:
-                places = _mark_here(bulk, source, target) if needed <= 1 else _mark_in_processes(work, needed, target)
-                for place in places:
-                    bar.update(place - bar.n)
+        _mark(settings, submissions, grades, processes or count_cores())
     except OSError as error:
         # what fails while it is written has no name
         sys.stderr.write(f"{error.filename or grades}: {error.strerror}\n")
@@ -65,18 +56,31 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
     return 0
 
 
+def _mark(settings: Settings, submissions: Path, grades: Path, processes: int) -> None:
+    with submissions.open("rb") as source:
+        bulk = Bulk(source, budget=settings.budget, longest=settings.max_body_bytes)
+        size = submissions.stat().st_size
+        needed = min(processes, size // BYTES_EACH)
+        with grades.open("wb") as target, tqdm(total=size, unit="B", unit_scale=True) as bar:
+            if needed > 1:
+                work = FileWork(terms=bulk.terms, source=submissions, start=source.tell(), target=grades)
+                places = _mark_in_processes(work, needed)
+            else:
+                places = _mark_here(bulk, source, target)
+            for place in places:
+                bar.update(place - bar.n)
+
+
 def _mark_here(bulk: Bulk, source: BinaryIO, target: BinaryIO) -> Iterator[int]:
     for chunk in bulk.replies():
         target.write(chunk)
         yield source.tell()
 
 
-def _mark_in_processes(work: FileWork, processes: int, target: BinaryIO) -> Iterator[int]:
-    summary, place = Summary(), work.start
+def _mark_in_processes(work: FileWork, processes: int) -> Iterator[int]:
+    summary = Summary()
     for done in mark_file(work, processes):
         summary.add(done.summary)
-        place = done.end
-        yield place
-    # the workers have added to the file since it was opened
-    target.seek(0, os.SEEK_END)
-    target.write(write_summary(summary))
+        yield done.end
+    with work.target.open("ab") as target:
+        target.write(write_summary(summary))

@@ -115,7 +115,7 @@ class ChunkMarker:
             defaults = parse_body(DEFAULTS, terms.defaults, most_values=terms.budget.numbers).defaults
         self._desk = MarkingDesk(defaults, budget=terms.budget)
         self._form: Form | None = None
-        self._forms: Recent[Form | None] = Recent(MOST_FORMS)
+        self._forms: Recent[Form] = Recent(MOST_FORMS)
         # those to lines, and those to all lines of a form that are right and written alike
         self._replies: Recent[Reply] = Recent(MOST_REPLIES)
 

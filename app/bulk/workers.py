@@ -49,6 +49,27 @@ class FileWork:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Lines that one process has taken.
+
+    Parameters
+    ----------
+    content : bytes
+    number : int
+        Which chunk it is, counted from 0.
+    first : int
+        The index of its first line.
+    end : int
+        Where it ends in the file.
+    """
+
+    content: bytes
+    number: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Done:
     """A chunk that has been marked.
 
@@ -84,16 +105,28 @@ class Turns:
         self._writing = context.Condition()
         self._written = context.Value("q", 0, lock=False)
 
-    def take(self, file: BinaryIO, size: int, longest: int) -> tuple[bytes, int, int, int]:
-        """Take the next chunk, as `read_chunk` does, and return it, its number, its first line's index and its end."""
+    def take(self, file: BinaryIO, size: int, longest: int) -> Chunk:
+        """Take the next chunk.
+
+        Parameters
+        ----------
+        file : file
+        size, longest : int
+            As `read_chunk` takes them.
+
+        Returns
+        -------
+        Chunk
+            Without content at the end of the file.
+        """
         with self._reading:
             file.seek(self._place.value)
-            chunk = read_chunk(file, size, longest)
-            number, first = self._taken.value, self._lines.value
-            self._place.value = file.tell()
-            self._lines.value += count_lines(chunk, longest)
+            content = read_chunk(file, size, longest)
+            chunk = Chunk(content=content, number=self._taken.value, first=self._lines.value, end=file.tell())
+            self._place.value = chunk.end
+            self._lines.value += count_lines(content, longest)
             self._taken.value += 1
-        return chunk, number, first, self._place.value
+        return chunk
 
     def put(self, file: BinaryIO, replies: deque[tuple[int, bytes]], most: int) -> None:
         """Write the replies whose turn has come, and wait for it while more bytes than that are left.
@@ -147,8 +180,9 @@ def mark_file(work: FileWork, processes: int) -> Iterator[Done]:
         with _one_thread_each():
             for _ in range(processes):
                 reports, sender = context.Pipe(duplex=False)
-                workers[reports] = worker = context.Process(target=_work, args=(work, turns, sender), daemon=True)
+                worker = context.Process(target=_work, args=(work, turns, sender), daemon=True)
                 worker.start()
+                workers[reports] = worker
                 # so that the pipe ends with the worker
                 sender.close()
         yield from _in_order(_collect(dict(workers)))
@@ -202,14 +236,14 @@ def _mark_chunks(work: FileWork, turns: Turns, reports: Connection) -> None:
     replies: deque[tuple[int, bytes]] = deque()
     with work.source.open("rb") as source, work.target.open("ab") as target:
         while True:
-            chunk, number, first, end = turns.take(source, pace.size, work.terms.longest)
-            if not chunk:
+            chunk = turns.take(source, pace.size, work.terms.longest)
+            if not chunk.content:
                 break
             with pace:
-                reply, summary = marker.mark(chunk, first)
-            replies.append((number, reply))
+                reply, summary = marker.mark(chunk.content, chunk.first)
+            replies.append((chunk.number, reply))
             turns.put(target, replies, MOST_WAITING)
-            reports.send(Done(number=number, end=end, summary=summary))
+            reports.send(Done(number=chunk.number, end=chunk.end, summary=summary))
         turns.put(target, replies, 0)
 
 

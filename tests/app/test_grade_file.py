@@ -98,6 +98,16 @@ def test_any_number_of_processes_write_the_same_bytes(capsys: pytest.CaptureFixt
     assert summary["lines"] == len(lines) > 3000
 
 
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="there is no /dev/stdout")
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_reply_may_go_to_a_pipe(tmp_path: Path, processes: int) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"".join(submissions(3000, width=300)))
+    command = [sys.executable, "-m", "app", "grade", str(source), "/dev/stdout", "--processes", str(processes)]
+    reply = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, timeout=SECONDS, check=True)
+    assert read_lines(reply.stdout)[1]["lines"] == 3000
+
+
 @pytest.mark.parametrize("count", ["0", "-1", "two"])
 def test_a_number_of_processes_that_makes_no_sense_is_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, count: str
