@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
-from app.bulk.lines import count_lines
+from app.bulk.lines import LEAST_BYTES, LONG_SECONDS, MOST_BYTES, SHORT_SECONDS, Pace, count_lines
 from app.bulk.marking import split_lines
 from app.grade_file import BYTES_EACH
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
@@ -81,7 +81,11 @@ def run_main(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[in
     return status, capsys.readouterr().err
 
 
-def test_any_number_of_processes_write_the_same_bytes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_any_number_of_processes_write_the_same_bytes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what workers are told of it is not left behind
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     source = tmp_path / "in.jsonl"
     write_mixed(source, 3000)
     assert source.stat().st_size > 3 * BYTES_EACH
@@ -96,6 +100,7 @@ def test_any_number_of_processes_write_the_same_bytes(capsys: pytest.CaptureFixt
     assert replies[0] == replies[1] == replies[2]
     lines, summary = read_lines(replies[0])
     assert summary["lines"] == len(lines) > 3000
+    assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="there is no /dev/stdout")
@@ -166,6 +171,17 @@ def find_ended(workers: list[int]) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def test_chunks_grow_while_they_are_marked_fast_and_shrink_when_it_takes_long() -> None:
+    pace = Pace()
+    sizes = [pace.size]
+    for seconds in (0, 0, 0, 0, 0, LONG_SECONDS, LONG_SECONDS, 2 * SHORT_SECONDS):
+        with pace:
+            time.sleep(seconds)
+        sizes.append(pace.size // LEAST_BYTES)
+    assert sizes == [LEAST_BYTES, 2, 4, 8, 16, 16, 8, 4, 4]
+    assert sizes[4] * LEAST_BYTES == MOST_BYTES
 
 
 CHUNKS = [
