@@ -5,20 +5,23 @@ The process that starts them only sums up, so no line passes through it.
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from os import _exit
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from app.blas import VARIABLES
 from app.bulk.lines import Pace, count_lines, read_chunk
 from app.bulk.marking import ChunkMarker, Terms
 from app.bulk.summary import Summary
-from app.child import begin_work
 
 MOST_WAITING = 8 * 1024 * 1024
 """Bytes of replies that a worker holds while another one's turn lasts."""
@@ -224,7 +227,9 @@ def _in_order(chunks: Iterator[Done]) -> Iterator[Done]:
 
 def _work(work: FileWork, turns: Turns, reports: Connection) -> None:
     """Be a worker."""
-    begin_work()
+    # an interrupt from the keyboard reaches all processes, and the first one ends the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _mark_chunks(work, turns, reports)
     except OSError as error:
@@ -245,6 +250,11 @@ def _mark_chunks(work: FileWork, turns: Turns, reports: Connection) -> None:
             turns.put(target, replies, MOST_WAITING)
             reports.send(Done(number=chunk.number, end=chunk.end, summary=summary))
         turns.put(target, replies, 0)
+
+
+def _end_with_parent() -> None:
+    cast("BaseProcess", multiprocessing.parent_process()).join()
+    _exit(1)
 
 
 @contextmanager
