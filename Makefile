@@ -45,7 +45,6 @@ bench: $(BENCH_VENV)/.ready ## measure the speed beside torch, JAX, FastAPI and 
 marking: $(VENV)/.ready ## measure how long marking takes, one by one and in bulk
 	$(BIN)/python -m benchmarks.marking
 	$(BIN)/python -m benchmarks.bulk
-	$(BIN)/python -m benchmarks.bulk_lines
 
 growth: $(BENCH_VENV)/.ready ## draw how time and memory grow with what is sent
 	$(BENCH_BIN)/python -m benchmarks.growth

@@ -12,7 +12,7 @@ from benchmarks.report import put_into_readme, write_table
 
 ROOT = Path(__file__).parents[1]
 
-SUBJECTS = ("layer", "network", "jacobians", "service", "reading", "neighbours")
+SUBJECTS = ("layer", "network", "jacobians", "service", "reading", "bulk_lines", "neighbours")
 """Modules of this package that hand rows over, in the order of the table."""
 
 

@@ -1,23 +1,25 @@
-"""Marking lines of 5×3 answers, and comparing them one by one: ``python -m benchmarks.bulk_lines``.
+"""Marking JSON lines of 5×3 answers to one shared problem, beside json.loads and np.allclose one by one.
 
-All lines are different, and answer one problem, which is shared. The second table compares processes that mark a file.
+Right lines are all different, by machine; wrong ones are mistakes of the catalogue, to six decimals, so they recur.
+Then processes that mark a file, as the command does: one beside two.
 """
 
 import io
 import json
 import random
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from app.bulk import Bulk
 from app.bulk.workers import FileWork, mark_file
 from benchmarks.bulk import as_json
+from benchmarks.environment import describe_threads
+from benchmarks.harness import Goal, Row, hand_over, measure, set_beside
 from benchmarks.students import make_mistakes
 from core.budget import Budget
 from core.grading import Marker, Question, read_asks
@@ -26,6 +28,8 @@ from core.problem import Layer, Network, Problem
 LINES = 20_000
 FILE_LINES = 400_000
 ROUNDS = 9
+ONE_BY_ONE = "json.loads and np.allclose one by one"
+GOAL, GOAL_OF_TWO = Goal(15.0, at_least=True), Goal(1.8, at_least=True)
 SHARE_WRONG = 0.3
 LONGEST = 2**25
 
@@ -73,28 +77,25 @@ def compare_one_by_one(lines: list[bytes]) -> list[bool]:
     return [np.allclose(np.array(json.loads(line)["answers"]["dL_dW"]), TRUTH) for line in lines]
 
 
-def time_once(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def compare(share_wrong: float) -> str:
-    """Time both ways in turn, and write a row: microseconds a line each, and the median of the paired ratios."""
+def compare(share_wrong: float) -> Row:
+    """Time both ways side by side."""
     lines = list(write_lines(LINES, share_wrong))
     content = DEFAULTS + b"".join(lines)
     said = [b'"score":1.0,"verdict":"correct"' in line for line in mark_together(content).splitlines()[:-1]]
     assert said == compare_one_by_one(lines)
-    pairs = [
-        (time_once(lambda: mark_together(content)), time_once(lambda: compare_one_by_one(lines))) for _ in range(ROUNDS)
-    ]
-    ours, theirs = (median(several) / LINES * 1e6 for several in zip(*pairs, strict=True))
-    ratio = median(one / other for other, one in pairs)
-    return f"| {share_wrong:.0%} | {ours:.2f} | {theirs:.2f} | {ratio:.1f} |\n"
+    timings = measure({"ours": partial(mark_together, content), ONE_BY_ONE: partial(compare_one_by_one, lines)})
+    return set_beside(
+        f"marking {LINES} JSON lines of 5×3, {share_wrong:.0%} wrong",
+        f"{ONE_BY_ONE}, over ours",
+        timings.samples["ours"],
+        timings.samples[ONE_BY_ONE],
+        GOAL if not share_wrong else None,
+        inverse=True,
+    )
 
 
 def time_processes(source: Path, processes: int) -> tuple[float, float]:
-    """Mark a file; return the seconds until the first chunk is done, and the bytes a second from a tenth on."""
+    """Mark a file; return the seconds to the first chunk, and the seconds for the last nine tenths of the bytes."""
     target = source.with_suffix(f".{processes}")
     target.touch()
     with source.open("rb") as file:
@@ -105,29 +106,30 @@ def time_processes(source: Path, processes: int) -> tuple[float, float]:
     target.unlink()
     steady = [mark for mark in marks if mark[1] > size / 10]
     (begun, first), (ended, last) = steady[0], steady[-1]
-    return marks[0][0], (last - first) / (ended - begun)
+    return marks[0][0], (ended - begun) / (last - first) * 0.9 * size
 
 
-def compare_processes() -> str:
-    """Time one process and two in turn, and write a row."""
+def compare_processes() -> Iterator[Row]:
+    """Time one process and two in turn, once they have started, and how long it takes them to start."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "submissions.jsonl"
         source.write_bytes(DEFAULTS + b"".join(write_lines(FILE_LINES, 0.0)))
-        pairs = [(time_processes(source, 1), time_processes(source, 2)) for _ in range(ROUNDS)]
-    started = median(two[0] for _, two in pairs)
-    one, two = (median(several) / 1e6 for several in zip(*((one[1], two[1]) for one, two in pairs), strict=True))
-    ratio = median(two[1] / one[1] for one, two in pairs)
-    return f"| {one:.0f} | {two:.0f} | {ratio:.2f} | {started:.2f} |\n"
+        time_processes(source, 2)
+        ones, twos = zip(*[(time_processes(source, 1), time_processes(source, 2)) for _ in range(ROUNDS)], strict=True)
+    what = f"two processes that mark {FILE_LINES} JSON lines of 5×3"
+    started, steady = zip(*twos, strict=True)
+    yield set_beside(
+        f"{what}, once started", "one process, over two", steady, [one for _, one in ones], GOAL_OF_TWO, inverse=True
+    )
+    yield set_beside(f"{what}, until they start", "one process", started, [one for one, _ in ones])
 
 
-def main() -> None:
-    """Print both tables."""
-    sys.stdout.write("| wrong lines | Gradmark, µs a line | one by one, µs a line | ratio |\n|---:|---:|---:|---:|\n")
+def rows() -> Iterator[Row]:
+    """Measure each mix, and processes."""
     for share in (0.0, SHARE_WRONG):
-        sys.stdout.write(compare(share))
-    sys.stdout.write("\n| one process, MB/s | two, MB/s | ratio | start, s |\n|---:|---:|---:|---:|\n")
-    sys.stdout.write(compare_processes())
+        yield compare(share)
+    yield from compare_processes()
 
 
 if __name__ == "__main__":
-    main()
+    hand_over(rows(), describe_threads)
