@@ -142,11 +142,13 @@ def count_lines(chunk: bytes, longest: int) -> int:
     -------
     int
     """
-    signs = np.frombuffer(b"\n" + chunk, dtype=np.uint8)
-    starts = np.flatnonzero(signs[:-1] == NEWLINE) + 1
-    if longest >= len(chunk) and (signs[starts] > SPACE).all():
-        return starts.size
-    return len(split_lines(chunk, longest))
+    signs = np.frombuffer(chunk, dtype=np.uint8)
+    ends = signs == NEWLINE
+    # a line that is blank starts with white space
+    may_be_blank = chunk[:1] <= b" " or (ends[:-1] & (signs[1:] <= SPACE)).any()
+    if may_be_blank or len(chunk) > longest:
+        return len(split_lines(chunk, longest))
+    return int(np.count_nonzero(ends)) + (not chunk.endswith(b"\n"))
 
 
 def _take_defaults(file: BinaryIO, longest: int) -> bytes | None:
