@@ -92,11 +92,6 @@ class SoftmaxLayer:
         network = Network(layers=(layer,))
         return Problem(network=network, inputs=self.inputs, targets=self.target, loss="cross_entropy")
 
-    @property
-    def asked(self) -> Mapping[str, Quantity]:
-        """The quantities to compute, under their ids as asked."""
-        return self.plan.asked
-
     @cached_property
     def plan(self) -> "_Plan":
         """What to compute for them."""
