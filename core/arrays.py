@@ -15,6 +15,9 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 """An array of true and false."""
 
+MANY_ENTRIES = 256
+"""From here on a pass over an array takes longer than the calls around it."""
+
 AXES = {0: "a number", 1: "a list of numbers", 2: "a list of rows of numbers"}
 
 
@@ -81,12 +84,15 @@ def is_finite(array: npt.NDArray[Any]) -> bool:
     Notes
     -----
     A sum of squares that is finite has finite terms, and takes one pass where ``isfinite`` and ``all`` take two;
-    it is not finite for large numbers either, which are then looked at one by one.
+    it is not finite for large numbers either, which are then looked at one by one. Of few entries it is not taken:
+    it lets go of Python's lock each time, and a thread that does so every other microsecond starves those that wait.
     """
-    if array.dtype.kind == "f":
+    if array.ndim == 0:
+        return math.isfinite(abs(array))
+    if array.dtype.kind == "f" and array.size >= MANY_ENTRIES:
         entries = array.ravel(order="K")
         # of NumPy's products this one gives no warning
-        if math.isfinite(np.vdot(entries, entries) if array.ndim else array):
+        if math.isfinite(np.vdot(entries, entries)):
             return True
     return bool(np.isfinite(array).all())
 

@@ -188,7 +188,7 @@ def _one_sample(
     # the rules' own operations without the many calls that batches and distributions take: not a bit differs
     logits = inputs @ weights if bias is None else inputs @ weights + bias
     label, z = int(np.asarray(place.problem.targets)[0]), logits[0]
-    top = z.argmax()
+    top = _place_of_largest(z)
     shifted = z - z[top]
     powers = np.exp(shifted)
     probabilities = powers / powers.sum()
@@ -198,7 +198,7 @@ def _one_sample(
         return None
     grad_outputs, grad_logits = np.zeros_like(logits), probabilities.copy()
     grad_outputs[0, label] = 0.0 - 1.0 / probabilities[label]
-    if probabilities.argmax() == label:
+    if _place_of_largest(probabilities) == label:
         grad_logits[label] = 0.0
         others = grad_logits.sum()
     else:
@@ -207,6 +207,13 @@ def _one_sample(
     values = (logits, probabilities[None], losses, grad_outputs, grad_logits[None])
     found = dict(zip(("Z{l}", "A{l}", "losses", "dL_dA{l}", "dL_dZ{l}"), values, strict=True))
     return {template: found[template] for template in wanted}
+
+
+def _place_of_largest(entries: Array) -> int:
+    # argmax lets go of Python's lock; in steps as short as these, so often that threads which wait for it starve
+    values = entries.tolist()
+    place: int = values.index(max(values))
+    return place
 
 
 def _add_penalty(grad: Array, decay: Array, parameter: Array) -> Array:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.__main__ import main
+from app.command_line import main
 from tests.app.bulk_lines import DEFAULTS, HEADERS, count_lines, dump_lines, read_lines, submissions
 from tests.app.server import ROOT, Server, assert_is_problem, environment, run_server
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import main
 from app.bulk.lines import LEAST_BYTES, LONG_SECONDS, MOST_BYTES, SHORT_SECONDS, Pace, count_lines
 from app.bulk.marking import split_lines
+from app.command_line import main
 from app.grade_file import BYTES_EACH
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
 from tests.app.server import ROOT, environment

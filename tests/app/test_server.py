@@ -193,9 +193,9 @@ def test_a_body_that_never_ends_delays_the_stop_by_the_setting_only() -> None:
 
 
 def test_a_computation_that_outlasts_the_stop_is_answered_with_a_problem_document() -> None:
-    # seconds of steps, near the budget
-    body = dump(ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 16_000})
-    with run_server(stop_seconds=1) as server, ThreadPoolExecutor(1) as pool:
+    # seconds of steps, more than the default budget allows
+    body = dump(ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 60_000})
+    with run_server(stop_seconds=1, max_operations=10**11) as server, ThreadPoolExecutor(1) as pool:
         computation = pool.submit(post, server, "/v1/steps", body)
         time.sleep(0.5)
         server.process.terminate()

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from app import __version__
-from app.__main__ import main
+from app.command_line import main
 from app.main import create_app
 from app.settings import Settings
 from core.budget import Budget

@@ -1,0 +1,127 @@
+"""The command line: ``python -m app serve``, ``python -m app health``, ``python -m app grade IN OUT``."""
+
+import argparse
+import http.client
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+from pydantic import ValidationError
+
+from app.grade_file import grade_file
+from app.settings import Settings
+
+SWITCH_SECONDS = 0.001
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status; 2 for settings that make no sense.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="Gradmark; settings come from GRADMARK_* variables."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="start the service")
+    commands.add_parser("health", help="ask the service on this machine whether it lives; exit status 0 or 1")
+    grade = commands.add_parser("grade", help="mark the submissions of a file, as /v1/grades/bulk does")
+    grade.add_argument("submissions", type=Path, help="JSON lines, each a grade request; the first may be defaults")
+    grade.add_argument("grades", type=Path, help="where the reply goes, JSON lines in the same order and a summary")
+    grade.add_argument(
+        "--processes", type=read_count, help="how many mark at once; by default one for each core that it may use"
+    )
+    parsed = parser.parse_args(arguments)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            sys.stderr.write(f"GRADMARK_{str(item['loc'][0]).upper()}: {item['msg']}\n")
+        return 2
+    if parsed.command == "grade":
+        return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)
+    return {"serve": serve, "health": check_health}[parsed.command](settings)
+
+
+def read_count(text: str) -> int:
+    """Read how many there are to be of something.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number above 0.
+    """
+    if (count := int(text)) < 1:
+        raise ValueError(text)
+    return count
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal ends it.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0.
+    """
+    # a thread that computes gives way to one that answers after this time; by itself it would after five milliseconds
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # uvicorn finishes what is in flight and then raises the signal again: the end of a stop is status 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        server_header=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    return 0
+
+
+def check_health(settings: Settings) -> int:
+    """Ask a running service on this machine whether it lives.
+
+    Parameters
+    ----------
+    settings : Settings
+        Those it was started with.
+
+    Returns
+    -------
+    int
+        0 if it does, else 1.
+    """
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
+    connection = http.client.HTTPConnection(host, settings.port, timeout=3)
+    try:
+        connection.request("GET", "/health/live")
+        return 0 if connection.getresponse().status == 200 else 1
+    except (OSError, http.client.HTTPException) as error:
+        sys.stderr.write(f"no answer from {host}, port {settings.port}: {error}\n")
+        return 1
+    finally:
+        connection.close()
