@@ -39,8 +39,8 @@ class FusedRule:
     applies : callable
         ``applies(place)``: whether it computes what the rules do, and faster.
     apply : callable
-        ``apply(place, wanted, *inputs)`` gives the wanted outputs by template; None where a number on the way
-        to them is not finite.
+        ``apply(place, wanted, *inputs)`` gives the wanted outputs by template; None where one of their numbers, or
+        one on the way to them, is not finite.
     """
 
     name: str
@@ -101,7 +101,7 @@ class FusedStep:
             By numbered names; None where a number is not finite.
         """
         found = self.rule.apply(place, self.outputs.keys(), *(values[name] for name in self.inputs))
-        if found is None or not all(is_finite(value) for value in found.values()):
+        if found is None:
             return None
         return {self.outputs[template]: value for template, value in found.items()}
 
@@ -172,7 +172,7 @@ def _softmax_cross_entropy(
     if "dL_dA{l-1}" in wanted:
         grad_inputs = logits.dot(weights.T)
         found["dL_dA{l-1}"] = grad_inputs if few else np.multiply(grad_inputs, scale[:, None], out=grad_inputs)
-    return found
+    return found if all(is_finite(value) for value in found.values()) else None
 
 
 def _is_one_small_sample(place: Place) -> bool:
@@ -194,7 +194,8 @@ def _one_sample(
     probabilities = powers / powers.sum()
     powers[top] = 0.0
     losses = 0.0 - (shifted[label : label + 1] - np.log1p(powers.sum()))
-    if losses[0] > FAINT:
+    # a pre-activation that is not finite, or a loss that is not, leaves nothing else so
+    if not losses[0] <= FAINT or not is_finite(logits):
         return None
     grad_outputs, grad_logits = np.zeros_like(logits), probabilities.copy()
     grad_outputs[0, label] = 0.0 - 1.0 / probabilities[label]
