@@ -1,7 +1,8 @@
 """What a user would write instead: the same replies from a bare ASGI application and from idiomatic FastAPI.
 
-Both compute in straight lines of NumPy. The bare one (`bare`) checks nothing and is the floor for anything that speaks
-JSON over HTTP in Python; the other (`idiomatic`) is what FastAPI's tutorial teaches.
+The bare one (`bare`) checks nothing and is the floor for anything that speaks JSON over HTTP in Python; the other
+(`idiomatic`) is what FastAPI's tutorial teaches. Both compute the article's example in straight lines of NumPy, which
+can do nothing else, or, under another path, by the call of our core, to set the ways to it and back beside each other.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from core.arrays import Array
+from core.softmax_layer import SoftmaxLayer, SoftmaxLayerResult, compute_softmax_layer
 
 Message = MutableMapping[str, Any]
 Quantities = dict[str, dict[str, Any]]
@@ -76,12 +78,25 @@ def _answer_layer(body: Mapping[str, Any]) -> dict[str, Any]:
     return compute_layer(np.array(body["weights"]), np.array(body["inputs"]), body["target"])
 
 
+def compute_layer_by_core(weights: Array, inputs: Array, target: int) -> SoftmaxLayerResult:
+    """Compute the same by our core."""
+    return compute_softmax_layer(SoftmaxLayer(weights=weights, inputs=inputs[None], target=np.array([target])))
+
+
+def _answer_layer_by_core(body: Mapping[str, Any]) -> SoftmaxLayerResult:
+    return compute_layer_by_core(np.array(body["weights"]), np.array(body["inputs"]), body["target"])
+
+
 def _answer_gradients(body: Mapping[str, Any]) -> dict[str, Any]:
     weights = np.array(body["network"]["layers"][0]["weights"])
     return compute_gradients(weights, np.array(body["inputs"]), body["targets"])
 
 
-BARE_ROUTES = {"/v1/softmax-layer": _answer_layer, "/v1/gradients": _answer_gradients}
+BARE_ROUTES: dict[str, Callable[[Mapping[str, Any]], object]] = {
+    "/v1/softmax-layer": _answer_layer,
+    "/v1/softmax-layer-by-core": _answer_layer_by_core,
+    "/v1/gradients": _answer_gradients,
+}
 
 
 async def bare(
@@ -183,6 +198,20 @@ def create_softmax_layer(body: LayerRequest) -> dict[str, Any]:
         quantity["value"] = quantity["value"].tolist()
     reply["chain"]["row"] = reply["chain"]["row"].tolist()
     return reply
+
+
+@idiomatic.post("/v1/softmax-layer-by-core", response_model=LayerReply, response_model_exclude_none=True)
+def create_softmax_layer_by_core(body: LayerRequest) -> dict[str, Any]:
+    """Compute one softmax layer by our core."""
+    found = compute_layer_by_core(np.array(body.weights), np.array(body.inputs), body.target)
+    quantities = {
+        name: {"value": each.value.tolist(), "shape": each.shape, "rows": each.rows, "columns": each.columns}
+        for name, each in found.quantities.items()
+    }
+    assert found.chain is not None
+    chain = {"factors": found.chain.factors, "row": found.chain.row.tolist()}
+    difference = {"max_abs_difference": found.chain.max_abs_difference}
+    return {"loss": found.loss, "quantities": quantities, "chain": chain | difference}
 
 
 @idiomatic.post("/v1/gradients", response_model=GradientsReply)

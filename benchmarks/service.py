@@ -1,8 +1,9 @@
 """Requests over HTTP, beside a bare ASGI application with orjson and beside idiomatic FastAPI.
 
-All three run under uvicorn with uvloop and httptools, one worker each, and are asked in turn over one kept connection
-each by a client that only copies bytes. Ours is started as users start it, and validates everything; the peers are in
-`peers.py`.
+The article's example is set beside peers that make the same call of the core, so that the ways to it and back are
+compared; and beside peers that compute it in a page of NumPy, which has neither table nor checks. All three run under
+uvicorn with uvloop and httptools, one worker each, and are asked in turn over one kept connection each by a client that
+only copies bytes. Ours is started as users start it, and validates everything; the peers are in `peers.py`.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import orjson
@@ -19,13 +21,21 @@ from benchmarks.environment import describe_threads
 from benchmarks.harness import Goal, Row, hand_over, measure, require_equal
 from benchmarks.servers import Connection, serve_ours, serve_peer, write_request
 from core.arrays import Array
+from tests.app.tensor_client import MEDIA_TYPE, from_tensors, to_tensors
 
 BARE, FASTAPI = "bare ASGI + orjson", "idiomatic FastAPI"
 WIDTH = 1000
 
 ARTICLE_ROW = "the article's example over HTTP"
+PLAIN_ROW = "the same, the peers in straight lines of NumPy"
 JSON_ROW = f"{WIDTH}×{WIDTH} round trip, JSON"
-GOALS = {(ARTICLE_ROW, BARE): Goal(1.5), (ARTICLE_ROW, FASTAPI): Goal(0.55), (JSON_ROW, FASTAPI): Goal(0.3)}
+TENSORS_ROW = f"{WIDTH}×{WIDTH} round trip, binary"
+GOALS = {
+    (ARTICLE_ROW, BARE): Goal(1.5),
+    (ARTICLE_ROW, FASTAPI): Goal(0.55),
+    (JSON_ROW, FASTAPI): Goal(0.3),
+    (TENSORS_ROW, FASTAPI): Goal(0.06),
+}
 
 WHY: dict[tuple[str, str], str] = {}
 """Of rows that miss their goal, by row and peer: what was tried and why it stops there."""
@@ -56,26 +66,37 @@ def numbers_of_gradients(content: bytes) -> list[Array]:
     return [np.array(reply["layers"][0]["grad_weights"]), np.array(reply["grad_inputs"]), np.array(reply["loss"])]
 
 
-def write_large_body() -> bytes:
-    """Write a problem with a large matrix, whose gradient is as large."""
+def make_large_problem() -> dict[str, Any]:
+    """Make a problem with a large matrix, whose gradient is as large."""
     source = np.random.default_rng(0)
     layer = {"weights": source.standard_normal((WIDTH, WIDTH)) / np.sqrt(WIDTH), "activation": "softmax"}
-    problem = {
+    return {
         "network": {"layers": [layer]},
         "inputs": source.standard_normal((1, WIDTH)),
         "targets": [0],
         "loss": "cross_entropy",
     }
-    return orjson.dumps(problem, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def numbers_of_tensors(content: bytes) -> list[Array]:
+    """Return the numbers of a binary reply with gradients."""
+    reply = from_tensors(content)
+    return [reply["layers"][0]["grad_weights"], reply["grad_inputs"], np.array(reply["loss"])]
 
 
 def asks() -> dict[str, dict[str, Ask]]:
     """Return what each row asks whom for."""
-    small = Ask(write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode()), numbers_of_layer)
-    large = Ask(write_request("/v1/gradients", write_large_body()), numbers_of_gradients)
+    article, problem = json.dumps(ARTICLE).encode(), make_large_problem()
+    small = Ask(write_request("/v1/softmax-layer", article), numbers_of_layer)
+    same = Ask(write_request("/v1/softmax-layer-by-core", article), numbers_of_layer)
+    content = orjson.dumps(problem, option=orjson.OPT_SERIALIZE_NUMPY)
+    large = Ask(write_request("/v1/gradients", content), numbers_of_gradients)
+    request = write_request("/v1/gradients", to_tensors(problem), media_type=MEDIA_TYPE)
     return {
-        ARTICLE_ROW: {"ours": small, BARE: small, FASTAPI: small},
+        ARTICLE_ROW: {"ours": small, BARE: same, FASTAPI: same},
+        PLAIN_ROW: {"ours": small, BARE: small, FASTAPI: small},
         JSON_ROW: {"ours": large, BARE: large, FASTAPI: large},
+        TENSORS_ROW: {"ours": Ask(request, numbers_of_tensors), BARE: large, FASTAPI: large},
     }
 
 

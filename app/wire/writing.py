@@ -53,8 +53,16 @@ def require_no_null(content: bytes) -> None:
     """
     # orjson writes what is not finite as null, and nothing else here is written so outside strings: the
     # core's own checks come first, this is the net below them
-    if b"null" in content and b"null" in STRING.sub(b"", content):
+    if _holds_null(content) and b"null" in STRING.sub(b"", content):
         raise NonFiniteError("a number of the reply does not fit float64, whose largest is about 1.8e308")
+
+
+def _holds_null(content: bytes) -> bool:
+    # among numbers alone a letter is found twenty times as fast as a word
+    place = content.find(b"n")
+    while place >= 0 and not content.startswith(b"null", place):
+        place = content.find(b"n", place + 1)
+    return place >= 0
 
 
 def encode_one(value: object) -> object:

@@ -74,6 +74,8 @@ class _Plan:
     wanted: tuple[str, ...]
     steps: tuple[Step, ...]
     fused: tuple[FusedStep, ...]
+    # what is left to compute after each of those
+    rests: tuple[frozenset[str], ...]
     used_up: Mapping[str, tuple[str, ...]]
     goes_back: bool
 
@@ -87,8 +89,16 @@ def _make_plan(structure: Structure, wanted: tuple[str, ...], given: frozenset[s
     steps = needed_steps(table, wanted, sources | given)
     # a given value may be of complex numbers, or none that the kernels know
     fused = () if given else fuse(structure, steps, wanted)
+    rests = [needed_steps(table, wanted, sources | given | set(step.outputs.values())) for step in fused]
     goes_back = any(step.output.startswith("dL_") for step in steps)
-    return _Plan(wanted, steps, fused, _used_up(steps, wanted), goes_back)
+    return _Plan(
+        wanted=wanted,
+        steps=steps,
+        fused=fused,
+        rests=tuple(frozenset(step.output for step in rest) for rest in rests),
+        used_up=_used_up(steps, wanted),
+        goes_back=goes_back,
+    )
 
 
 def _used_up(steps: Sequence[Step], wanted: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -105,16 +115,20 @@ _many_plans = lru_cache(maxsize=256)(_make_plan)
 
 def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collection[str]) -> dict[str, Array]:
     places = [Place(problem, number) for number in range(problem.network.depth + 1)]
-    waiting = {step.start: step for step in plan.fused if step.rule.applies(places[step.number])}
+    applying = (
+        pair for pair in zip(plan.fused, plan.rests, strict=True) if pair[0].rule.applies(places[pair[0].number])
+    )
+    waiting = {fused.start: (fused, rest) for fused, rest in applying}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        skipped: Collection[str] = ()
+        needed: Collection[str] | None = None
         for step in plan.steps:
-            fused = waiting.get(step.output)
-            found = fused.compute(places[step.number], values) if fused else None
-            if fused and found is not None:
-                values |= found
-                skipped = fused.hidden
-            if step.output not in values and step.output not in skipped:
+            if step.output in waiting:
+                fused, rest = waiting[step.output]
+                found = fused.compute(places[fused.number], values)
+                if found is not None:
+                    values |= found
+                    needed = rest
+            if step.output not in values and (needed is None or step.output in needed):
                 plain = step.rule.plain if f"A{step.number}" in given else None
                 value = (plain or step.rule.apply)(places[step.number], *[values[name] for name in step.inputs])
                 # what comes from conventions and targets alone has been checked with them

@@ -175,10 +175,14 @@ def _softmax_cross_entropy(
     return found if all(is_finite(value) for value in found.values()) else None
 
 
+PRODUCTS = ("dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}")
+
+
 def _is_one_small_sample(place: Place) -> bool:
     problem = place.problem
-    # then divisor and unit are 1
-    plain = problem.n_samples == 1 and problem.conventions.log_base == "e"
+    # then divisor and unit are 1, and nothing is added to the loss and its derivatives
+    conventions = problem.conventions
+    plain = problem.n_samples == 1 and conventions.log_base == "e" and not conventions.l2.strength
     return plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < FUSED_FROM
 
 
@@ -205,9 +209,23 @@ def _one_sample(
     else:
         others = probabilities.sum() - probabilities[label]
     grad_logits[label] = 0.0 - others
-    values = (logits, probabilities[None], losses, grad_outputs, grad_logits[None])
-    found = dict(zip(("Z{l}", "A{l}", "losses", "dL_dA{l}", "dL_dZ{l}"), values, strict=True))
-    return {template: found[template] for template in wanted}
+    found = {
+        "Z{l}": logits,
+        "A{l}": probabilities[None],
+        "losses": losses,
+        "L": losses.sum(axis=-1),
+        "dL_dA{l}": grad_outputs,
+        "dL_dZ{l}": (grad := grad_logits[None]),
+    }
+    if "dL_dW{l}" in wanted:
+        found["dL_dW{l}"] = inputs.T @ grad
+    if "dL_db{l}?" in wanted:
+        found["dL_db{l}?"] = grad.sum(axis=-2)
+    if "dL_dA{l-1}" in wanted:
+        found["dL_dA{l-1}"] = grad @ weights.T
+    # the probabilities are at most 1, so only products with what is given can be too large
+    products = [found[template] for template in PRODUCTS if template in wanted]
+    return {template: found[template] for template in wanted} if all(map(is_finite, products)) else None
 
 
 def _place_of_largest(entries: Array) -> int:
@@ -236,7 +254,7 @@ FUSED_RULES = (
         name="softmax_cross_entropy_of_one_sample",
         inputs=("A{l-1}", "W{l}", "b{l}?"),
         hidden=("y",),
-        outputs=("Z{l}", "A{l}", "losses", "dL_dA{l}", "dL_dZ{l}"),
+        outputs=("Z{l}", "A{l}", "losses", "L", "dL_dA{l}", "dL_dZ{l}", *PRODUCTS),
         applies=_is_one_small_sample,
         apply=_one_sample,
     ),

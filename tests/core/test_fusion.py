@@ -86,7 +86,7 @@ def test_one_small_sample_gives_the_steps_numbers_to_the_last_bit(seed: int) -> 
         # right, and sure where the logits are large
         outputs = f"A{drawn.network.depth}"
         labels[0] = evaluate(drawn, [outputs])[outputs][0].argmax()
-    conventions = replace(drawn.conventions, log_base="e")
+    conventions = replace(drawn.conventions, log_base="e", l2=L2())
     problem = replace(drawn, inputs=drawn.inputs[:1], targets=labels, conventions=conventions)
     if problem.n_out >= FUSED_FROM:
         problem = replace(problem, network=narrowed(problem.network), targets=labels % 7)
