@@ -50,7 +50,7 @@ class Call:
     ----------
     computation : str
         Its name.
-    raw : bytes
+    raw : bytes or bytearray
         The body.
     budget : Budget
         What it may hold and do.
@@ -61,7 +61,7 @@ class Call:
     """
 
     computation: str
-    raw: bytes
+    raw: bytes | bytearray
     budget: Budget
     reads: str = JSON_TYPE
     writes: str = JSON_TYPE
@@ -72,7 +72,7 @@ class Call:
 class Answer:
     """What is sent back."""
 
-    content: bytes
+    content: bytes | bytearray
     media_type: str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

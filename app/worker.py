@@ -5,9 +5,11 @@ side of the pipes closes, and so the worker ends, too.
 """
 
 import multiprocessing
+import os
 import signal
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
@@ -78,13 +80,14 @@ class Worker:
             If it meets an error that it did not foresee.
         """
         try:
-            self._calls.send(call)
+            self._calls.send(replace(call, raw=b""))
+            _send_content(self._calls, call.raw)
             found: Answer | str = self._answers.recv()
+            if isinstance(found, str):
+                raise WorkerFailedError(found)
+            return replace(found, content=_receive_content(self._answers))
         except (EOFError, OSError):
             raise WorkerDiedError from None
-        if isinstance(found, str):
-            raise WorkerFailedError(found)
-        return found
 
     def close(self) -> None:
         """End the worker."""
@@ -106,14 +109,36 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
         answers.send(None)
         while True:
             call: Call = calls.recv()
-            answers.send(_answer(call))
+            _answer(replace(call, raw=_receive_content(calls)), answers)
 
 
-def _answer(call: Call) -> Answer | str:
+def _answer(call: Call, answers: Connection) -> None:
     try:
-        return COMPUTATIONS[call.computation].answer(call)
+        found = COMPUTATIONS[call.computation].answer(call)
     except Exception:  # noqa: BLE001 - the one that serves logs it and answers for it
-        return traceback.format_exc()
+        answers.send(traceback.format_exc())
+    else:
+        answers.send(replace(found, content=b""))
+        _send_content(answers, found.content)
+
+
+def _send_content(pipe: Connection, content: bytes | bytearray) -> None:
+    # pickled, or sent as the connection sends bytes, a large content takes twice as long: it is copied on the way
+    pipe.send(len(content))
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(pipe.fileno(), rest) :]
+
+
+def _receive_content(pipe: Connection) -> bytearray:
+    content = bytearray(pipe.recv())
+    rest = memoryview(content)
+    while rest:
+        count = os.readv(pipe.fileno(), [rest])
+        if count == 0:
+            raise EOFError
+        rest = rest[count:]
+    return content
 
 
 def _widen(pipe: Connection) -> None:

@@ -33,14 +33,14 @@ STRING_OR_LONG_NUMBER = re.compile(STRING.pattern + b"|" + LONG_NUMBER.pattern)
 LARGER_THAN_FLOATS = b"1" + b"0" * 400
 
 
-def parse_body(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Budget().numbers) -> Body:
+def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_values: int = Budget().numbers) -> Body:
     """Read a request's body.
 
     Parameters
     ----------
     adapter : TypeAdapter
         Of the class that the body stands for.
-    raw : bytes
+    raw : bytes or bytearray
     most_values : int
         How many values it may hold; more are refused before any is read.
 
@@ -67,13 +67,13 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Bud
     return read_body(adapter, raw)
 
 
-def read_body(adapter: TypeAdapter[Body], raw: bytes) -> Body:
+def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray) -> Body:
     """Read a request's body by pydantic alone: the reference for what is taken and for what is said.
 
     Parameters
     ----------
     adapter : TypeAdapter
-    raw : bytes
+    raw : bytes or bytearray
 
     Returns
     -------
@@ -87,7 +87,7 @@ def read_body(adapter: TypeAdapter[Body], raw: bytes) -> Body:
     return adapter.validate_json(require_json(raw))
 
 
-def require_size(raw: bytes, most_values: int) -> None:
+def require_size(raw: bytes | bytearray, most_values: int) -> None:
     """Check that a document does not hold too much, before any of it is read.
 
     Raises
@@ -106,12 +106,12 @@ class _Constant(str):
     __slots__ = ()
 
 
-def require_json(raw: bytes) -> bytes:
+def require_json(raw: bytes | bytearray) -> bytes | bytearray:
     """Check that bytes are JSON in which no key stands twice.
 
     Parameters
     ----------
-    raw : bytes
+    raw : bytes or bytearray
 
     Returns
     -------
@@ -126,7 +126,7 @@ def require_json(raw: bytes) -> bytes:
     # almost every body is sound, and that is seen fast: it parses, and no key was lost on the way, since
     # outside strings JSON has one colon a key; only another body is read slowly, for the reason
     try:
-        kept = orjson.dumps(orjson.loads(raw))
+        kept: bytes | bytearray = orjson.dumps(orjson.loads(raw))
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         # some of what orjson refuses is JSON all the same: 1e400, deep nesting
         _explain_json(raw)
@@ -143,7 +143,7 @@ def require_json(raw: bytes) -> bytes:
     return raw
 
 
-def _shorten_numbers(raw: bytes) -> bytes:
+def _shorten_numbers(raw: bytes | bytearray) -> bytes | bytearray:
     # pydantic takes numbers of thousands of digits for bad JSON; as float64, each has a short form
     return STRING_OR_LONG_NUMBER.sub(_shorten_number, raw) if LONG_NUMBER.search(raw) else raw
 
@@ -158,12 +158,12 @@ def _shorten_number(found: re.Match[bytes]) -> bytes:
     return LARGER_THAN_FLOATS if number > 0 else b"-" + LARGER_THAN_FLOATS
 
 
-def _count_keys(text: bytes) -> int:
+def _count_keys(text: bytes | bytearray) -> int:
     # only of text that has parsed: on an unfinished string the pattern would start over at every quote
     return STRING.sub(b"", text).count(b":")
 
 
-def _explain_json(raw: bytes) -> None:
+def _explain_json(raw: bytes | bytearray) -> None:
     constants: list[_Constant] = []
 
     def note_constant(name: str) -> _Constant:

@@ -39,7 +39,7 @@ DESCRIPTION = {"datatype", "shape", "parameters"}
 MOST_AXES = 8
 
 
-def parse_tensors(adapter: TypeAdapter[Body], raw: bytes, *, most_values: int = Budget().numbers) -> Body:
+def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_values: int = Budget().numbers) -> Body:
     """Read a request's body in binary form.
 
     Parameters
@@ -113,7 +113,7 @@ def _describe(array: AnyArray) -> dict[str, object]:
 
 
 class _Reader:
-    def __init__(self, raw: bytes, most_values: int) -> None:
+    def __init__(self, raw: bytes | bytearray, most_values: int) -> None:
         length = int.from_bytes(raw[:PREFIX], "little")
         if len(raw) < PREFIX or length > len(raw) - PREFIX:
             raise BodyError(

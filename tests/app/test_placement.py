@@ -137,7 +137,7 @@ async def test_a_small_body_with_a_large_reply_is_done_in_a_process(placement: P
     tensors = await placement.answer(computation, replace(asked, writes=TENSORS_TYPE))
     assert len(threads) == 1
     expected = json.loads(found.content)["jacobians"]["dS_dZ"]["value"]
-    np.testing.assert_array_equal(from_tensors(tensors.content)["jacobians"]["dS_dZ"]["value"], expected)
+    np.testing.assert_array_equal(from_tensors(bytes(tensors.content))["jacobians"]["dS_dZ"]["value"], expected)
 
 
 @pytest.mark.parametrize("padding", ["", " " * 100_000])
