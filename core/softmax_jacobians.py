@@ -54,8 +54,10 @@ def jacobian_softmax_by_weights(probabilities: Array, inputs: Array) -> Array:
     classes = np.arange(n_classes)
     blocks = jacobian.reshape(n_samples, n_classes, n_classes, -1)
     blocks[:, classes, classes] = products * sums_of_others(probabilities)[:, :, None]
-    # adding 0 turns -0 into 0
-    return np.add(jacobian, 0.0, out=jacobian)
+    # -s·0, or what is too small to be more, is -0; adding 0 turns it into 0
+    if not probabilities.min() * np.abs(products).min() >= np.finfo(jacobian.dtype).smallest_normal:
+        np.add(jacobian, 0.0, out=jacobian)
+    return jacobian
 
 
 def sums_of_others(p: Array) -> Array:

@@ -147,9 +147,11 @@ def multiply_links(problem: Problem, links: Sequence[Link], values: Mapping[str,
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         rows, rest = _first_rows(problem, links, values)
+        # what was written down at once is made of slopes and inputs, none of which it exceeds
+        is_bounded = not rest and rows.flags.writeable
         for link in rest:
             rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in link.inputs))
-    if not is_finite(rows):
+    if not is_bounded and not is_finite(rows):
         name = public_name(f"d{links[0].step.output}_d{links[-1].by}", problem)
         raise NonFiniteError(
             f"{name}, or a number on the way to it, does not fit {range_of(problem.dtype)}: it is a "
