@@ -50,6 +50,9 @@ BODY_TYPES = {
 LINES_TYPE = "application/jsonl"
 LINES_TYPES = {LINES_TYPE: re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)}
 
+PIECE_BYTES = 256 * 1024
+"""Replies are sent in pieces of at most this size."""
+
 # the route reads the budget itself; the dependency tells OpenAPI that it is no part of the body
 RequestBudget = Annotated[Budget, Depends(read_budget)]
 
@@ -118,10 +121,18 @@ async def read_call(request: Request, computation: Computation) -> Call:
         raise BodyError(406, "accept", f"the reply can be {JSON_TYPE} or {TENSORS_TYPE}; Accept allows neither")
     reads = require_media_type(request, BODY_TYPES)
     settings: Settings = request.app.state.settings
-    chunks = [chunk async for chunk in stream_body(request, settings.max_body_bytes)]
+    raw: bytes | bytearray = b""
+    async for chunk in stream_body(request, settings.max_body_bytes):
+        if not raw:
+            raw = chunk
+        elif isinstance(raw, bytearray):
+            raw += chunk
+        elif chunk:
+            # joined at the end, a large body would hold everybody up for a moment
+            raw = bytearray(raw + chunk)
     return Call(
         computation=computation.name,
-        raw=b"".join(chunks),
+        raw=raw,
         budget=settings.budget,
         reads=reads,
         writes=writes,
@@ -165,7 +176,17 @@ async def send_answer(answer: Answer, send: Send) -> None:
         *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()),
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.content})
+    content, sent = answer.content, 0
+    if len(content) > PIECE_BYTES:
+        # a socket takes megabytes at once, and nobody else is answered meanwhile
+        rest = memoryview(content)
+        while len(rest) - sent > PIECE_BYTES:
+            await send(
+                {"type": "http.response.body", "body": bytes(rest[sent : sent + PIECE_BYTES]), "more_body": True}
+            )
+            sent += PIECE_BYTES
+        content = bytes(rest[sent:])
+    await send({"type": "http.response.body", "body": content})
 
 
 def json_response(content: bytes) -> Response:

@@ -114,9 +114,9 @@ def split_json(raw: bytes | bytearray) -> Skeleton:
 
 def count_byte(raw: bytes | bytearray, byte: bytes) -> int:
     """Count a byte, where it is frequent several times as fast as `bytes.count`."""
-    values, found = np.frombuffer(raw, dtype=np.uint8), np.empty(BLOCK, dtype=np.bool_)
-    blocks = (values[start : start + BLOCK] for start in range(0, len(raw), BLOCK))
-    return sum(int(np.count_nonzero(np.equal(block, byte[0], out=found[: len(block)]))) for block in blocks)
+    values = np.frombuffer(raw, dtype=np.uint8)
+    blocks = [values[start : start + BLOCK] for start in range(0, len(raw), BLOCK)]
+    return sum(int(np.count_nonzero(block == byte[0])) for block in blocks)
 
 
 class _Splitter:
@@ -142,11 +142,11 @@ class _Splitter:
     def _split_list(self, value: Any, level: int) -> object:
         self.n_lists += 1
         first = value[0] if len(value) else None
-        if isinstance(first, int | float) and not isinstance(first, bool):
-            return self.skeleton.hold(_read_vector(value))
         if isinstance(first, simdjson.Array) and len(first):
             self.n_lists += len(value)
             return self.skeleton.hold(_read_matrix(value))
+        if isinstance(first, int | float) and not isinstance(first, bool):
+            return self.skeleton.hold(_read_vector(value))
         return [self.split(part, level + 1) for part in value]
 
 
@@ -159,11 +159,11 @@ def _read_vector(value: Any) -> AnyArray:
 
 
 def _read_matrix(value: Any) -> AnyArray:
-    widths = {len(row) for row in value}
-    numbers = np.frombuffer(value.as_buffer(of_type="d"), dtype=np.float64)
-    if len(widths) != 1 or numbers.size != len(value) * max(widths):
+    width, *others = set(map(len, value))
+    numbers = np.frombuffer(value.as_buffer(of_type="d"))
+    if others or numbers.size != len(value) * width:
         raise OddBodyError
-    return numbers.reshape(len(value), -1)
+    return numbers.reshape(-1, width)
 
 
 @lru_cache(maxsize=64)
