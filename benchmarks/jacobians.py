@@ -29,9 +29,6 @@ BOUNDLESS = Budget(numbers=10**12, operations=10**15)
 BY_LOGITS_GOAL, BY_WEIGHTS_GOAL = Goal(0.3), Goal(0.45)
 FILL_GOALS = {1000: Goal(1.2)}
 
-WHY: dict[tuple[str, str], str] = {}
-"""Of rows that miss their goal, by size and peer: what was tried and why it stops there."""
-
 
 def draw(n_in: int, n_classes: int) -> Problem:
     """Draw a layer and a sample."""
@@ -86,19 +83,18 @@ def rows() -> Iterator[Row]:
         require_equal(results, relative=1e-12)
         what = f"dS_dZ, K = {n_classes}"
         timings = measure(contestants)
-        yield timings.row(what, "torch jacrev", BY_LOGITS_GOAL, why=WHY.get((what, "torch jacrev"), ""))
+        yield timings.row(what, "torch jacrev", BY_LOGITS_GOAL)
         kernel = partial(jacobian_softmax, evaluate(problem, ["A1"])["A1"])
         require_equal({"ours": results["ours"], "kernel": kernel()}, relative=1e-15)
         timings = measure({"ours": kernel, "np.fill": fill(n_classes, n_classes)})
-        yield timings.row(what, "np.fill", FILL_GOALS.get(n_classes), why=WHY.get((what, "np.fill"), ""))
+        yield timings.row(what, "np.fill", FILL_GOALS.get(n_classes))
     for n_in, n_classes in SIZES:
         problem = draw(n_in, n_classes)
         contestants = {"ours": ours(problem, "W1"), "torch jacrev": by_weights_in_torch(problem)}
         found = [np.asarray(contestants["ours"]())[0]]
         require_equal({"ours": found, "torch": [stack_columns(contestants["torch jacrev"]())]}, relative=1e-12)
         what = f"dS_dW, D·K = {n_in}·{n_classes}"
-        why = WHY.get((what, "torch jacrev"), "")
-        yield measure(contestants).row(what, "torch jacrev", BY_WEIGHTS_GOAL, why=why)
+        yield measure(contestants).row(what, "torch jacrev", BY_WEIGHTS_GOAL)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,6 @@ RELATIVE = {"float64": 1e-10, "float32": 2e-4}
 GOALS = {"torch": Goal(0.9)} if is_pinned() else {"torch": Goal(0.55), "JAX jit": Goal(0.95)}
 PEAK_GOAL = Goal(0.84, at_least=True)
 
-WHY: dict[tuple[str, str], str] = {}
-"""Of rows that miss their goal, by size and peer: what was tried and why it stops there."""
-
 # of either precision, the last of integers
 Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
@@ -121,7 +118,7 @@ def rows() -> Iterator[Row]:
             timings = measure(contestants)
             what = name_size(size, dtype)
             for peer in list(contestants)[1:]:
-                yield timings.row(what, peer, GOALS.get(peer), why=WHY.get((what, peer), ""))
+                yield timings.row(what, peer, GOALS.get(peer))
     for dtype in RELATIVE:
         yield peak_row(dtype)
 
@@ -131,7 +128,7 @@ def peak_row(dtype: str) -> Row:
     samples = measure({"ours": ours(*draw(*PEAK_SIZE, dtype)), "product": by_product(dtype)}).samples
     peak = [2 * math.prod(PEAK_SIZE) / PEAK_WIDTH**3 * seconds for seconds in samples["product"]]
     what, peer = name_size(PEAK_SIZE, dtype), "GEMM peak (share of it)"
-    return set_beside(what, peer, samples["ours"], peak, PEAK_GOAL, why=WHY.get((what, peer), ""), inverse=True)
+    return set_beside(what, peer, samples["ours"], peak, PEAK_GOAL, inverse=True)
 
 
 if __name__ == "__main__":

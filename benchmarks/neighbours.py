@@ -32,9 +32,6 @@ BODY_WIDTH = 1000
 GOAL = Goal(8.0)
 BESIDE_BODIES, BESIDE_PRODUCTS = "beside a stream of 20 MB JSON bodies", "beside products of 100 ms"
 
-WHY: dict[str, str] = {}
-"""Of rows that miss their goal, by row: what was tried and why it stops there."""
-
 CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -123,7 +120,7 @@ def rows() -> Iterator[Row]:
                 with neighbour(port, request):
                     busy.append(percentile(connection, small))
             title = f"p99 of the article's example {what}"
-            yield set_beside(title, "its p99 alone", busy, quiet, GOAL, why=WHY.get(what, ""))
+            yield set_beside(title, "its p99 alone", busy, quiet, GOAL)
         connection.close()
 
 

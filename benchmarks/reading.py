@@ -24,8 +24,12 @@ from core.arrays import Array
 WIDTHS = (50, 200, 1000)
 GOALS = {"bare simdjson": Goal(1.5), "FastAPI's default": Goal(0.15)}
 
-WHY: dict[tuple[str, str], str] = {}
-"""Of rows that miss their goal, by row and peer: what was tried and why it stops there."""
+WHY = (
+    "Of a body of 50 kB simdjson takes 32 µs; what comes on top takes the same 25 µs for any small body: every "
+    "row's length, the count of brackets, the names and the fit of the shapes. From some 60×60 on it is within "
+    "the goal."
+)
+"""What was tried for rows that miss their goal, and why it stops there."""
 
 BODY: TypeAdapter[ForwardBody] = TypeAdapter(ForwardBody)
 PARSER = simdjson.Parser()
@@ -68,7 +72,7 @@ def rows() -> Iterator[Row]:
         timings = measure({name: partial(read, raw) for name, read in readers.items()})
         what = f"validated JSON → array, {width}×{width}"
         for peer, goal in GOALS.items():
-            yield timings.row(what, peer, goal, why=WHY.get((what, peer), ""))
+            yield timings.row(what, peer, goal, why=WHY)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,11 @@ def write_table(rows: Sequence[Row]) -> str:
         ratios = (f"{row.ratio:.3g}", f"{row.spread[0]:.3g}–{row.spread[1]:.3g}")
         cells = (row.what, row.peer, *times, *ratios, row.goal or "", reached)
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    reasons = [f"- {row.what}, beside {row.peer}: {row.why}" for row in rows if not row.is_met and row.why]
+    missed: dict[str, list[str]] = {}
+    for row in rows:
+        if not row.is_met and row.why:
+            missed.setdefault(row.why, []).append(f"{row.what}, beside {row.peer}")
+    reasons = [f"- {'; '.join(names)}: {why}" for why, names in missed.items()]
     return "\n".join([*lines, *(["", *reasons] if reasons else [])])
 
 
