@@ -5,10 +5,8 @@ import sys
 
 from app.blas import limit_threads
 
-if __name__ == "__main__":
-    # NumPy reads this when it is imported, which the command line does
-    limit_threads(os.environ)
+limit_threads(os.environ)
 
-    from app.command_line import main
+from app.command_line import main  # noqa: E402 - NumPy, which it imports, reads at once how many threads to take
 
-    sys.exit(main())
+sys.exit(main())

@@ -38,8 +38,8 @@ class Work:
 class Estimated(Protocol):
     """A body that can say what it takes."""
 
-    def work(self) -> Work:
-        """Return what the computation takes."""
+    def work(self) -> Work | None:
+        """Return what the computation takes; None where that is long to say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

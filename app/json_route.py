@@ -116,7 +116,7 @@ async def read_call(request: Request, computation: Computation) -> Call:
         406 where no form of the reply is acceptable; 415 for another media type, charset or content coding; 413
         past the limit; 400 for half a body.
     """
-    writes = choose_form(request.headers.get("accept", "*/*"))
+    writes = choose_form(",".join(request.headers.getlist("accept")))
     if not writes:
         raise BodyError(406, "accept", f"the reply can be {JSON_TYPE} or {TENSORS_TYPE}; Accept allows neither")
     reads = require_media_type(request, BODY_TYPES)

@@ -4,6 +4,7 @@ A thread costs a small request more than its own work; reading and writing JSON 
 large documents in a thread would hold everybody up; products of matrices do not keep it.
 """
 
+import logging
 from queue import SimpleQueue
 
 from anyio import CapacityLimiter, to_thread
@@ -12,7 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
 from app.errors import write_problem
 from app.settings import Settings
-from app.worker import Worker, WorkerDiedError
+from app.worker import Worker, WorkerDiedError, WorkerFailedError
+
+logger = logging.getLogger("gradmark")
 
 OPERATIONS_A_NUMBER = 200
 """What writing one number as JSON takes, in multiply-adds; 20 nanoseconds."""
@@ -34,24 +37,37 @@ class Placement:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._has_workers = False
-        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        # None stands for one that ended, and another is started when it is needed
+        self._idle: SimpleQueue[Worker | None] = SimpleQueue()
+        self._busy: set[Worker] = set()
         # those that wait for a worker keep no thread meanwhile
         self._limiter = CapacityLimiter(max(1, settings.processes))
 
     def start(self) -> None:
         """Start the processes, and return when they are warm; without this, threads do their work."""
-        workers = [Worker() for _ in range(self._settings.processes)]
+        workers: list[Worker] = []
+        try:
+            workers += (Worker() for _ in range(self._settings.processes))
+            for worker in workers:
+                worker.wait_until_warm()
+        except (WorkerDiedError, OSError):
+            logger.exception("no process can be started for large JSON; threads do its work")
+            for worker in workers:
+                worker.close()
+            return
         for worker in workers:
-            worker.wait_until_warm()
             self._idle.put(worker)
         self._has_workers = bool(workers)
 
     def stop(self) -> None:
-        """End the processes, when what they work on is done."""
-        if self._has_workers:
-            self._has_workers = False
-            for _ in range(self._settings.processes):
-                self._idle.get().close()
+        """End the processes, whatever they work on: whoever waits for it has been answered."""
+        self._has_workers = False
+        for worker in tuple(self._busy):
+            worker.kill()
+        while not self._idle.empty():
+            worker_or_none = self._idle.get()
+            if worker_or_none is not None:
+                worker_or_none.close()
 
     async def answer(self, computation: Computation, call: Call) -> Answer:
         """Answer a call in the place that fits it.
@@ -84,11 +100,22 @@ class Placement:
     def _answer_in_process(self, call: Call) -> Answer:
         worker = self._idle.get()
         try:
+            if worker is None or not worker.is_alive:
+                worker = Worker()
+                worker.wait_until_warm()
+            self._busy.add(worker)
             return worker.answer(call)
-        except WorkerDiedError:
-            worker.close()
-            worker = Worker()
-            worker.wait_until_warm()
+        except WorkerFailedError:
+            raise
+        except Exception as error:
+            if not isinstance(error, WorkerDiedError):
+                logger.exception("an exchange with a process broke off")
+            if worker is not None:
+                self._busy.discard(worker)
+                worker.close()
+            worker = None
             return answer_problem(write_problem(503, [], detail=DIED), headers={"Retry-After": "1"})
         finally:
+            if worker is not None:
+                self._busy.discard(worker)
             self._idle.put(worker)

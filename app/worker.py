@@ -57,9 +57,23 @@ class Worker:
         calls.close()
         answers.close()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the worker can take a call."""
+        return self._process.is_alive()
+
     def wait_until_warm(self) -> None:
-        """Return when the worker has imported what it needs."""
-        self._answers.recv()
+        """Return when the worker has imported what it needs.
+
+        Raises
+        ------
+        WorkerDiedError
+            If it ends before.
+        """
+        try:
+            self._answers.recv()
+        except (EOFError, OSError):
+            raise WorkerDiedError from None
 
     def answer(self, call: Call) -> Answer:
         """Answer a call.
@@ -85,15 +99,20 @@ class Worker:
             found: Answer | str = self._answers.recv()
             if isinstance(found, str):
                 raise WorkerFailedError(found)
-            return replace(found, content=_receive_content(self._answers))
+            return replace(found, content=receive_content(self._answers))
         except (EOFError, OSError):
             raise WorkerDiedError from None
 
+    def kill(self) -> None:
+        """End the worker's process, whatever it does; who waits for its answer finds out and closes it."""
+        self._process.kill()
+
     def close(self) -> None:
-        """End the worker."""
+        """End the worker, whatever it does."""
+        self._process.kill()
+        self._process.join()
         self._calls.close()
         self._answers.close()
-        self._process.join()
 
 
 def answer_calls(calls: Connection, answers: Connection) -> None:
@@ -103,13 +122,14 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
     ----------
     calls, answers : Connection
     """
-    # an interrupt from the keyboard reaches all processes; this one ends when the one that serves has ended
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # signals may reach all processes of a group; this one ends when the one that serves has ended
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         answers.send(None)
         while True:
             call: Call = calls.recv()
-            _answer(replace(call, raw=_receive_content(calls)), answers)
+            _answer(replace(call, raw=receive_content(calls)), answers)
 
 
 def _answer(call: Call, answers: Connection) -> None:
@@ -130,7 +150,22 @@ def _send_content(pipe: Connection, content: bytes | bytearray) -> None:
         rest = rest[os.write(pipe.fileno(), rest) :]
 
 
-def _receive_content(pipe: Connection) -> bytearray:
+def receive_content(pipe: Connection) -> bytearray:
+    """Receive what was sent as it is, its length first.
+
+    Parameters
+    ----------
+    pipe : Connection
+
+    Returns
+    -------
+    bytearray
+
+    Raises
+    ------
+    EOFError
+        If the pipe ends before.
+    """
     content = bytearray(pipe.recv())
     rest = memoryview(content)
     while rest:

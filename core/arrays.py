@@ -15,6 +15,9 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 """An array of true and false."""
 
+FEW_INDICES = 4096
+"""Indices of shapes up to so many entries an axis, all axes together, are kept for the next time."""
+
 MANY_ENTRIES = 256
 """From here on a pass over an array takes longer than the calls around it."""
 
@@ -111,12 +114,15 @@ def along_last(array: npt.NDArray[Any], columns: npt.NDArray[np.intp]) -> tuple[
     -------
     tuple of ndarray
     """
-    return (*_grid((*array.shape[:-1], 1))[:-1], columns)
+    shape = (*array.shape[:-1], 1)
+    return (*(_few_indices if sum(shape) <= FEW_INDICES else _indices)(shape)[:-1], columns)
 
 
-@lru_cache(maxsize=64)
-def _grid(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], ...]:
+def _indices(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], ...]:
     return tuple(np.ogrid[tuple(slice(n) for n in shape)])
+
+
+_few_indices = lru_cache(maxsize=64)(_indices)
 
 
 def range_of(dtype: np.dtype[Any]) -> str:

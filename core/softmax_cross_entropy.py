@@ -28,6 +28,9 @@ FEW_CLASSES = 64
 BLOCK_BYTES = 1 << 19
 """How much of the logits is worked on at a time: what stays in a core's cache from one pass to the next."""
 
+MOST_KEPT = 4096
+"""Vectors of up to so many entries that are always the same are kept for the next time."""
+
 Labels: TypeAlias = npt.NDArray[Any]
 """An array of class indices, integers of any width."""
 
@@ -169,11 +172,13 @@ def _many_classes(logits: Array, labels: Labels, target_shifts: Array | None) ->
     return sums
 
 
-@lru_cache(maxsize=16)
 def _count(n: int) -> npt.NDArray[np.intp]:
-    return np.arange(n)
+    return _few_numbers(n) if n <= MOST_KEPT else np.arange(n)
 
 
-@lru_cache(maxsize=16)
 def _ones(n: int, dtype: np.dtype[np.float64]) -> Array:
-    return np.ones(n, dtype)
+    return _few_ones(n, dtype) if n <= MOST_KEPT else np.ones(n, dtype)
+
+
+_few_numbers = lru_cache(maxsize=16)(np.arange)
+_few_ones = lru_cache(maxsize=16)(np.ones)

@@ -1,17 +1,13 @@
 """Lines that are written alike: their words become white space, and one parse reads the numbers of all of them."""
 
 import re
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from app.wire.skeletons import simdjson
 from core.grading import UNSURE, Outright
-
-# there are Python versions that it has no wheel for; lines are marked one by one then
-simdjson: Any = import_module("simdjson") if find_spec("simdjson") else None
 
 FormKey: TypeAlias = tuple[bytes, bytes]
 

@@ -25,6 +25,9 @@ MOST_REPLIES = 1024
 LARGEST_KEPT = 8192
 """Bytes of a line and its reply that are kept together: the same mistake, rounded alike, comes again."""
 
+MOST_BYTES = 8 * 1024 * 1024
+"""Of all lines and replies that are kept."""
+
 Value = TypeVar("Value")
 
 
@@ -194,9 +197,9 @@ class ChunkMarker:
         reply = self._replies.get(key)
         if reply is None:
             reply = self._mark_one(line)
-            is_short = len(line) + len(reply.ending) <= LARGEST_KEPT
-            if reply.grade is not None and (is_short or kind != UNSURE):
-                self._replies.put(key, reply)
+            size = len(line) + len(reply.ending)
+            if reply.grade is not None and (size <= LARGEST_KEPT or kind != UNSURE):
+                self._replies.put(key, reply, size)
         return reply
 
     def _mark_one(self, line: bytes) -> Reply:
@@ -215,29 +218,33 @@ class ChunkMarker:
 
 
 class Recent(Generic[Value]):
-    """What was used last, up to a number.
+    """What was used last, up to a number and a size.
 
     Parameters
     ----------
-    most : int
+    most, most_bytes : int
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+    def __init__(self, most: int, most_bytes: int = MOST_BYTES) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._bytes = 0
 
     def get(self, key: Hashable) -> Value | None:
         """Return what is kept under a key, if anything is."""
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
+        found = self._values.get(key)
+        if found is None:
+            return None
+        self._values.move_to_end(key)
+        return found[0]
 
-    def put(self, key: Hashable, value: Value) -> Value:
-        """Keep a value in place of the one that has not been used for longest, and return it."""
-        self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
+    def put(self, key: Hashable, value: Value, size: int = 0) -> Value:
+        """Keep a new value in place of those that have not been used for longest, and return it."""
+        self._values[key] = value, size
+        self._bytes += size
+        while len(self._values) > self._most or self._bytes > self._most_bytes:
+            _, (_, gone) = self._values.popitem(last=False)
+            self._bytes -= gone
         return value
 
 

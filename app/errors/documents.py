@@ -20,7 +20,7 @@ PROBLEMS = {
     415: ("unsupported-media-type", "The body is not of a media type that is read here"),
     422: ("invalid-values", "The values cannot be computed with"),
     500: ("internal-error", "The service made a mistake"),
-    503: ("not-ready", "The service is not ready"),
+    503: ("unavailable", "The service cannot answer this now"),
 }
 """The kinds of problem: a name that does not change, and words for people."""
 

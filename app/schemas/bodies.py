@@ -31,12 +31,14 @@ from core.errors import CoreError
 from core.jacobians import measure_derivatives
 from core.problem import Layer, Network, Problem
 from core.quantities import parse_quantities
-from core.softmax_layer import QUANTITIES as SOFTMAX_LAYER_QUANTITIES
 from core.softmax_layer import SoftmaxLayer
 
 # the core says what is wrong with less, and why
 AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
 AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
+
+MOST_ESTIMATED = 20
+"""More derivatives than this are no small work, whatever they are."""
 
 TARGETS_SAID = (
     "Class indices from 0, shape (n_samples,), for softmax outputs; or numbers, shape (n_samples, n_out): a "
@@ -107,7 +109,7 @@ class ForwardBody(Problem):
         default_factory=ConventionsBody
     )
 
-    def work(self) -> Work:
+    def work(self) -> Work | None:
         """Return what the computation takes: here a forward pass, and two numbers for each output of a layer."""
         numbers = 2 * self.n_samples * sum(self.network.widths[1:])
         return Work(operations=forward_operations(self.network, self.n_samples), numbers=numbers)
@@ -145,8 +147,10 @@ class JacobiansBody(ForwardBody):
     jacobians: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE]
     """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
 
-    def work(self) -> Work:
-        """Return what the derivatives take together."""
+    def work(self) -> Work | None:
+        """Return what the derivatives take together; nothing of many, which take long to count themselves."""
+        if len(self.jacobians) > MOST_ESTIMATED:
+            return None
         try:
             quantities = parse_quantities(self.jacobians, self, path=())
         except CoreError:
@@ -194,9 +198,6 @@ class SoftmaxLayerBody(SoftmaxLayer):
 
     def work(self) -> Work:
         """Return a bound of what the quantities take together: most of it is in the Jacobians."""
-        asked = SOFTMAX_LAYER_QUANTITIES if self.quantities is None else self.quantities
-        n_classes, numbers = self.weights.shape[1], 4 * self.weights.size
-        if any(text[:2] in {"dS", "dZ"} for text in asked):
-            # by the pre-activations and twice by the weights
-            numbers += n_classes * (n_classes + 2 * self.weights.size)
-        return Work(operations=n_classes * numbers + CALL_COST * len(asked), numbers=numbers)
+        n_classes, size = self.weights.shape[1], self.weights.size
+        numbers = 4 * size + len(self.plan.links) * n_classes * max(n_classes, size)
+        return Work(operations=n_classes * numbers + CALL_COST * len(self.plan.asked), numbers=numbers)

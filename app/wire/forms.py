@@ -8,7 +8,7 @@ from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from app.wire.skeletons import TAKES, AnyArray, OddBodyError, Take
+from app.wire.skeletons import RESOLVES, TAKES, AnyArray, OddBodyError, Take
 from core.activations import ACTIVATIONS
 from core.arrays import Array, Flags
 from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
@@ -175,7 +175,7 @@ SAMPLE_TARGET = Form(
 ANSWERS = Form(
     core_schema.dict_schema(
         core_schema.str_schema(strict=True),
-        core_schema.any_schema(metadata={TAKES: lambda array: array.tolist()}),
+        core_schema.any_schema(metadata={RESOLVES: True}),
         strict=True,
     ),
     # anything may stand for an answer: one that cannot be read has a verdict of its own

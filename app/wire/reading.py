@@ -11,7 +11,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError, name_key
-from app.wire.skeletons import OddBodyError, count_byte, simdjson, split_json
+from app.wire.skeletons import MOST_KEYS, OddBodyError, count_byte, simdjson, split_json
 from core.budget import Budget
 from core.errors import Path
 
@@ -19,9 +19,6 @@ Body = TypeVar("Body")
 
 FAST_FROM = 4096
 """From this many bytes on, arrays are read by simdjson; with less, finding them takes longer than it saves."""
-
-MOST_KEYS = 20_000
-"""A network of 5,000 layers has fewer; each unknown key is an error, and those take time."""
 
 ANSWERS = ("answers",)
 """Where NaN and Infinity are taken as Python's json writes them: an answer may be anything."""

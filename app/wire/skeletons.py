@@ -30,8 +30,16 @@ simdjson: Any = import_module("simdjson") if find_spec("simdjson") else None
 TAKES = "takes"
 """The key in a schema's metadata under which an array's form says what it takes."""
 
+RESOLVES = "resolves"
+"""The key under which a form says that arrays may stand anywhere in it, and become lists."""
+
 # nobody can send what stands for an array
 _MARK = secrets.token_hex(16) + ":"
+
+MOST_KEYS = 20_000
+"""A network of 5,000 layers has fewer; each unknown key is an error, and those take time."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 MOST_LEVELS = 8
 """Objects and lists inside each other in a skeleton."""
@@ -54,6 +62,7 @@ class Skeleton:
 
     arrays: list[AnyArray] = field(default_factory=list)
     document: object = None
+    taken: set[int] = field(default_factory=set)
 
     def hold(self, array: AnyArray) -> str:
         """Keep an array and return its placeholder."""
@@ -68,15 +77,34 @@ class Skeleton:
         OddBodyError, pydantic.ValidationError
             If it is not one; the reference says why.
         """
-        content = orjson.dumps(self.document)
-        return cast("Body", _validator_of(adapter).validate_json(content, context=self.arrays))
+        self.taken.clear()
+        body = _validator_of(adapter).validate_json(orjson.dumps(self.document), context=self)
+        if len(self.taken) != len(self.arrays):
+            # where text belongs, a placeholder passes for it
+            raise OddBodyError
+        return cast("Body", body)
 
+    def find(self, value: object) -> AnyArray | None:
+        """Return the array that a value stands for, or None if it stands for itself."""
+        if isinstance(value, str) and value.startswith(_MARK):
+            return self.arrays[int(value.removeprefix(_MARK))]
+        return None
 
-def find_array(value: object, arrays: list[AnyArray]) -> AnyArray | None:
-    """Return the array that a value of a skeleton stands for, or None if it stands for itself."""
-    if isinstance(value, str) and value.startswith(_MARK):
-        return arrays[int(value.removeprefix(_MARK))]
-    return None
+    def take(self, value: object) -> AnyArray | None:
+        """Return the same, and note that the array has found its place."""
+        array = self.find(value)
+        if array is not None:
+            self.taken.add(int(str(value).removeprefix(_MARK)))
+        return array
+
+    def resolve(self, value: object) -> object:
+        """Put lists in the place of arrays, anywhere in a value."""
+        array = self.take(value)
+        if array is not None:
+            return array.tolist()
+        if isinstance(value, dict):
+            return {key: self.resolve(part) for key, part in value.items()}
+        return [self.resolve(part) for part in value] if isinstance(value, list) else value
 
 
 def split_json(raw: bytes | bytearray) -> Skeleton:
@@ -95,6 +123,8 @@ def split_json(raw: bytes | bytearray) -> Skeleton:
     OddBodyError
         If there is anything in it that simdjson and the reference might read differently.
     """
+    if raw.startswith(BYTE_ORDER_MARK):
+        raise OddBodyError
     splitter = _Splitter()
     try:
         parser = _PARSERS.pop()
@@ -123,6 +153,7 @@ class _Splitter:
     def __init__(self) -> None:
         self.skeleton = Skeleton()
         self.n_lists = 0
+        self.n_keys = 0
 
     def split(self, value: Any, level: int) -> object:
         if level > MOST_LEVELS:
@@ -133,8 +164,9 @@ class _Splitter:
 
     def _entries(self, value: Any, level: int) -> Iterator[tuple[str, object]]:
         keys = list(value.keys())
-        # an answer may be anything, and what stands twice is said by the reference
-        if "answers" in keys or len(set(keys)) != len(keys):
+        self.n_keys += len(keys)
+        # an answer may be anything, and what stands twice, or too often, is said by the reference
+        if "answers" in keys or len(set(keys)) != len(keys) or self.n_keys > MOST_KEYS:
             raise OddBodyError
         # items() would turn what is inside into Python's lists
         return ((key, self.split(value[key], level + 1)) for key in keys)
@@ -177,9 +209,11 @@ def _with_arrays(schema: Any) -> Any:
         return type(schema)(map(_with_arrays, schema))
     if not isinstance(schema, dict):
         return schema
-    take: Take | None = schema.get("metadata", {}).get(TAKES) if isinstance(schema.get("metadata"), dict) else None
-    if take is not None:
-        return _taking(take, cast("CoreSchema", schema))
+    metadata = schema.get("metadata")
+    if isinstance(metadata, dict) and TAKES in metadata:
+        return _taking(metadata[TAKES], cast("CoreSchema", schema))
+    if isinstance(metadata, dict) and RESOLVES in metadata:
+        return _resolving(cast("CoreSchema", schema))
     return {key: part if key == "metadata" else _with_arrays(part) for key, part in schema.items()}
 
 
@@ -187,7 +221,14 @@ def _taking(take: Take, reference: CoreSchema) -> CoreSchema:
     def read(
         value: object, handler: core_schema.ValidatorFunctionWrapHandler, info: core_schema.ValidationInfo[Any]
     ) -> object:
-        array = find_array(value, info.context)
+        array = info.context.take(value)
         return handler(value) if array is None else take(array)
 
     return core_schema.with_info_wrap_validator_function(read, reference)
+
+
+def _resolving(reference: CoreSchema) -> CoreSchema:
+    def read(value: object, info: core_schema.ValidationInfo[Any]) -> object:
+        return info.context.resolve(value)
+
+    return core_schema.with_info_after_validator_function(read, reference)

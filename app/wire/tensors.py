@@ -10,6 +10,7 @@ not in a header, so that a page of another origin can read it and a file can hol
 library for it: in Python `tobytes` and `numpy.frombuffer`, in a browser `Float64Array`.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError
 from app.wire.reading import ANSWERS, require_json, require_size
-from app.wire.skeletons import MOST_LEVELS, AnyArray, OddBodyError, Skeleton, find_array
+from app.wire.skeletons import AnyArray, OddBodyError, Skeleton
 from app.wire.writing import encode_one, require_no_null
 from core.arrays import as_index
 from core.budget import Budget
@@ -37,6 +38,10 @@ DATATYPES = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "INT32": "<i4"}
 
 DESCRIPTION = {"datatype", "shape", "parameters"}
 MOST_AXES = 8
+MOST_LEVELS = 64
+"""Objects and lists inside each other in a head; an answer may be any value."""
+
+NOT_FINITE = "found a number that is not finite; every number must be"
 
 
 def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_values: int = Budget().numbers) -> Body:
@@ -71,7 +76,7 @@ def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_va
         if isinstance(error, ValidationError) and not _speaks_of_placeholder(error, skeleton):
             raise
         # an array of another rank, or where none belongs, is refused whatever its further numbers are
-        adapter.validate_json(orjson.dumps(_to_plain(skeleton.document, skeleton.arrays)))
+        adapter.validate_json(orjson.dumps(_to_plain(skeleton.document, skeleton)))
         raise BodyError(422, "shape", "an array does not fit its place; its datatype or shape is another") from None
 
 
@@ -133,9 +138,8 @@ class _Reader:
         try:
             document = orjson.loads(self._head)
         except orjson.JSONDecodeError:
-            raise BodyError(
-                422, "not_finite", "the head holds a number that float64 cannot hold, or a word that is none"
-            ) from None
+            # 1e400, and among answers NaN
+            document = json.loads(self._head, parse_int=_read_whole)
         self._skeleton.document = self._split(document, ())
         if self._start != len(self._raw):
             raise BodyError(
@@ -147,7 +151,11 @@ class _Reader:
 
     def _split(self, value: object, path: Path) -> object:
         if len(path) > MOST_LEVELS:
-            return value
+            raise BodyError(400, "json", f"the head is nested too deeply; needed at most {MOST_LEVELS} levels")
+        if isinstance(value, float) and not math.isfinite(value):
+            if path[:1] != ANSWERS:
+                raise BodyError(422, "not_finite", f"{NOT_FINITE}, up to about 1.8e308", path=path)
+            return self._skeleton.hold(np.array(value))
         if isinstance(value, dict):
             if value.keys() == DESCRIPTION:
                 return self._skeleton.hold(self._read_array(value, path))
@@ -163,6 +171,9 @@ class _Reader:
             message = f"the shape of an array is a list of at most {MOST_AXES} whole numbers of at least 0"
             raise BodyError(422, "shape", message, path=path)
         size = math.prod(shape) * np.dtype(DATATYPES[datatype]).itemsize
+        # an empty array may have a long axis, whose lists would be built one by one
+        if math.prod(max(1, extent) for extent in shape) > self._most_values:
+            raise BodyError(422, "too_large", "the body holds more numbers than the limit allows", path=path)
         if description["parameters"] != {"binary_data_size": size}:
             raise BodyError(
                 422,
@@ -180,8 +191,6 @@ class _Reader:
         array = np.array(np.frombuffer(self._raw, DATATYPES[datatype], math.prod(shape), self._start)).reshape(shape)
         self._start += size
         self._most_values -= array.size
-        if self._most_values < 0:
-            raise BodyError(422, "too_large", "the body holds more numbers than the limit allows", path=path)
         if path[:1] != ANSWERS:
             _require_finite(array, path)
         return array
@@ -199,19 +208,24 @@ def _require_finite(array: AnyArray, path: Path) -> None:
     finite = np.isfinite(array)
     if not finite.all():
         index = as_index(int(finite.argmin()), array.shape)
-        message = "found a number that is not finite; every number must be, for sums and products with it to be"
-        raise BodyError(422, "not_finite", message, path=(*path, *index))
+        raise BodyError(422, "not_finite", f"{NOT_FINITE}, for sums and products with it to be", path=(*path, *index))
 
 
 def _speaks_of_placeholder(error: ValidationError, skeleton: Skeleton) -> bool:
-    return any(find_array(item["input"], skeleton.arrays) is not None for item in error.errors(include_url=False))
+    return any(skeleton.find(item["input"]) is not None for item in error.errors(include_url=False))
 
 
-def _to_plain(value: object, arrays: list[AnyArray]) -> object:
+def _read_whole(text: str) -> float:
+    # one of more than 64 bits is no index, and of thousands of digits Python reads none
+    number = float(text)
+    return int(text) if abs(number) < 2.0**63 else number
+
+
+def _to_plain(value: object, skeleton: Skeleton) -> object:
     """Put lists back for arrays: whole numbers in full, of others one entry an axis."""
-    array = find_array(value, arrays)
+    array = skeleton.find(value)
     if array is not None:
         return (array if array.dtype.kind == "i" else array[(slice(1),) * array.ndim]).tolist()
     if isinstance(value, dict):
-        return {key: _to_plain(part, arrays) for key, part in value.items()}
-    return [_to_plain(part, arrays) for part in value] if isinstance(value, list) else value
+        return {key: _to_plain(part, skeleton) for key, part in value.items()}
+    return [_to_plain(part, skeleton) for part in value] if isinstance(value, list) else value

@@ -236,3 +236,15 @@ def test_what_was_used_last_is_kept() -> None:
     assert recent.get("a") == "first"
     assert recent.put("c", "third") == "third"
     assert [recent.get(key) for key in "abc"] == ["first", None, "third"]
+
+
+def test_no_more_bytes_are_kept_than_there_is_room_for() -> None:
+    recent: Recent[str] = Recent(10, 100)
+    for name in "abc":
+        recent.put(name, name.upper(), 40)
+    assert [recent.get(name) for name in "abc"] == [None, "B", "C"]
+    # what is larger than all the room is not kept, and leaves none to others
+    assert recent.put("d", "D", 101) == "D"
+    assert [recent.get(name) for name in "abcd"] == [None] * 4
+    recent.put("e", "E", 100)
+    assert recent.get("e") == "E"

@@ -2,7 +2,9 @@
 
 import json
 import multiprocessing
+import multiprocessing.spawn
 import os
+import shutil
 import signal
 import threading
 import time
@@ -25,7 +27,7 @@ from app.placement import Placement
 from app.routers import ROUTERS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE
-from app.worker import COMPUTATIONS, WorkerFailedError
+from app.worker import COMPUTATIONS, WorkerFailedError, receive_content
 from core.budget import Budget
 from tests.app.server import run_server
 from tests.app.tensor_client import from_tensors, to_tensors, with_arrays
@@ -78,6 +80,10 @@ def children() -> set[int]:
     return {child.pid for child in multiprocessing.active_children() if child.pid}
 
 
+DEEP_ONE = {"network": {"layers": [{"weights": [[1]], "activation": "identity"}] * 8}, "inputs": [[1]]}
+MANY_IDS = [f"dZ{of}_dZ{by}" for of in range(2, 9) for by in range(1, of)]
+WIDE_LAYER = {"weights": [[0.5] * 300] * 2, "inputs": [1.0, -1.0], "target": 0}
+
 INLINE = call("create_softmax_layer", ARTICLE)
 GRADIENTS = call("create_gradients", ARTICLE_PROBLEM)
 
@@ -85,6 +91,11 @@ GRADIENTS = call("create_gradients", ARTICLE_PROBLEM)
 @pytest.mark.parametrize(
     ("name", "asked", "settings", "is_inline"),
     [
+        ("create_jacobians", call("create_jacobians", DEEP_ONE | {"jacobians": MANY_IDS[:1]}), {}, True),
+        ("create_jacobians", call("create_jacobians", DEEP_ONE | {"jacobians": MANY_IDS}), {}, False),
+        ("create_softmax_layer", call("create_softmax_layer", WIDE_LAYER | {"quantities": ["dS_dW"]}), {}, False),
+        ("create_softmax_layer", call("create_softmax_layer", WIDE_LAYER | {"quantities": ["dA_dW1"]}), {}, False),
+        ("create_softmax_layer", call("create_softmax_layer", WIDE_LAYER | {"quantities": ["dL_dW"]}), {}, True),
         ("create_softmax_layer", INLINE, {}, True),
         ("create_gradients", GRADIENTS, {}, True),
         ("create_softmax_layer", INLINE, {"inline_operations": 1000}, False),
@@ -161,19 +172,101 @@ async def test_ids_that_name_nothing_are_refused_wherever_they_are(placement: Pl
     assert found.status == 422
 
 
-async def test_a_process_that_dies_fails_its_own_requests_only() -> None:
+async def test_a_process_that_dies_while_nobody_needs_it_is_missed_by_nobody() -> None:
     before = children()
     with started(process_bytes=100) as placement:
-        computation, asked = COMPUTATIONS["create_softmax_layer"], INLINE
-        assert (await placement.answer(computation, asked)).status == 200
         [pid] = children() - before
         os.kill(pid, signal.SIGKILL)
-        died, *answers = [await placement.answer(computation, asked) for _ in range(3)]
-        assert (died.status, died.headers) == (503, {"Retry-After": "1"})
-        assert b"another one takes its place" in died.content
+        wait_until_reaped(pid)
+        answers = [await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
         assert [found.status for found in answers] == [200, 200]
         [other] = children() - before
         assert other != pid
+
+
+async def test_a_process_leaves_signals_to_the_one_that_serves() -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT)
+        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert children() - before == {pid}
+
+
+async def test_a_process_whose_exchange_broke_off_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        # it cannot be sent to another process
+        broken = replace(INLINE, request_id=cast("str", threading.Lock()))
+        found = await placement.answer(COMPUTATIONS["create_softmax_layer"], broken)
+        assert (found.status, found.headers) == (503, {"Retry-After": "1"})
+        assert b"another one takes its place" in found.content
+        assert "broke off" in caplog.text
+        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert pid not in children()
+
+
+@contextmanager
+def no_python() -> Iterator[None]:
+    """Make processes that are started end at once."""
+    executable = multiprocessing.spawn.get_executable()
+    multiprocessing.set_executable(shutil.which("false") or "")
+    try:
+        yield
+    finally:
+        multiprocessing.set_executable(executable)
+
+
+async def test_where_no_process_can_be_started_threads_do_everything(caplog: pytest.LogCaptureFixture) -> None:
+    before = children()
+    with no_python(), started(process_bytes=100, processes=2) as placement:
+        assert "threads do its work" in caplog.text
+        assert children() == before
+        computation, threads = watched("create_softmax_layer")
+        assert (await placement.answer(computation, INLINE)).status == 200
+        assert len(threads) == 1
+
+
+async def test_where_no_other_process_can_be_started_requests_are_told_to_come_again() -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGKILL)
+        wait_until_reaped(pid)
+        with no_python():
+            answers = [await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
+        assert [found.status for found in answers] == [503, 503]
+        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+
+
+async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGSTOP)
+        answers: list[Answer] = []
+
+        async def ask() -> None:
+            answers.append(await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await anyio.sleep(0.1)
+            await anyio.to_thread.run_sync(placement.stop)
+        assert [found.status for found in answers] == [503]
+        wait_until_gone(pid)
+
+
+def test_a_content_that_is_cut_ends_the_exchange() -> None:
+    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    sender.send(100)
+    os.write(sender.fileno(), b"x" * 99)
+    sender.close()
+    with pytest.raises(EOFError):
+        receive_content(receiver)
+    receiver.close()
 
 
 async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() -> None:
@@ -235,6 +328,13 @@ def children_of(pid: int) -> list[int]:
     # each stands with the thread that started it
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(text) for children in lists for text in children.read_text(encoding="ascii").split()]
+
+
+def wait_until_reaped(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while pid in children():
+        assert time.monotonic() < deadline, "the process goes on"
+        time.sleep(0.01)
 
 
 def wait_until_gone(pid: int) -> None:

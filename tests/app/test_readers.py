@@ -115,6 +115,25 @@ def repeat_a_key(source: random.Random, raw: bytes) -> bytes:
     return raw.replace(source.choice(keys), source.choice(keys), 1)
 
 
+def replace_a_value(source: random.Random, raw: bytes) -> bytes:
+    """Put another kind of value somewhere, if the document is one."""
+    try:
+        document = json.loads(raw)
+    except ValueError:
+        return raw
+    places: list[tuple[Any, Any]] = []
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, part in parts:
+            places.append((value, key))
+            waiting += [part] if isinstance(part, dict | list) else []
+    value, key = source.choice(places)
+    value[key] = source.choice([None, True, 1, 0.5, "S", [], [1, 2], [[1.5]], [[1], [2]], ["S"], {}, {"a": [1]}])
+    return json.dumps(document).encode()
+
+
 def change_nothing(source: random.Random, raw: bytes) -> bytes:
     return raw
 
@@ -129,6 +148,8 @@ MUTATIONS: list[Mutation] = [
     swap_a_bracket,
     repeat_a_key,
     change_nothing,
+    replace_a_value,
+    replace_a_value,
 ]
 
 
@@ -210,6 +231,27 @@ def test_every_literal_is_read_alike_in_every_array(literal: bytes, place: str) 
     assert outcome(parse_body, adapter, raw) == outcome(read_body, adapter, raw)
 
 
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b" ", b"\x00", b"\xff\xfe"])
+def test_what_stands_before_a_large_document_is_read_alike(start: bytes) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(ForwardBody)
+    raw = start + json.dumps(PROBLEM).encode()
+    assert outcome(parse_body, adapter, raw) == outcome(read_body, adapter, raw)
+
+
+@pytest.mark.parametrize("ids", [["dS_dZ", [1, 2]], [[[1.5]]], [1], [["S"]]])
+def test_an_array_in_the_place_of_an_id_is_refused_as_an_array(ids: object) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(JacobiansBody)
+    raw = json.dumps(PROBLEM | {"jacobians": ids}).encode()
+    assert outcome(parse_body, adapter, raw) == outcome(read_body, adapter, raw)
+
+
+def test_more_keys_than_the_limit_are_too_many_for_both_readers() -> None:
+    layers = [{"weights": [[1]], "bias": [0], "activation": "relu"}] * 6_800
+    adapter: TypeAdapter[Any] = TypeAdapter(ForwardBody)
+    with pytest.raises(BodyError, match="20403 keys"):
+        parse_body(adapter, json.dumps({"network": {"layers": layers}, "inputs": [[1]]}).encode())
+
+
 def test_a_small_body_is_left_to_the_reference() -> None:
     raw = json.dumps(TWO_LAYER_PROBLEM).encode()
     assert len(raw) < FAST_FROM
@@ -228,6 +270,8 @@ def test_a_small_body_is_left_to_the_reference() -> None:
         b'{"weights":[1],"weights":[1]}',
         b'{"weights":[1],"text":"["}',
         b'{"answers":[1]}',
+        b'\xef\xbb\xbf{"weights":[1]}',
+        b"{%s}" % b",".join(b'"%d":1' % number for number in range(20_001)),
     ],
 )
 def test_what_might_be_read_differently_is_odd(raw: bytes) -> None:

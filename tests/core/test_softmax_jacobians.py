@@ -79,6 +79,15 @@ def test_no_entry_of_the_jacobian_by_weights_is_minus_zero() -> None:
     np.testing.assert_array_equal(found[0, 0], [0.0, -0.375, 0.0, 0.375, 0.0, 0.0])
 
 
+@pytest.mark.parametrize(("inputs", "faintest"), [([1.0, -2.0], 0.1), ([1.0, -0.0], 0.1), ([1.0, -2.0], 1e-200)])
+def test_no_entry_is_minus_zero_whether_a_product_can_be_or_not(inputs: list[float], faintest: float) -> None:
+    probabilities = np.array([[faintest, faintest, 1.0 - 2.0 * faintest]])
+    jacobian = jacobian_softmax_by_weights(probabilities, np.array([inputs]))
+    by_definition = (np.diag(probabilities[0]) - np.outer(probabilities, probabilities))[:, :, None] * inputs
+    np.testing.assert_allclose(jacobian[0], by_definition.reshape(3, -1), rtol=1e-14, atol=1e-190)
+    assert not np.signbit(jacobian[jacobian == 0]).any()
+
+
 def test_the_buffer_of_elementwise_functions_is_left_as_it_was() -> None:
     usual = np.getbufsize()
     jacobian_softmax(np.full((1, LONG_ROW), 1 / LONG_ROW))
