@@ -100,7 +100,10 @@ class Placement:
     def _answer_in_process(self, call: Call) -> Answer:
         worker = self._idle.get()
         try:
-            if worker is None or not worker.is_alive:
+            if worker is not None and not worker.is_alive:
+                worker.close()
+                worker = None
+            if worker is None:
                 worker = Worker()
                 worker.wait_until_warm()
             self._busy.add(worker)
