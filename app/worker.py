@@ -33,6 +33,10 @@ PIPE_BYTES = 1024 * 1024
 """What a pipe holds; with the 64 KiB that it holds by itself, a large document takes two or three times as long."""
 
 
+CLOSE_SECONDS = 1.0
+"""How long a worker may take to end by itself."""
+
+
 class WorkerDiedError(Exception):
     """A worker ended before it had answered."""
 
@@ -108,11 +112,12 @@ class Worker:
         self._process.kill()
 
     def close(self) -> None:
-        """End the worker, whatever it does."""
-        self._process.kill()
-        self._process.join()
+        """End the worker: one that waits for calls sees the pipe close, one that is stuck is ended."""
         self._calls.close()
         self._answers.close()
+        self._process.join(CLOSE_SECONDS)
+        self._process.kill()
+        self._process.join()
 
 
 def answer_calls(calls: Connection, answers: Connection) -> None:

@@ -4,12 +4,13 @@ import json
 import multiprocessing
 import multiprocessing.spawn
 import os
+import resource
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -219,23 +220,42 @@ def no_python() -> Iterator[None]:
         multiprocessing.set_executable(executable)
 
 
-async def test_where_no_process_can_be_started_threads_do_everything(caplog: pytest.LogCaptureFixture) -> None:
+@contextmanager
+def no_files() -> Iterator[None]:
+    """Let nothing be opened any more, no pipe either."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("without", [no_python, no_files])
+async def test_where_no_process_can_be_started_threads_do_everything(
+    without: Callable[[], AbstractContextManager[None]], caplog: pytest.LogCaptureFixture
+) -> None:
     before = children()
-    with no_python(), started(process_bytes=100, processes=2) as placement:
-        assert "threads do its work" in caplog.text
-        assert children() == before
-        computation, threads = watched("create_softmax_layer")
-        assert (await placement.answer(computation, INLINE)).status == 200
-        assert len(threads) == 1
+    placement = Placement(Settings.model_construct(process_bytes=100, processes=2))
+    with without():
+        placement.start()
+    assert "threads do its work" in caplog.text
+    assert children() == before
+    computation, threads = watched("create_softmax_layer")
+    assert (await placement.answer(computation, INLINE)).status == 200
+    assert len(threads) == 1
 
 
-async def test_where_no_other_process_can_be_started_requests_are_told_to_come_again() -> None:
+@pytest.mark.parametrize("without", [no_python, no_files])
+async def test_where_no_other_process_can_be_started_requests_are_told_to_come_again(
+    without: Callable[[], AbstractContextManager[None]],
+) -> None:
     before = children()
     with started(process_bytes=100) as placement:
         [pid] = children() - before
         os.kill(pid, signal.SIGKILL)
         wait_until_reaped(pid)
-        with no_python():
+        with without():
             answers = [await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
         assert [found.status for found in answers] == [503, 503]
         assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
