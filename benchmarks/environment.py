@@ -44,7 +44,7 @@ def describe_machine() -> str:
 def describe_threads() -> dict[str, str]:
     """Describe what this process has loaded: NumPy's BLAS with its kernels and threads, and the threads of the rest."""
     # imported here, because the process that collects rows does not need it
-    from threadpoolctl import threadpool_info  # noqa: PLC0415
+    from threadpoolctl import threadpool_info  # noqa: PLC0415 - only measuring processes have it
 
     facts = {}
     for library in threadpool_info():

@@ -1,0 +1,93 @@
+"""A placement to ask, calls to ask it with, and the processes that it has."""
+
+import json
+import multiprocessing
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.computation import Call, Computation
+from app.examples import ARTICLE, ARTICLE_PROBLEM
+from app.placement import Placement
+from app.settings import Settings
+from app.worker import COMPUTATIONS
+from core.budget import Budget
+
+WEIGHTS = np.random.default_rng(0).normal(size=(200, 150)).tolist()
+WIDE: dict[str, Any] = {
+    "network": {"layers": [{"weights": WEIGHTS, "activation": "relu"}]},
+    "inputs": [[0.5] * 200],
+}
+WIDE_LOSS = {"targets": [[0.0] * 150], "loss": "squared_error"}
+
+
+def call(name: str, body: object, **changes: Any) -> Call:
+    return replace(Call(computation=name, raw=json.dumps(body).encode(), budget=Budget(), request_id="abc"), **changes)
+
+
+def watched(name: str) -> tuple[Computation, list[int]]:
+    """Return a computation that notes in which threads it computes."""
+    threads: list[int] = []
+    computation = COMPUTATIONS[name]
+
+    def handler(*arguments: object) -> object:
+        threads.append(threading.get_ident())
+        return computation.handler(*arguments)
+
+    return replace(computation, handler=handler), threads
+
+
+@contextmanager
+def started(**settings: Any) -> Iterator[Placement]:
+    placement = Placement(Settings.model_construct(**settings))
+    placement.start()
+    try:
+        yield placement
+    finally:
+        placement.stop()
+
+
+def children() -> set[int]:
+    """Return the processes that this one has started."""
+    return {child.pid for child in multiprocessing.active_children() if child.pid}
+
+
+DEEP_ONE = {"network": {"layers": [{"weights": [[1]], "activation": "identity"}] * 8}, "inputs": [[1]]}
+MANY_IDS = [f"dZ{of}_dZ{by}" for of in range(2, 9) for by in range(1, of)]
+WIDE_LAYER = {"weights": [[0.5] * 300] * 2, "inputs": [1.0, -1.0], "target": 0}
+
+INLINE = call("create_softmax_layer", ARTICLE)
+GRADIENTS = call("create_gradients", ARTICLE_PROBLEM)
+
+
+def children_of(pid: int) -> list[int]:
+    # each stands with the thread that started it
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(text) for children in lists for text in children.read_text(encoding="ascii").split()]
+
+
+def wait_until_reaped(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while pid in children():
+        assert time.monotonic() < deadline, "the process goes on"
+        time.sleep(0.01)
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while is_alive(pid):
+        assert time.monotonic() < deadline, "the process goes on"
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").split()[2] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,192 @@
+"""Processes beside the one that serves: what happens when they die, break off, get stuck or cannot be started."""
+
+import multiprocessing
+import multiprocessing.spawn
+import os
+import resource
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import cast
+
+import anyio
+import pytest
+
+from app.computation import Answer
+from app.placement import Placement
+from app.settings import Settings
+from app.worker import COMPUTATIONS, WorkerFailedError, receive_content
+from core.budget import Budget
+from tests.app.placing import (
+    INLINE,
+    WIDE,
+    children,
+    children_of,
+    started,
+    wait_until_gone,
+    wait_until_reaped,
+    watched,
+)
+from tests.app.server import run_server
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_process_that_dies_while_nobody_needs_it_is_missed_by_nobody() -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGKILL)
+        wait_until_reaped(pid)
+        answers = [await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
+        assert [found.status for found in answers] == [200, 200]
+        [other] = children() - before
+        assert other != pid
+
+
+async def test_a_process_leaves_signals_to_the_one_that_serves() -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT)
+        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert children() - before == {pid}
+
+
+async def test_a_process_whose_exchange_broke_off_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        # it cannot be sent to another process
+        broken = replace(INLINE, request_id=cast("str", threading.Lock()))
+        found = await placement.answer(COMPUTATIONS["create_softmax_layer"], broken)
+        assert (found.status, found.headers) == (503, {"Retry-After": "1"})
+        assert b"another one takes its place" in found.content
+        assert "broke off" in caplog.text
+        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert pid not in children()
+
+
+@contextmanager
+def no_python() -> Iterator[None]:
+    """Make processes that are started end at once."""
+    executable = multiprocessing.spawn.get_executable()
+    multiprocessing.set_executable(shutil.which("false") or "")
+    try:
+        yield
+    finally:
+        multiprocessing.set_executable(executable)
+
+
+@contextmanager
+def no_files() -> Iterator[None]:
+    """Let nothing be opened any more, no pipe either."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("without", [no_python, no_files])
+async def test_where_no_process_can_be_started_threads_do_everything(
+    without: Callable[[], AbstractContextManager[None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = children()
+    placement = Placement(Settings.model_construct(process_bytes=100, processes=2))
+    with without():
+        placement.start()
+    assert "threads do its work" in caplog.text
+    assert children() == before
+    computation, threads = watched("create_softmax_layer")
+    assert (await placement.answer(computation, INLINE)).status == 200
+    assert len(threads) == 1
+
+
+@pytest.mark.parametrize("without", [no_python, no_files])
+async def test_where_no_other_process_can_be_started_requests_are_told_to_come_again(
+    without: Callable[[], AbstractContextManager[None]],
+) -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGKILL)
+        wait_until_reaped(pid)
+        with without():
+            answers = [await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
+        assert [found.status for found in answers] == [503, 503]
+        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+
+
+async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGSTOP)
+        answers: list[Answer] = []
+
+        async def ask() -> None:
+            answers.append(await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await anyio.sleep(0.1)
+            await anyio.to_thread.run_sync(placement.stop)
+        assert [found.status for found in answers] == [503]
+        wait_until_gone(pid)
+
+
+def test_a_content_that_is_cut_ends_the_exchange() -> None:
+    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    sender.send(100)
+    os.write(sender.fileno(), b"x" * 99)
+    sender.close()
+    with pytest.raises(EOFError):
+        receive_content(receiver)
+    receiver.close()
+
+
+async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() -> None:
+    before = children()
+    with started(process_bytes=100) as placement:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGSTOP)
+        answers: list[Answer] = []
+
+        async def ask() -> None:
+            answers.append(await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(ask)
+            await anyio.sleep(0.1)
+            os.kill(pid, signal.SIGKILL)
+        # only the one that it worked on is lost
+        assert sorted(found.status for found in answers) == [200, 200, 503]
+        assert len(children() - before) == 1
+
+
+async def test_an_error_that_nobody_foresaw_is_told_with_its_place() -> None:
+    with started(process_bytes=100) as placement:
+        # a budget that is none, which no request can send
+        with pytest.raises(WorkerFailedError, match="AttributeError"):
+            await placement.answer(COMPUTATIONS["create_softmax_layer"], replace(INLINE, budget=cast("Budget", 1)))
+        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+
+
+def test_the_server_answers_large_json_and_its_process_ends_with_it() -> None:
+    with run_server(process_bytes=100_000) as server:
+        reply = server.client.post("/v1/forward", json=WIDE)
+        assert reply.status_code == 200
+        helpers = children_of(server.process.pid)
+        assert helpers
+        # nothing is left for it to do when the one that it works for is gone, however that went
+        server.process.kill()
+        server.process.wait()
+        for pid in helpers:
+            wait_until_gone(pid)
