@@ -168,6 +168,9 @@ class _Splitter:
         # an answer may be anything, and what stands twice, or too often, is said by the reference
         if "answers" in keys or len(set(keys)) != len(keys) or self.n_keys > MOST_KEYS:
             raise OddBodyError
+        # every key that is known is a plain word, and of others some are not found again by their text
+        if not all(key.isidentifier() for key in keys):
+            raise OddBodyError
         # items() would turn what is inside into Python's lists
         return ((key, self.split(value[key], level + 1)) for key in keys)
 

@@ -110,9 +110,21 @@ def swap_a_bracket(source: random.Random, raw: bytes) -> bytes:
     return raw[:place] + source.choice((b"[", b"]", b",", b"],[", b"[[", b"]]", b"", b", ")) + raw[place + 1 :]
 
 
+ODD_KEYS = [
+    b'"\\u0000"',
+    b'"a\\u0000b"',
+    b'"weights\\u0000"',
+    b'""',
+    b'"a b"',
+    b'"\\ud834\\udd1e"',
+    b'"\xc3\xa4"',
+    b'"1"',
+]
+
+
 def repeat_a_key(source: random.Random, raw: bytes) -> bytes:
     keys = [key for key in (b'"weights"', b'"inputs"', b'"bias"', b'"network"', b'"loss"', b'"target"') if key in raw]
-    return raw.replace(source.choice(keys), source.choice(keys), 1)
+    return raw.replace(source.choice(keys), source.choice([*keys, *ODD_KEYS]), 1)
 
 
 def replace_a_value(source: random.Random, raw: bytes) -> bytes:
@@ -270,6 +282,8 @@ def test_a_small_body_is_left_to_the_reference() -> None:
         b'{"weights":[1],"weights":[1]}',
         b'{"weights":[1],"text":"["}',
         b'{"answers":[1]}',
+        b'{"weights\\u0000":[1]}',
+        b'{"":[1]}',
         b'\xef\xbb\xbf{"weights":[1]}',
         b"{%s}" % b",".join(b'"%d":1' % number for number in range(20_001)),
     ],
