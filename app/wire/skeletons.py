@@ -132,7 +132,8 @@ def split_json(raw: bytes | bytearray) -> Skeleton:
         parser = simdjson.Parser()
     try:
         splitter.skeleton.document = splitter.split(parser.parse(raw), 0)
-    except Exception as error:  # noqa: BLE001 - whatever the parser raises, the reference says what is wrong
+    except Exception as error:
+        # whatever the parser raises, the reference says what is wrong
         raise OddBodyError from error
     # one that failed may still be held by the traceback, and cannot be used again
     _PARSERS[:] = [parser]
