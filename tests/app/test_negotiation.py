@@ -1,12 +1,15 @@
 """Which form a body has and a reply takes: what a client says decides, and what cannot be is refused."""
 
 import json
+from typing import Any
 
 import httpx
 import pytest
 
+from app.computation import Answer
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import TWO_LAYER_PROBLEM
+from app.json_route import PIECE_BYTES, send_answer
 from tests.app.tensor_client import MEDIA_TYPE, to_tensors, with_arrays
 
 pytestmark = pytest.mark.anyio
@@ -52,3 +55,18 @@ async def test_other_binary_forms_are_415(client: httpx.AsyncClient, media_type:
     reply = await client.post("/v1/forward", content=content, headers={"Content-Type": media_type})
     assert (reply.status_code, reply.headers["content-type"]) == (415, PROBLEM_TYPE)
     assert MEDIA_TYPE in reply.json()["detail"]
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES])
+async def test_a_reply_goes_out_in_pieces_and_whole(size: int) -> None:
+    content, messages = bytes(range(256)) * (size // 256) + b"x" * (size % 256), []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    await send_answer(Answer(content=content, media_type=MEDIA_TYPE), send)
+    start, *pieces = messages
+    assert (b"content-length", str(size).encode()) in start["headers"]
+    assert b"".join(piece["body"] for piece in pieces) == content
+    assert all(len(piece["body"]) <= PIECE_BYTES for piece in pieces)
+    assert [piece.get("more_body", False) for piece in pieces] == [True] * (len(pieces) - 1) + [False]

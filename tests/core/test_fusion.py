@@ -97,6 +97,22 @@ def test_one_small_sample_gives_the_steps_numbers_to_the_last_bit(seed: int) -> 
         assert name == "y" or evaluate(problem, wanted)[name].tobytes() == value.tobytes(), name
 
 
+def test_one_small_sample_with_a_penalty_or_another_logarithm_is_left_to_the_steps() -> None:
+    layer = Layer(weights=np.array([[0.5, -1.0, 2.0]]), bias=np.array([0.1, 0.2, -0.3]), activation="softmax")
+    plain = Problem(
+        network=Network(layers=(layer,)), inputs=np.ones((1, 1)), targets=np.array([1]), loss="cross_entropy"
+    )
+    names = ("L", *gradient_names(plain))
+    base = evaluate(plain, names)
+    penalised = replace(plain, conventions=Conventions(l2=L2(strength=0.5, factor=1.0, biases=True)))
+    found = evaluate(penalised, names)
+    np.testing.assert_allclose(found["dL_dW1"] - base["dL_dW1"], layer.weights, rtol=1e-14)
+    np.testing.assert_allclose(found["dL_db1"] - base["dL_db1"], np.asarray(layer.bias), rtol=1e-14)
+    assert found["L"] - base["L"] == pytest.approx(0.5 * (5.25 + 0.14), rel=1e-14)
+    halved = evaluate(replace(plain, conventions=Conventions(log_base=2)), names)
+    np.testing.assert_allclose(halved["dL_dW1"], base["dL_dW1"] / np.log(2.0), rtol=1e-14)
+
+
 def narrowed(network: Network) -> Network:
     """Keep seven outputs of a network."""
     *below, last = network.layers
