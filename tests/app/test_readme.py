@@ -55,7 +55,7 @@ def address_of(server: Server) -> str:
 
 
 def run_shell(example: Example) -> None:
-    """Send what curl would; a make target has to exist, and the image is built and run by .ci/verify-image."""
+    """Send what curl would; targets and manifests have to exist, and the image is built and run by .ci/verify-image."""
     lines = example.parsed.replace("\\\n", " ")
     words = shlex.split(lines)
     if words[0] == "curl":
@@ -72,8 +72,9 @@ def run_shell(example: Example) -> None:
         elif program == "make":
             assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         else:
-            assert program == "docker", line
-            assert (ROOT / "Dockerfile").exists()
+            assert program in {"docker", "kubectl"}, line
+            for file in ["Dockerfile", *(word for word in arguments if word.startswith("deploy/"))]:
+                assert (ROOT / file).exists(), line
 
 
 def compare_reply(example: Example) -> None:
