@@ -24,7 +24,9 @@ KUBERNETES = ROOT / "deploy" / "kubernetes.yaml"
 # the oldest whose fields are used, and the newest that there is a schema for
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
 MIB = 1024**2
-UNITS = {"m": 1, "M": 1, "Mi": 1, "Gi": 1024}
+UNITS = {"m": 1, "G": 1024, "Mi": 1, "Gi": 1024}
+WORST = 1400
+"""MiB that both processes held in the worst mix of requests within the default limits."""
 KINDS = ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"]
 STOPPING = ["drain_seconds", "stop_seconds"]
 
@@ -195,7 +197,7 @@ def test_bulk_requests_fit_into_tmp(service: Json, pod: Json, container: Json) -
     assert tmp.startswith("/tmp:")  # noqa: S108 - where Python keeps temporary files
     assert size * MIB > max(int(service["environment"][f"GRADMARK_{name.upper()}"]) for name in names)
     # what stands in a tmpfs is the container's memory, too
-    assert mebibytes(limits["memory"]) >= 512 + size
+    assert mebibytes(limits["memory"]) > WORST + size
 
     [volume] = pod["volumes"]
     [mount] = container["volumeMounts"]
@@ -203,6 +205,16 @@ def test_bulk_requests_fit_into_tmp(service: Json, pod: Json, container: Json) -
     size = mebibytes(volume["emptyDir"]["sizeLimit"])
     assert size * MIB > max(Settings.model_fields[name].default for name in names)
     assert mebibytes(container["resources"]["limits"]["ephemeral-storage"]) > size
+
+
+def test_the_worst_mix_of_requests_fits_into_a_pod(container: Json) -> None:
+    assert mebibytes(container["resources"]["limits"]["memory"]) > WORST
+
+
+@AWAITED
+def test_a_container_may_have_the_connections_that_it_takes(service: Json) -> None:
+    # beside them there are files, pipes and the listener
+    assert service["ulimits"]["nofile"] >= Settings.model_fields["max_connections"].default + 128
 
 
 def test_a_rollout_leaves_nobody_unserved(resources: dict[str, Json]) -> None:
