@@ -166,7 +166,7 @@ def test_every_path_is_one_of_the_service_s(resources: dict[str, Json], containe
 
 
 @AWAITED
-@pytest.mark.parametrize("file", [COMPOSE, KUBERNETES], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [COMPOSE, KUBERNETES, ROOT / "README.md"], ids=lambda file: file.name)
 def test_every_variable_that_is_named_is_a_setting(file: Path) -> None:
     settings = {f"GRADMARK_{name.upper()}" for name in Settings.model_fields}
     named = set(re.findall(r"GRADMARK_\w+", file.read_text()))
