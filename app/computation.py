@@ -89,11 +89,14 @@ class Computation:
         Reads the body.
     handler : callable
         ``handler(body, budget)`` returns what `encode` writes.
+    is_estimated : bool
+        Whether bodies can say what computing from them takes.
     """
 
     name: str
     adapter: TypeAdapter[Any]
     handler: Callable[..., object]
+    is_estimated: bool
 
     def estimate(self, body: object) -> Work | None:
         """Return what computing from a body takes, or None where that shows only on the way.
@@ -107,7 +110,7 @@ class Computation:
         -------
         Work or None
         """
-        return cast("Estimated", body).work() if hasattr(body, "work") else None
+        return cast("Estimated", body).work() if self.is_estimated else None
 
     def answer(self, call: Call) -> Answer:
         """Do all of it.

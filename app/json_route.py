@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import mimeparse
 from asgi_correlation_id import correlation_id
@@ -21,10 +21,15 @@ from starlette.types import Receive, Scope, Send
 
 from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
 from app.errors import BodyError, describe_error, write_problem
+from app.limiter import Share
 from app.openapi import TENSOR_FORMS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE, encode
 from core.budget import Budget
+
+if TYPE_CHECKING:
+    # its processes look up computations on the routes
+    from app.placement import Placement
 
 
 def read_budget(request: Request) -> Budget:
@@ -69,7 +74,9 @@ class JsonRoute(APIRoute):
         self.computation: Computation | None = None
         if self.body_field is not None:
             body_class = cast("type", self.body_field.field_info.annotation)
-            self.computation = Computation(self.name, TypeAdapter(body_class), endpoint)
+            self.computation = Computation(
+                self.name, TypeAdapter(body_class), endpoint, is_estimated=hasattr(body_class, "work")
+            )
         # past the framework's reading of parameters, for which there is nothing here to read
         self.app = self.answer
 
@@ -84,12 +91,10 @@ class JsonRoute(APIRoute):
         if self.computation is None:
             await send_answer(Answer(content=encode(self.endpoint()), media_type=JSON_TYPE), send)
             return
-        request = Request(scope, receive)
         try:
-            call = await read_call(request, self.computation)
-            found = await request.app.state.placement.answer(self.computation, call)
+            found = await _compute(Request(scope, receive), self.computation)
         except BodyError as error:
-            found = answer_problem(describe_error(error))
+            found = answer_problem(describe_error(error), headers=error.headers)
         except asyncio.CancelledError:
             # only a server that stops cancels a request, when its time to finish is over
             found = answer_problem(
@@ -98,13 +103,22 @@ class JsonRoute(APIRoute):
         await send_answer(found, send)
 
 
-async def read_call(request: Request, computation: Computation) -> Call:
+async def _compute(request: Request, computation: Computation) -> Answer:
+    placement: Placement = request.app.state.placement
+    with placement.held_bytes.share() as share:
+        call = await read_call(request, computation, share)
+        return await placement.answer(computation, call, request.receive)
+
+
+async def read_call(request: Request, computation: Computation, share: Share) -> Call:
     """Read what a request asks for.
 
     Parameters
     ----------
     request : Request
     computation : Computation
+    share : Share
+        Where the body's bytes are counted.
 
     Returns
     -------
@@ -114,7 +128,7 @@ async def read_call(request: Request, computation: Computation) -> Call:
     ------
     BodyError
         406 where no form of the reply is acceptable; 415 for another media type, charset or content coding; 413
-        past the limit; 400 for half a body.
+        past the limit; 400 for half a body; 503 where all bodies together are too large.
     """
     writes = choose_form(",".join(request.headers.getlist("accept")))
     if not writes:
@@ -123,6 +137,7 @@ async def read_call(request: Request, computation: Computation) -> Call:
     settings: Settings = request.app.state.settings
     raw: bytes | bytearray = b""
     async for chunk in stream_body(request, settings.max_body_bytes):
+        share.add(len(chunk))
         if not raw:
             raw = chunk
         elif isinstance(raw, bytearray):

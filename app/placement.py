@@ -1,17 +1,25 @@
 """Where work is done: small work on the event loop, most in threads, large JSON in a process of its own.
 
 A thread costs a small request more than its own work; reading and writing JSON keeps Python's lock, so that
-large documents in a thread would hold everybody up; products of matrices do not keep it.
+large documents in a thread would hold everybody up; products of matrices do not keep it. Each place but the loop
+has a `Limiter` in front of it, and the loop gives away what is too much for it.
 """
 
+import asyncio
 import logging
+import math
+import time
+from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
+from typing import TypeVar, TypeVarTuple
 
 from anyio import CapacityLimiter, to_thread
-from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive
 
-from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
-from app.errors import write_problem
+from app.computation import JSON_TYPE, Answer, Call, Computation, Work, answer_problem
+from app.errors import ErrorItem, write_problem
+from app.limiter import RETRY_AFTER, HeldBytes, Limiter
 from app.settings import Settings
 from app.worker import Worker, WorkerDiedError, WorkerFailedError
 
@@ -23,7 +31,14 @@ OPERATIONS_A_NUMBER = 200
 BYTES_A_NUMBER = 20
 """What one number takes in a JSON reply, about."""
 
+LOOP_SECONDS = 0.02
+"""What small requests may take of one round of the event loop; health waits for all of them."""
+
 DIED = "the process that worked on this request ended before it was done; another one takes its place"
+
+
+Taken = TypeVarTuple("Taken")
+Found = TypeVar("Found")
 
 
 class Placement:
@@ -32,6 +47,13 @@ class Placement:
     Parameters
     ----------
     settings : Settings
+
+    Attributes
+    ----------
+    limiters : dict of str to Limiter
+        What stands in front of each place but the event loop: "threads", "processes", "bulk".
+    held_bytes, held_bulk_bytes : HeldBytes
+        Bodies in memory, and bulk requests in temporary files.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,8 +62,17 @@ class Placement:
         # None stands for one that ended, and another is started when it is needed
         self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         self._busy: set[Worker] = set()
-        # those that wait for a worker keep no thread meanwhile
-        self._limiter = CapacityLimiter(max(1, settings.processes))
+        queue = partial(Limiter, max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
+        self.limiters = {
+            "threads": queue("a thread", settings.threads),
+            "processes": queue("a process", max(1, settings.processes)),
+            "bulk": queue("the marking in bulk", settings.bulk_requests),
+        }
+        self.held_bytes = HeldBytes(settings.max_held_bytes, "in memory")
+        self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "in temporary files")
+        # the limiters bound them
+        self._threads = CapacityLimiter(math.inf)
+        self._loop = LoopShare()
 
     def start(self) -> None:
         """Start the processes, and return when they are warm; without this, threads do their work."""
@@ -69,33 +100,90 @@ class Placement:
             if worker_or_none is not None:
                 worker_or_none.close()
 
-    async def answer(self, computation: Computation, call: Call) -> Answer:
+    async def answer(self, computation: Computation, call: Call, receive: Receive | None = None) -> Answer:
         """Answer a call in the place that fits it.
 
         Parameters
         ----------
         computation : Computation
         call : Call
+        receive : callable, optional
+            As ASGI has it, after the request's body: a client that leaves gives up its turn.
 
         Returns
         -------
         Answer
+
+        Raises
+        ------
+        BusyError
+            If there is too much to do.
         """
-        settings, size = self._settings, len(call.raw)
-        if call.reads == JSON_TYPE and size >= settings.process_bytes and self._has_workers:
-            return await to_thread.run_sync(self._answer_in_process, call, limiter=self._limiter)
-        is_small = call.reads == JSON_TYPE and size <= settings.inline_bytes
-        body = computation.read(call) if is_small else await run_in_threadpool(computation.read, call)
+        is_json, size = call.reads == JSON_TYPE, len(call.raw)
+        if is_json and size >= self._settings.process_bytes and self._has_workers:
+            return await self._run("processes", receive, self._answer_in_process, call)
+        body: object = None
+        # what does not say what it takes is read where it is computed
+        if is_json and size <= self._settings.inline_bytes and computation.is_estimated and self._loop.has_time:
+            with self._loop:
+                body = computation.read(call)
+                if isinstance(body, Answer):
+                    return body
+                work = computation.estimate(body)
+                if self._is_small(work, call):
+                    return computation.compute(body, call)
+            if self._is_for_process(work, call):
+                return await self._run("processes", receive, self._answer_in_process, call)
+        found = await self._run("threads", receive, self._answer_in_thread, computation, call, body)
+        if found is not None:
+            return found
+        return await self._run("processes", receive, self._answer_in_process, call)
+
+    async def run(self, receive: Receive | None, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+        """Call a function in a thread when its turn has come.
+
+        Parameters
+        ----------
+        receive : callable, optional
+            As `answer` takes it.
+        function : callable
+        *arguments
+
+        Returns
+        -------
+        object
+            What the function returns.
+
+        Raises
+        ------
+        BusyError
+            If there is too much to do.
+        """
+        return await self._run("threads", receive, function, *arguments)
+
+    async def _run(
+        self, place: str, receive: Receive | None, function: Callable[[*Taken], Found], *arguments: *Taken
+    ) -> Found:
+        async with self.limiters[place].turn(receive):
+            return await to_thread.run_sync(function, *arguments, limiter=self._threads)
+
+    def _answer_in_thread(self, computation: Computation, call: Call, body: object) -> Answer | None:
+        if body is None:
+            body = computation.read(call)
         if isinstance(body, Answer):
             return body
-        work = computation.estimate(body)
-        if work is not None:
-            is_large = work.numbers * BYTES_A_NUMBER >= settings.process_bytes
-            if call.writes == JSON_TYPE and is_large and self._has_workers:
-                return await to_thread.run_sync(self._answer_in_process, call, limiter=self._limiter)
-            if is_small and work.operations + OPERATIONS_A_NUMBER * work.numbers <= settings.inline_operations:
-                return computation.compute(body, call)
-        return await run_in_threadpool(computation.compute, body, call)
+        return None if self._is_for_process(computation.estimate(body), call) else computation.compute(body, call)
+
+    def _is_small(self, work: Work | None, call: Call) -> bool:
+        return (
+            work is not None
+            and not self._is_for_process(work, call)
+            and work.operations + OPERATIONS_A_NUMBER * work.numbers <= self._settings.inline_operations
+        )
+
+    def _is_for_process(self, work: Work | None, call: Call) -> bool:
+        is_large = work is not None and work.numbers * BYTES_A_NUMBER >= self._settings.process_bytes
+        return is_large and call.writes == JSON_TYPE and self._has_workers
 
     def _answer_in_process(self, call: Call) -> Answer:
         worker = self._idle.get()
@@ -117,8 +205,34 @@ class Placement:
                 self._busy.discard(worker)
                 worker.close()
             worker = None
-            return answer_problem(write_problem(503, [], detail=DIED), headers={"Retry-After": "1"})
+            return answer_problem(write_problem(503, [ErrorItem("", "worker_died", DIED)]), headers=RETRY_AFTER)
         finally:
             if worker is not None:
                 self._busy.discard(worker)
             self._idle.put(worker)
+
+
+class LoopShare:
+    """What small requests take of a round of the event loop: a context around the work for each."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._start = 0.0
+
+    @property
+    def has_time(self) -> bool:
+        """Whether there is some left in this round."""
+        return self._seconds < LOOP_SECONDS
+
+    def __enter__(self) -> None:
+        """Start to work."""
+        if not self._seconds:
+            asyncio.get_running_loop().call_soon(self._start_round)
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        """End to work."""
+        self._seconds += time.perf_counter() - self._start
+
+    def _start_round(self) -> None:
+        self._seconds = 0.0

@@ -38,6 +38,28 @@ class Settings(BaseSettings):
     process_bytes: int = Field(
         512 * 1024, ge=0, description="Smallest JSON body or reply that is left to a process of its own."
     )
+    threads: int = Field(
+        1, ge=1, description="Requests that are computed in threads at once; they share one interpreter's lock."
+    )
+    bulk_requests: int = Field(2, ge=1, description="Bulk requests that are marked at once.")
+    max_waiting: int = Field(
+        64,
+        ge=0,
+        description="Requests that may wait, for a thread, a process and the marking in bulk each; one more is 503.",
+    )
+    queue_seconds: float = Field(2.0, gt=0, description="How long a request may wait for its turn; after that, 503.")
+    max_held_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1,
+        description="Bytes of bodies in memory, of all requests that are not answered yet; a request that would make "
+        "it more is 503, unless it is the only one.",
+    )
+    max_held_bulk_bytes: int = Field(
+        1024**3,
+        ge=1,
+        description="Bytes of bulk requests in temporary files, of all together; a request that would make it more is "
+        "503, unless it is the only one.",
+    )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest request body; a larger one is 413.")
     max_bulk_bytes: int = Field(
         1024**3,

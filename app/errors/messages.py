@@ -59,17 +59,22 @@ class BodyError(Exception):
     Parameters
     ----------
     status : int
-        400, 413, 415, or 422 for too much of everything.
+        400, 413, 415, 503, or 422 for too much of everything.
     code, message : str
     path : tuple
         Where in the body, when known.
+    headers : mapping, optional
+        Those of the reply.
     """
 
-    def __init__(self, status: int, code: str, message: str, *, path: Path = ()) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, path: Path = (), headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.path = path
+        self.headers = headers or {}
 
 
 def to_pointer(path: Sequence[str | int]) -> str:

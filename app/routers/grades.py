@@ -1,22 +1,30 @@
 """Marking, one submission or many."""
 
+import logging
 import tempfile
-from typing import Annotated, BinaryIO, cast
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from starlette.background import BackgroundTask
 
 from app.bulk import MEDIA_TYPE, Bulk
 from app.examples import BULK, GRADES
 from app.json_route import LINES_TYPES, JsonRoute, RequestBudget, read_budget, require_media_type, stream_body
+from app.limiter import BusyError
 from app.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses
 from app.schemas.grade_bodies import GradeBody
 from app.schemas.grade_replies import GradeReply
 from app.settings import Settings
 from core.grading import Grade
 from core.marking import MarkingDesk
+
+if TYPE_CHECKING:
+    from app.placement import Placement
+
+logger = logging.getLogger("gradmark")
 
 router = APIRouter(tags=["marking"], route_class=JsonRoute)
 bulk_router = APIRouter(tags=["marking"])
@@ -33,13 +41,27 @@ LINES_REPLIES: Responses = {
 }
 
 
+async def hold_until_sent() -> AsyncIterator[AsyncExitStack]:
+    """Yield a stack that is closed when the reply has been sent, or the client has left.
+
+    Yields
+    ------
+    AsyncExitStack
+    """
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+UntilSent = Annotated[AsyncExitStack, Depends(hold_until_sent, scope="request")]
+
+
 @bulk_router.post(
     "/v1/grades/bulk",
     response_class=StreamingResponse,
     responses=LINES_REPLIES | LINES_PROBLEMS,
     openapi_extra={"requestBody": {"required": True, "content": {MEDIA_TYPE: LINES}}},
 )
-async def create_grades(request: Request) -> Response:
+async def create_grades(request: Request, until_sent: UntilSent) -> Response:
     """Mark many submissions: lines of JSON in, lines of JSON out, in order.
 
     Each line is the body of a grade request. The first may instead be `{"defaults": {…}}`: what the others
@@ -48,17 +70,37 @@ async def create_grades(request: Request) -> Response:
     """
     require_media_type(request, LINES_TYPES)
     settings: Settings = request.app.state.settings
+    placement: Placement = request.app.state.placement
+    # rather than when everything has been sent
+    placement.limiters["bulk"].require_room()
     # replying while still reading deadlocks clients that write first and read afterwards
-    file = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - closed by the reply
-    try:
-        async for chunk in stream_body(request, settings.max_bulk_bytes):
+    spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
+    file = cast("BinaryIO", until_sent.enter_context(spooled))
+    await _fill(file, request, until_sent)
+    await until_sent.enter_async_context(placement.limiters["bulk"].turn(request.receive))
+    file.seek(0)
+    bulk = await run_in_threadpool(Bulk, file, budget=read_budget(request), longest=settings.max_body_bytes)
+    return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE)
+
+
+async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) -> None:
+    settings: Settings = request.app.state.settings
+    placement: Placement = request.app.state.placement
+    in_memory = until_sent.enter_context(placement.held_bytes.share())
+    in_file = until_sent.enter_context(placement.held_bulk_bytes.share())
+    size = 0
+    async for chunk in stream_body(request, settings.max_bulk_bytes):
+        size += len(chunk)
+        in_file.add(len(chunk))
+        if size <= IN_MEMORY:
+            in_memory.add(len(chunk))
+        else:
+            in_memory.clear()
+        try:
             await run_in_threadpool(file.write, chunk)
-        file.seek(0)
-        bulk = await run_in_threadpool(Bulk, file, budget=read_budget(request), longest=settings.max_body_bytes)
-    except BaseException:
-        file.close()
-        raise
-    return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE, background=BackgroundTask(file.close))
+        except OSError:
+            logger.exception("a bulk request cannot be kept in a temporary file")
+            raise BusyError("busy_disk", f"there is no room for the request's {size} bytes; try again later") from None
 
 
 @router.post("/v1/grades", response_model=GradeReply, responses=BODY_PROBLEMS)
