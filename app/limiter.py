@@ -3,14 +3,21 @@
 Whoever cannot be served soon is told so at once, and comes again: an endless queue serves nobody in time.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import copy_context
+from functools import partial
+from typing import TypeVar, TypeVarTuple
 
-from anyio import CapacityLimiter, WouldBlock, create_task_group, move_on_after
-from anyio.abc import TaskGroup
+from anyio import CapacityLimiter
 from starlette.types import Receive
 
 from app.errors import BodyError
+
+Taken = TypeVarTuple("Taken")
+Found = TypeVar("Found")
 
 RETRY_SECONDS = 1
 """When a client that is refused should come again."""
@@ -43,23 +50,23 @@ class Limiter:
     max_waiting : int
     queue_seconds : float
         The longest wait.
-
-    Attributes
-    ----------
-    waiting : int
-        How many wait at the moment.
     """
 
     def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
-        self.waiting = 0
-        self._place = place
-        self._tokens = CapacityLimiter(at_once)
+        self._place, self._at_once = place, at_once
         self._max_waiting, self._queue_seconds = max_waiting, queue_seconds
+        # a set and no counters, because threads take out what they have done
+        self._inside: set[object] = set()
 
     @property
     def running(self) -> int:
         """How many are worked on at the moment."""
-        return self._tokens.borrowed_tokens
+        return min(len(self._inside), self._at_once)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait at the moment."""
+        return max(0, len(self._inside) - self._at_once)
 
     def require_room(self) -> None:
         """Check that one more can be worked on or wait.
@@ -69,20 +76,111 @@ class Limiter:
         BusyError
             If none can.
         """
-        if self._tokens.available_tokens <= 0 and self.waiting >= self._max_waiting:
+        if len(self._inside) >= self._at_once + self._max_waiting:
             raise BusyError(
                 "busy",
-                f"{self.waiting} requests wait for {self._place} already, the most that may; "
+                f"{self._max_waiting} requests wait for {self._place} already, the most that may; "
                 f"try again in {RETRY_SECONDS} s",
             )
 
+    async def _wait(self, turn: asyncio.Future[Found], receive: Receive | None) -> BodyError | None:
+        """Wait for a turn; return why there is none."""
+        gone = asyncio.create_task(_wait_until_gone(receive)) if receive else asyncio.Future[None]()
+        try:
+            await asyncio.wait((turn, gone), timeout=self._queue_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if turn.done():
+                return None
+            if gone.done():
+                return BodyError(400, "left", "the client left before its turn came")
+            return BusyError(
+                "busy_too_long",
+                f"the request has waited {self._queue_seconds:g} s for {self._place}, the longest that one may; "
+                f"try again in {RETRY_SECONDS} s",
+            )
+        finally:
+            gone.cancel()
+
+
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Threads(Limiter):
+    """A place of so many threads that call functions.
+
+    Each takes the next one by itself: a loop that is busy hands work out too slowly to keep them busy.
+
+    Parameters
+    ----------
+    place, at_once, max_waiting, queue_seconds
+        As `Limiter` has them.
+    """
+
+    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
+        super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
+        self._executor = ThreadPoolExecutor(at_once, thread_name_prefix=place)
+
+    async def run(self, receive: Receive | None, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+        """Call a function when its turn has come.
+
+        Parameters
+        ----------
+        receive : callable or None
+            As ASGI has it, after the request's body: a client that leaves gives up its turn.
+        function : callable
+        *arguments
+
+        Returns
+        -------
+        object
+            What the function returns.
+
+        Raises
+        ------
+        BusyError
+            If too many wait already, or if no turn comes in time.
+        BodyError
+            400 if the client leaves before.
+        """
+        self.require_room()
+        job = self._executor.submit(copy_context().run, partial(function, *arguments))
+        self._inside.add(job)
+        job.add_done_callback(self._inside.discard)
+        done = asyncio.wrap_future(job)
+        try:
+            if self.waiting and (refusal := await self._wait(done, receive)) and job.cancel():
+                raise refusal
+            return await done
+        finally:
+            # what has begun cannot be taken back
+            job.cancel()
+
+    def stop(self) -> None:
+        """Begin nothing any more."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Turns(Limiter):
+    """A place whose turns last as long as a context does.
+
+    Parameters
+    ----------
+    place, at_once, max_waiting, queue_seconds
+        As `Limiter` has them.
+    """
+
+    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
+        super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
+        self._tokens = CapacityLimiter(at_once)
+
     @asynccontextmanager
-    async def turn(self, receive: Receive | None = None) -> AsyncIterator[None]:
+    async def turn(self, receive: Receive | None) -> AsyncIterator[None]:
         """Wait for a turn, and keep it for the time of the context.
 
         Parameters
         ----------
-        receive : callable, optional
+        receive : callable or None
             As ASGI has it, after the request's body: a client that leaves gives up its turn.
 
         Raises
@@ -92,51 +190,18 @@ class Limiter:
         BodyError
             400 if the client leaves.
         """
-        borrower = object()
+        self.require_room()
+        request = object()
+        self._inside.add(request)
+        turn = asyncio.create_task(self._tokens.acquire_on_behalf_of(request))
         try:
-            self._tokens.acquire_on_behalf_of_nowait(borrower)
-        except WouldBlock:
-            await self._wait(borrower, receive)
-        try:
+            if refusal := await self._wait(turn, receive):
+                raise refusal
             yield
         finally:
-            self._tokens.release_on_behalf_of(borrower)
-
-    async def _wait(self, borrower: object, receive: Receive | None) -> None:
-        self.require_room()
-        has_turn = False
-        self.waiting += 1
-        try:
-            with move_on_after(self._queue_seconds) as patience:
-                async with create_task_group() as group:
-                    if receive is not None:
-                        group.start_soon(_cancel_when_gone, receive, group)
-                    await self._tokens.acquire_on_behalf_of(borrower)
-                    has_turn = True
-                    group.cancel_scope.cancel()
-        except BaseException:
-            if has_turn:
-                self._tokens.release_on_behalf_of(borrower)
-            raise
-        finally:
-            self.waiting -= 1
-        if not has_turn:
-            raise self._explain(is_late=patience.cancelled_caught)
-
-    def _explain(self, *, is_late: bool) -> BodyError:
-        if not is_late:
-            return BodyError(400, "left", "the client left before its turn came")
-        return BusyError(
-            "busy_too_long",
-            f"the request has waited {self._queue_seconds:g} s for {self._place}, the longest that one may; "
-            f"try again in {RETRY_SECONDS} s",
-        )
-
-
-async def _cancel_when_gone(receive: Receive, group: TaskGroup) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    group.cancel_scope.cancel()
+            self._inside.discard(request)
+            if not turn.cancel():
+                self._tokens.release_on_behalf_of(request)
 
 
 class HeldBytes:
@@ -146,8 +211,8 @@ class HeldBytes:
     ----------
     most : int
         In bytes; a request that is alone may hold more.
-    where : str
-        Where they are held, for messages.
+    code, where : str
+        Where they are held, for programs and for people.
 
     Attributes
     ----------
@@ -155,9 +220,9 @@ class HeldBytes:
         In bytes, at the moment.
     """
 
-    def __init__(self, most: int, where: str) -> None:
+    def __init__(self, most: int, code: str, where: str) -> None:
         self.total = 0
-        self._most, self._where = most, where
+        self._most, self._code, self._where = most, code, where
 
     @contextmanager
     def share(self) -> Iterator["Share"]:
@@ -190,7 +255,7 @@ class HeldBytes:
         """
         if self.total + size > self._most and own < self.total:
             raise BusyError(
-                "busy_memory",
+                self._code,
                 f"the bodies of the requests that are not answered yet would take more than {self._most} bytes "
                 f"{self._where}, the most that they may; try again in {RETRY_SECONDS} s",
             )

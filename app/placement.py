@@ -1,25 +1,22 @@
-"""Where work is done: small work on the event loop, most in threads, large JSON in a process of its own.
+"""Where work is done: small work on the event loop, other JSON in a process of its own, binary bodies in threads.
 
-A thread costs a small request more than its own work; reading and writing JSON keeps Python's lock, so that
-large documents in a thread would hold everybody up; products of matrices do not keep it. Each place but the loop
-has a `Limiter` in front of it, and the loop gives away what is too much for it.
+A process or a thread costs a small request more than its own work. Marking, and reading and writing JSON, keep
+Python's lock: in a thread they would let the loop have it for every event anew, a millisecond late each time.
+Products of matrices do not keep it. Each place but the loop has a `Limiter` in front of it, and the loop gives
+away what is too much for it.
 """
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Callable
-from functools import partial
 from queue import SimpleQueue
-from typing import TypeVar, TypeVarTuple
+from typing import TypedDict
 
-from anyio import CapacityLimiter, to_thread
 from starlette.types import Receive
 
 from app.computation import JSON_TYPE, Answer, Call, Computation, Work, answer_problem
 from app.errors import ErrorItem, write_problem
-from app.limiter import RETRY_AFTER, HeldBytes, Limiter
+from app.limiter import RETRY_AFTER, HeldBytes, Limiter, Threads, Turns
 from app.settings import Settings
 from app.worker import Worker, WorkerDiedError, WorkerFailedError
 
@@ -37,8 +34,11 @@ LOOP_SECONDS = 0.02
 DIED = "the process that worked on this request ended before it was done; another one takes its place"
 
 
-Taken = TypeVarTuple("Taken")
-Found = TypeVar("Found")
+class Queue(TypedDict):
+    """How many may wait, and how long."""
+
+    max_waiting: int
+    queue_seconds: float
 
 
 class Placement:
@@ -50,8 +50,9 @@ class Placement:
 
     Attributes
     ----------
-    limiters : dict of str to Limiter
-        What stands in front of each place but the event loop: "threads", "processes", "bulk".
+    threads, processes : Threads
+    bulk : Turns
+        What stands in front of each place but the event loop.
     held_bytes, held_bulk_bytes : HeldBytes
         Bodies in memory, and bulk requests in temporary files.
     """
@@ -62,17 +63,19 @@ class Placement:
         # None stands for one that ended, and another is started when it is needed
         self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         self._busy: set[Worker] = set()
-        queue = partial(Limiter, max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
-        self.limiters = {
-            "threads": queue("a thread", settings.threads),
-            "processes": queue("a process", max(1, settings.processes)),
-            "bulk": queue("the marking in bulk", settings.bulk_requests),
-        }
-        self.held_bytes = HeldBytes(settings.max_held_bytes, "in memory")
-        self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "in temporary files")
-        # the limiters bound them
-        self._threads = CapacityLimiter(math.inf)
+        queue = Queue(max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
+        self.threads = Threads("a thread", settings.threads, **queue)
+        # a thread for each process: it waits for the answer
+        self.processes = Threads("a process", max(1, settings.processes), **queue)
+        self.bulk = Turns("the marking in bulk", settings.bulk_requests, **queue)
+        self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "in memory")
+        self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "busy_disk", "in temporary files")
         self._loop = LoopShare()
+
+    @property
+    def limiters(self) -> dict[str, Limiter]:
+        """The places by name."""
+        return {"threads": self.threads, "processes": self.processes, "bulk": self.bulk}
 
     def start(self) -> None:
         """Start the processes, and return when they are warm; without this, threads do their work."""
@@ -93,6 +96,8 @@ class Placement:
     def stop(self) -> None:
         """End the processes, whatever they work on: whoever waits for it has been answered."""
         self._has_workers = False
+        self.threads.stop()
+        self.processes.stop()
         for worker in tuple(self._busy):
             worker.kill()
         while not self._idle.empty():
@@ -119,57 +124,25 @@ class Placement:
         BusyError
             If there is too much to do.
         """
-        is_json, size = call.reads == JSON_TYPE, len(call.raw)
-        if is_json and size >= self._settings.process_bytes and self._has_workers:
-            return await self._run("processes", receive, self._answer_in_process, call)
-        body: object = None
-        # what does not say what it takes is read where it is computed
-        if is_json and size <= self._settings.inline_bytes and computation.is_estimated and self._loop.has_time:
+        settings, size = self._settings, len(call.raw)
+        is_json = call.reads == JSON_TYPE
+        is_short = is_json and size <= settings.inline_bytes and size < settings.process_bytes
+        # what says nothing of its work is read where it is done
+        if is_short and computation.is_estimated and self._loop.has_time:
             with self._loop:
                 body = computation.read(call)
                 if isinstance(body, Answer):
                     return body
-                work = computation.estimate(body)
-                if self._is_small(work, call):
+                if self._is_small(computation.estimate(body), call):
                     return computation.compute(body, call)
-            if self._is_for_process(work, call):
-                return await self._run("processes", receive, self._answer_in_process, call)
-        found = await self._run("threads", receive, self._answer_in_thread, computation, call, body)
-        if found is not None:
-            return found
-        return await self._run("processes", receive, self._answer_in_process, call)
+        if not (is_json and self._has_workers):
+            found = await self.threads.run(receive, self._answer_in_thread, computation, call)
+            if found is not None:
+                return found
+        return await self.processes.run(receive, self._answer_in_process, call)
 
-    async def run(self, receive: Receive | None, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
-        """Call a function in a thread when its turn has come.
-
-        Parameters
-        ----------
-        receive : callable, optional
-            As `answer` takes it.
-        function : callable
-        *arguments
-
-        Returns
-        -------
-        object
-            What the function returns.
-
-        Raises
-        ------
-        BusyError
-            If there is too much to do.
-        """
-        return await self._run("threads", receive, function, *arguments)
-
-    async def _run(
-        self, place: str, receive: Receive | None, function: Callable[[*Taken], Found], *arguments: *Taken
-    ) -> Found:
-        async with self.limiters[place].turn(receive):
-            return await to_thread.run_sync(function, *arguments, limiter=self._threads)
-
-    def _answer_in_thread(self, computation: Computation, call: Call, body: object) -> Answer | None:
-        if body is None:
-            body = computation.read(call)
+    def _answer_in_thread(self, computation: Computation, call: Call) -> Answer | None:
+        body = computation.read(call)
         if isinstance(body, Answer):
             return body
         return None if self._is_for_process(computation.estimate(body), call) else computation.compute(body, call)

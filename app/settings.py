@@ -25,21 +25,25 @@ class Settings(BaseSettings):
     processes: int = Field(
         DEFAULT_PROCESSES,
         ge=0,
-        description="Processes beside the one that serves, for large JSON; with 0 its threads do that work, too.",
+        description="Processes beside the one that serves, for marking, larger JSON and longer computations; with 0 "
+        "its threads do that work, too.",
     )
     inline_bytes: int = Field(
-        64 * 1024, ge=0, description="Largest JSON body that is read on the event loop; a larger one is in a thread."
+        64 * 1024, ge=0, description="Largest JSON body that is read on the event loop; a larger one is in a process."
     )
     inline_operations: int = Field(
         10_000_000,
         ge=0,
-        description="Most multiply-adds, about a millisecond's, that are computed on the event loop; more in a thread.",
+        description="Most multiply-adds, about a millisecond's, that are done on the event loop; more in a process.",
     )
     process_bytes: int = Field(
-        512 * 1024, ge=0, description="Smallest JSON body or reply that is left to a process of its own."
+        512 * 1024, ge=0, description="Smallest JSON reply that is left to a process, whatever the body is; body, too."
     )
     threads: int = Field(
-        1, ge=1, description="Requests that are computed in threads at once; they share one interpreter's lock."
+        1,
+        ge=1,
+        description="Requests that are computed in threads at once: binary bodies, and where there is no process, all "
+        "that is not small.",
     )
     bulk_requests: int = Field(2, ge=1, description="Bulk requests that are marked at once.")
     max_waiting: int = Field(

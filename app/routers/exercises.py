@@ -40,7 +40,7 @@ async def read_exercise(
     one, beyond what mathematics makes equal.
     """
     placement: Placement = request.app.state.placement
-    return json_response(await placement.run(request.receive, _write_exercise, kind, query))
+    return json_response(await placement.threads.run(request.receive, _write_exercise, kind, query))
 
 
 @router.post("/v1/exercises/audit", response_model=AuditReply, responses=BODY_PROBLEMS)

@@ -72,12 +72,12 @@ async def create_grades(request: Request, until_sent: UntilSent) -> Response:
     settings: Settings = request.app.state.settings
     placement: Placement = request.app.state.placement
     # rather than when everything has been sent
-    placement.limiters["bulk"].require_room()
+    placement.bulk.require_room()
     # replying while still reading deadlocks clients that write first and read afterwards
     spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
     file = cast("BinaryIO", until_sent.enter_context(spooled))
     await _fill(file, request, until_sent)
-    await until_sent.enter_async_context(placement.limiters["bulk"].turn(request.receive))
+    await until_sent.enter_async_context(placement.bulk.turn(request.receive))
     file.seek(0)
     bulk = await run_in_threadpool(Bulk, file, budget=read_budget(request), longest=settings.max_body_bytes)
     return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from app.computation import Call
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.json_route import JsonRoute
-from app.placement import Placement
+from app.placement import LOOP_SECONDS, Placement
 from app.routers import ROUTERS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE
@@ -91,6 +92,52 @@ async def test_large_json_is_done_in_a_process_with_the_same_reply(placement: Pl
     found = await placement.answer(computation, asked)
     assert threads == []
     assert found == COMPUTATIONS["create_forward"].answer(asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        call("create_grade", {"problem": ARTICLE_PROBLEM, "answers": {"L": 1.5}}),
+        call("create_audit", {"problem": ARTICLE_PROBLEM, "asks": ["L"]}),
+        call("create_steps", ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 100}),
+        call("create_jacobians", DEEP_ONE | {"jacobians": MANY_IDS}),
+        call("create_forward", DEEP_ONE, raw=json.dumps(DEEP_ONE).encode() + b" " * 70_000),
+    ],
+    ids=lambda asked: asked.computation,
+)
+async def test_other_json_is_done_in_a_process(placement: Placement, asked: Call) -> None:
+    computation, threads = watched(asked.computation)
+    found = await placement.answer(computation, asked)
+    assert found.status == 200, found.content
+    assert threads == []
+
+
+async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
+    computation, threads = watched("create_softmax_layer")
+    asked = replace(INLINE, raw=to_tensors(with_arrays(ARTICLE)), reads=TENSORS_TYPE)
+    assert (await placement.answer(computation, asked)).status == 200
+    assert threads != [threading.get_ident()]
+    assert len(threads) == 1
+    assert (await placement.answer(computation, replace(asked, raw=b"none"))).status == 400
+
+
+async def test_small_work_that_the_loop_has_no_time_for_is_done_in_a_process(placement: Placement) -> None:
+    computation, threads = watched("create_softmax_layer")
+    with placement._loop:
+        time.sleep(LOOP_SECONDS)  # noqa: ASYNC251 - work does not give way either
+    assert (await placement.answer(computation, INLINE)).status == 200
+    assert threads == []
+    assert (await placement.answer(computation, INLINE)).status == 200
+    assert threads == [threading.get_ident()]
+
+
+async def test_every_place_is_empty_when_all_are_answered(placement: Placement) -> None:
+    await placement.answer(COMPUTATIONS["create_forward"], call("create_forward", WIDE))
+    assert {name: (place.running, place.waiting) for name, place in placement.limiters.items()} == {
+        "threads": (0, 0),
+        "processes": (0, 0),
+        "bulk": (0, 0),
+    }
 
 
 async def test_a_small_body_with_a_large_reply_is_done_in_a_process(placement: Placement) -> None:

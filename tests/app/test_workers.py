@@ -153,7 +153,7 @@ def test_a_content_that_is_cut_ends_the_exchange() -> None:
 
 async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() -> None:
     before = children()
-    with started(process_bytes=100) as placement:
+    with started(process_bytes=100, queue_seconds=30) as placement:
         [pid] = children() - before
         os.kill(pid, signal.SIGSTOP)
         answers: list[Answer] = []

@@ -1,0 +1,178 @@
+"""The service under four times the load that it can bear, beside a probe of its health: ``python -m benchmarks.load``.
+
+Measured first: each kind of request alone, and how many of the mix are answered a second while some always wait. Then
+requests come at a multiple of that rate, at random times, however the service does. The exit status is 1 if a goal is
+not reached.
+"""
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+
+import numpy as np
+import orjson
+
+from app.examples import ARTICLE, GRADES
+from app.settings import Settings
+from benchmarks.environment import describe_machine
+from benchmarks.load_client import Ask, Outcome, ask_closed, ask_open
+from benchmarks.report import seconds as write_seconds
+from benchmarks.servers import serve_ours, write_request
+
+LARGE_WIDTH = 230
+ALONE_SECONDS = 2.0
+CAPACITY_SECONDS = 6.0
+IN_FLIGHT = 16
+MOST_REQUESTS = 1_000_000
+
+PROBE_SECONDS = 0.05
+PROBE_TIMEOUT = 5.0
+MOST_HEALTH = 0.1
+
+MOST_SLOWDOWN = 2.0
+"""Of what a request takes alone; the longest wait for a turn comes on top."""
+
+REFUSAL = "503 with Retry-After"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run.
+
+    Parameters
+    ----------
+    alone : mapping of str to float
+        What each kind of request takes with nothing beside it.
+    capacity : float
+        Answers a second.
+    seconds : float
+        How long requests were sent.
+    outcomes : sequence of Outcome
+    health : sequence of float
+        What each probe took; infinite where it failed.
+    """
+
+    alone: Mapping[str, float]
+    capacity: float
+    seconds: float
+    outcomes: Sequence[Outcome]
+    health: Sequence[float]
+
+
+def make_asks() -> list[Ask]:
+    """Make the mix: mostly markings and small computations, and some large JSON."""
+    source = np.random.default_rng(0)
+    layer = {"weights": source.standard_normal((LARGE_WIDTH, LARGE_WIDTH)), "activation": "tanh"}
+    large = {"network": {"layers": [layer]}, "inputs": source.standard_normal((1, LARGE_WIDTH))}
+    content = orjson.dumps(large, option=orjson.OPT_SERIALIZE_NUMPY)
+    return [
+        Ask("a marking", write_request("/v1/grades", json.dumps(GRADES["article"]["value"]).encode()), 0.475),
+        Ask("a small computation", write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode()), 0.475),
+        Ask(f"{len(content) / 1e6:.1f} MB of JSON", write_request("/v1/forward", content), 0.05),
+    ]
+
+
+def measure(*, times: float, seconds: float, **settings: object) -> Measured:
+    """Measure alone, the capacity, and so many times that."""
+    asks = make_asks()
+    # the client has an interpreter of its own, so that neither it nor the probe waits for the other
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    with serve_ours(**settings) as port, pool:
+        alone = {}
+        for ask in asks:
+            found = pool.submit(ask_closed, port, [ask], 1, ALONE_SECONDS).result()
+            alone[ask.kind] = float(np.median([outcome.seconds for outcome in found]))
+        found = pool.submit(ask_closed, port, asks, IN_FLIGHT, CAPACITY_SECONDS).result()
+        capacity = sum(outcome.is_accepted for outcome in found) / CAPACITY_SECONDS
+        rate = min(times * capacity, MOST_REQUESTS / seconds)
+        load = pool.submit(ask_open, port, asks, rate, seconds)
+        health = probe_until(port, load.done)
+        return Measured(alone, capacity, seconds, load.result(), health)
+
+
+def probe_until(port: int, is_done: Callable[[], bool]) -> list[float]:
+    """Ask again and again whether the service lives, over a new connection each time, as orchestrators do."""
+    found = []
+    while not is_done():
+        start = time.perf_counter()
+        is_alive = probe(port)
+        taken = time.perf_counter() - start
+        found.append(taken if is_alive else float("inf"))
+        time.sleep(max(0.0, PROBE_SECONDS - taken))
+    return found
+
+
+def probe(port: int) -> bool:
+    """Ask whether the service lives."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT)
+    try:
+        connection.request("GET", "/health/live")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def write_report(measured: Measured, *, queue_seconds: float) -> tuple[str, bool]:
+    """Write the tables, and tell whether all goals are reached."""
+    lines = [
+        "| | alone | offered/s | accepted/s | refused/s | p50 | p99 | goal: p99 ≤ | reached |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    reached = []
+    for kind, alone in measured.alone.items():
+        outcomes = [outcome for outcome in measured.outcomes if outcome.kind == kind]
+        goal = MOST_SLOWDOWN * alone + queue_seconds
+        accepted = [outcome.seconds for outcome in outcomes if outcome.is_accepted]
+        p50, p99 = np.quantile(accepted, (0.5, 0.99)) if accepted else (np.inf, np.inf)
+        reached.append(bool(p99 <= goal))
+        rates = (len(outcomes), len(accepted), sum(outcome.is_refused for outcome in outcomes))
+        cells = [kind, write_seconds(alone), *(f"{number / measured.seconds:.0f}" for number in rates)]
+        cells += [write_seconds(p50), write_seconds(p99), write_seconds(goal), say(is_reached=reached[-1])]
+        lines.append(f"| {' | '.join(cells)} |")
+    p50, p99 = np.quantile(measured.health, (0.5, 0.99))
+    reached.append(bool(p99 <= MOST_HEALTH))
+    cells = ["/health/live", "", f"{len(measured.health) / measured.seconds:.0f}", "", ""]
+    cells += [write_seconds(p50), write_seconds(p99), write_seconds(MOST_HEALTH), say(is_reached=reached[-1])]
+    lines.append(f"| {' | '.join(cells)} |")
+    others = [outcome for outcome in measured.outcomes if not (outcome.is_accepted or outcome.is_refused)]
+    reached.append(not others)
+    counts = Counter(outcome.what for outcome in measured.outcomes)
+    lines += ["", "| answer | requests |", "|---|---:|"]
+    lines += [f"| {what} | {number} |" for what, number in counts.most_common()]
+    lines += ["", f"Nothing but 200 and {REFUSAL}: {say(is_reached=not others)}."]
+    return "\n".join(lines), all(reached)
+
+
+def say(*, is_reached: bool) -> str:
+    """Say whether a goal is reached."""
+    return "yes" if is_reached else "**no**"
+
+
+def main() -> int:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long; by default 60")
+    parser.add_argument("--times", type=float, default=4.0, help="how many times the capacity; by default 4")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the service")
+    parsed = parser.parse_args()
+    settings = dict(pair.split("=", 1) for pair in parsed.set)
+    measured = measure(times=parsed.times, seconds=parsed.seconds, **settings)
+    queue_seconds = float(settings.get("queue_seconds", Settings.model_fields["queue_seconds"].default))
+    report, is_reached = write_report(measured, queue_seconds=queue_seconds)
+    offered = len(measured.outcomes) / measured.seconds
+    print(f"Measured on {describe_machine()}.")
+    print(f"Capacity {measured.capacity:.0f}/s; {offered:.0f}/s offered for {measured.seconds:.0f} s.\n\n{report}")
+    return 0 if is_reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

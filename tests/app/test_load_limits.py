@@ -1,0 +1,253 @@
+"""The service when there is too much to do: who is refused, who is not, and that health answers all the while."""
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.examples import ARTICLE, ARTICLE_PROBLEM, BULK, GRADES
+from app.main import create_app
+from app.placement import Placement
+from app.routers.grades import IN_MEMORY
+from app.settings import Settings
+from tests.app.placing import children_of
+from tests.app.server import Server, assert_is_problem, dump, post, run_server
+
+GRADE = dump(GRADES["article"]["value"])
+LINES = BULK["single"]["value"].encode()
+BULK_PATH = "/v1/grades/bulk"
+LINES_TYPE = {"Content-Type": "application/jsonl"}
+MOST = 2000
+
+
+# the real server, and its process stands still
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_server(processes=1, bulk_requests=1, max_waiting=1, queue_seconds=30) as running:
+        yield running
+
+
+@contextmanager
+def stuck(server: Server) -> Iterator[ThreadPoolExecutor]:
+    """Keep the server's process still, and yield a pool for requests that wait for it; at last it goes on."""
+    [pid] = [pid for pid in children_of(server.process.pid) if is_worker(pid)]
+    with ThreadPoolExecutor(8) as pool:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield pool
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def is_worker(pid: int) -> bool:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - a device, not a path of ours
+        return b"spawn_main" in file.read()
+
+
+def ask(server: Server) -> httpx.Response:
+    return httpx.post(
+        f"http://127.0.0.1:{server.port}/v1/grades",
+        content=GRADE,
+        headers={"Content-Type": "application/json"},
+        timeout=60,
+        trust_env=False,
+    )
+
+
+def send_lines(server: Server) -> httpx.Response:
+    return httpx.post(
+        f"http://127.0.0.1:{server.port}{BULK_PATH}", content=LINES, headers=LINES_TYPE, timeout=60, trust_env=False
+    )
+
+
+def assert_is_busy(reply: httpx.Response, code: str, number: str) -> None:
+    assert_is_problem(reply, 503)
+    assert reply.headers["retry-after"] == "1"
+    [error] = reply.json()["errors"]
+    assert error["code"] == code
+    assert number in error["message"]
+
+
+def test_health_and_small_requests_are_answered_while_everything_is_full(server: Server) -> None:
+    with stuck(server) as pool:
+        # one is worked on, one waits, two are refused
+        replies = [pool.submit(ask, server) for _ in range(4)]
+        for reply in wait_for(replies, 2):
+            assert_is_busy(reply, "busy", "1 requests wait for a process")
+        started = time.monotonic()
+        assert server.client.get("/health/live").status_code == 200
+        assert server.client.get("/health/ready").status_code == 200
+        assert post(server, "/v1/softmax-layer", dump(ARTICLE)).status_code == 200
+        assert time.monotonic() - started < 2
+    assert sorted(reply.result().status_code for reply in replies) == [200, 200, 503, 503]
+
+
+def wait_for(replies: list[Future[httpx.Response]], count: int) -> list[httpx.Response]:
+    deadline = time.monotonic() + 10
+    while len(done := [reply.result() for reply in replies if reply.done()]) < count:
+        assert time.monotonic() < deadline, "not enough replies"
+        time.sleep(0.01)
+    return done
+
+
+def test_a_request_whose_turn_does_not_come_is_told_so_in_time() -> None:
+    with run_server(processes=1, queue_seconds=0.3) as server, stuck(server) as pool:
+        first = pool.submit(ask, server)
+        time.sleep(0.2)
+        started = time.monotonic()
+        assert_is_busy(ask(server), "busy_too_long", "0.3 s")
+        assert 0.2 < time.monotonic() - started < 3
+        assert not first.done()
+    assert first.result().status_code == 200
+
+
+def test_a_client_that_leaves_makes_room_for_the_next(server: Server) -> None:
+    head = (
+        b"POST /v1/grades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    )
+    with stuck(server) as pool:
+        first = pool.submit(ask, server)
+        time.sleep(0.2)
+        with socket.create_connection(("127.0.0.1", server.port)) as leaver:
+            leaver.sendall(head % len(GRADE) + GRADE)
+            time.sleep(0.2)
+            assert_is_busy(ask(server), "busy", "1 requests wait")
+        time.sleep(0.2)
+        next_one = pool.submit(ask, server)
+        time.sleep(0.2)
+        assert not next_one.done()
+    assert (first.result().status_code, next_one.result().status_code) == (200, 200)
+
+
+def test_a_client_that_leaves_its_bulk_reply_makes_room_for_the_next(server: Server) -> None:
+    # each takes its time, because none is like another
+    lines = [{"defaults": {"problem": ARTICLE_PROBLEM}}, *({"answers": {"L": 2 + number}} for number in range(3000))]
+    content = b"\n".join(map(dump, lines))
+    with ThreadPoolExecutor(1) as pool:
+        with server.client.stream("POST", BULK_PATH, content=content, headers=LINES_TYPE) as reply:
+            next(reply.iter_lines())
+            waiting = pool.submit(send_lines, server)
+            time.sleep(0.2)
+            assert_is_busy(send_lines(server), "busy", "1 requests wait for the marking in bulk")
+            assert not waiting.done()
+        assert waiting.result().status_code == 200
+
+
+# in process
+
+
+@pytest.fixture
+def small_app() -> FastAPI:
+    return create_app(
+        Settings.model_construct(
+            max_held_bytes=MOST, max_held_bulk_bytes=MOST, max_waiting=0, bulk_requests=1, threads=1
+        )
+    )
+
+
+@pytest.fixture
+async def small_client(small_app: FastAPI, anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(small_app), base_url="http://test") as client:
+        yield client
+
+
+async def in_pieces(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), 99):
+        yield content[start : start + 99]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
+@pytest.mark.parametrize(
+    ("path", "body", "media_type", "where"),
+    [
+        ("/v1/grades", GRADE, "application/json", "held_bytes"),
+        (BULK_PATH, LINES, "application/jsonl", "held_bytes"),
+        (BULK_PATH, LINES, "application/jsonl", "held_bulk_bytes"),
+    ],
+)
+async def test_bodies_take_what_they_may_together_and_one_byte_more_is_503(
+    small_app: FastAPI,
+    small_client: httpx.AsyncClient,
+    path: str,
+    body: bytes,
+    media_type: str,
+    where: str,
+    *,
+    chunked: bool,
+) -> None:
+    placement: Placement = small_app.state.placement
+    held = getattr(placement, where)
+
+    async def send() -> httpx.Response:
+        content = in_pieces(body) if chunked else body
+        return await small_client.post(path, content=content, headers={"Content-Type": media_type})
+
+    with held.share() as others:
+        others.add(MOST - len(body))
+        assert (await send()).status_code == 200
+        others.add(1)
+        assert_is_busy(await send(), "busy_memory" if where == "held_bytes" else "busy_disk", f"{MOST} bytes")
+        assert held.total == MOST - len(body) + 1
+    # alone it may be larger than all together
+    assert (await send()).status_code == 200
+    assert held.total == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/v1/grades", "/v1/exercises/softmax_forward?seed=7"])
+async def test_without_processes_markings_and_exercises_wait_for_a_thread(
+    small_app: FastAPI, small_client: httpx.AsyncClient, path: str
+) -> None:
+    async def send() -> httpx.Response:
+        if "?" in path:
+            return await small_client.get(path)
+        return await small_client.post(path, content=GRADE, headers={"Content-Type": "application/json"})
+
+    left = threading.Event()
+    other = asyncio.create_task(small_app.state.placement.threads.run(None, left.wait, 10))
+    await asyncio.sleep(0)
+    assert_is_busy(await send(), "busy", "0 requests wait for a thread")
+    left.set()
+    await other
+    assert (await send()).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_bulk_request_is_refused_while_as_many_are_marked_as_may(
+    small_app: FastAPI, small_client: httpx.AsyncClient
+) -> None:
+    async def send() -> httpx.Response:
+        return await small_client.post(BULK_PATH, content=LINES, headers=LINES_TYPE)
+
+    async with small_app.state.placement.bulk.turn(None):
+        assert_is_busy(await send(), "busy", "0 requests wait for the marking in bulk")
+    for _ in range(2):
+        # each leaves its place to the next
+        assert (await send()).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_bulk_request_that_the_disk_has_no_room_for_is_503(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (IN_MEMORY // 2, limits[1]))
+    try:
+        reply = await client.post(BULK_PATH, content=b" " * (2 * IN_MEMORY), headers=LINES_TYPE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert_is_busy(reply, "busy_disk", f"{2 * IN_MEMORY} bytes")
+    assert "cannot be kept" in caplog.text
