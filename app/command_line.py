@@ -11,6 +11,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from app.grade_file import grade_file
+from app.listening import listen
 from app.settings import Settings
 
 SWITCH_SECONDS = 0.001
@@ -90,7 +91,7 @@ def serve(settings: Settings) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     # uvicorn finishes what is in flight and then raises the signal again: the end of a stop is status 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         "app.main:create_app",
         factory=True,
         host=settings.host,
@@ -99,6 +100,7 @@ def serve(settings: Settings) -> int:
         server_header=False,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
+    uvicorn.Server(config).run(listen(config))
     return 0
 
 

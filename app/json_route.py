@@ -128,13 +128,15 @@ async def read_call(request: Request, computation: Computation, share: Share) ->
     ------
     BodyError
         406 where no form of the reply is acceptable; 415 for another media type, charset or content coding; 413
-        past the limit; 400 for half a body; 503 where all bodies together are too large.
+        past the limit; 400 for half a body; 503 where there is no room for it.
     """
     writes = choose_form(",".join(request.headers.getlist("accept")))
     if not writes:
         raise BodyError(406, "accept", f"the reply can be {JSON_TYPE} or {TENSORS_TYPE}; Accept allows neither")
     reads = require_media_type(request, BODY_TYPES)
     settings: Settings = request.app.state.settings
+    placement: Placement = request.app.state.placement
+    placement.require_room(computation, reads)
     raw: bytes | bytearray = b""
     async for chunk in stream_body(request, settings.max_body_bytes):
         share.add(len(chunk))

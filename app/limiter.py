@@ -4,6 +4,7 @@ Whoever cannot be served soon is told so at once, and comes again: an endless qu
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -23,6 +24,10 @@ RETRY_SECONDS = 1
 """When a client that is refused should come again."""
 
 RETRY_AFTER = {"Retry-After": str(RETRY_SECONDS)}
+
+
+ROUND_SECONDS = 0.005
+"""What small requests may take of a round of the event loop; health waits for all of them."""
 
 
 class BusyError(BodyError):
@@ -159,6 +164,58 @@ class Threads(Limiter):
     def stop(self) -> None:
         """Begin nothing any more."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Rounds(Limiter):
+    """The event loop: a context around the work for each small request, which has its time in every round.
+
+    Parameters
+    ----------
+    place, at_once, max_waiting, queue_seconds
+        As `Limiter` has them; nobody is in it while others are looked at.
+    """
+
+    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
+        super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
+        self._seconds = 0.0
+        self._start = 0.0
+
+    @property
+    def has_time(self) -> bool:
+        """Whether some of this round's is left."""
+        return self._seconds < ROUND_SECONDS
+
+    async def wait(self) -> None:
+        """Wait for a round that has time left, which takes some rounds at most.
+
+        Raises
+        ------
+        BusyError
+            If too many wait already.
+        """
+        if self.has_time:
+            return
+        self.require_room()
+        request = object()
+        self._inside.add(request)
+        try:
+            while not self.has_time:  # noqa: ASYNC110 - a round is just what is waited for
+                await asyncio.sleep(0)
+        finally:
+            self._inside.discard(request)
+
+    def __enter__(self) -> None:
+        """Start to work."""
+        if not self._seconds:
+            asyncio.get_running_loop().call_soon(self._start_round)
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        """End to work."""
+        self._seconds += time.perf_counter() - self._start
+
+    def _start_round(self) -> None:
+        self._seconds = 0.0
 
 
 class Turns(Limiter):

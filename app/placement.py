@@ -2,13 +2,10 @@
 
 A process or a thread costs a small request more than its own work. Marking, and reading and writing JSON, keep
 Python's lock: in a thread they would let the loop have it for every event anew, a millisecond late each time.
-Products of matrices do not keep it. Each place but the loop has a `Limiter` in front of it, and the loop gives
-away what is too much for it.
+Products of matrices do not keep it. Each place has a `Limiter` in front of it.
 """
 
-import asyncio
 import logging
-import time
 from queue import SimpleQueue
 from typing import TypedDict
 
@@ -16,7 +13,7 @@ from starlette.types import Receive
 
 from app.computation import JSON_TYPE, Answer, Call, Computation, Work, answer_problem
 from app.errors import ErrorItem, write_problem
-from app.limiter import RETRY_AFTER, HeldBytes, Limiter, Threads, Turns
+from app.limiter import RETRY_AFTER, HeldBytes, Limiter, Rounds, Threads, Turns
 from app.settings import Settings
 from app.worker import Worker, WorkerDiedError, WorkerFailedError
 
@@ -27,9 +24,6 @@ OPERATIONS_A_NUMBER = 200
 
 BYTES_A_NUMBER = 20
 """What one number takes in a JSON reply, about."""
-
-LOOP_SECONDS = 0.02
-"""What small requests may take of one round of the event loop; health waits for all of them."""
 
 DIED = "the process that worked on this request ended before it was done; another one takes its place"
 
@@ -50,9 +44,10 @@ class Placement:
 
     Attributes
     ----------
+    loop : Rounds
     threads, processes : Threads
     bulk : Turns
-        What stands in front of each place but the event loop.
+        What stands in front of each place.
     held_bytes, held_bulk_bytes : HeldBytes
         Bodies in memory, and bulk requests in temporary files.
     """
@@ -64,18 +59,18 @@ class Placement:
         self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         self._busy: set[Worker] = set()
         queue = Queue(max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
+        self.loop = Rounds("the event loop", 0, **queue)
         self.threads = Threads("a thread", settings.threads, **queue)
         # a thread for each process: it waits for the answer
         self.processes = Threads("a process", max(1, settings.processes), **queue)
         self.bulk = Turns("the marking in bulk", settings.bulk_requests, **queue)
         self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "in memory")
         self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "busy_disk", "in temporary files")
-        self._loop = LoopShare()
 
     @property
     def limiters(self) -> dict[str, Limiter]:
         """The places by name."""
-        return {"threads": self.threads, "processes": self.processes, "bulk": self.bulk}
+        return {"loop": self.loop, "threads": self.threads, "processes": self.processes, "bulk": self.bulk}
 
     def start(self) -> None:
         """Start the processes, and return when they are warm; without this, threads do their work."""
@@ -124,22 +119,45 @@ class Placement:
         BusyError
             If there is too much to do.
         """
-        settings, size = self._settings, len(call.raw)
-        is_json = call.reads == JSON_TYPE
-        is_short = is_json and size <= settings.inline_bytes and size < settings.process_bytes
-        # what says nothing of its work is read where it is done
-        if is_short and computation.is_estimated and self._loop.has_time:
-            with self._loop:
+        if self._is_short(computation, call.reads, len(call.raw)):
+            await self.loop.wait()
+            with self.loop:
                 body = computation.read(call)
                 if isinstance(body, Answer):
                     return body
                 if self._is_small(computation.estimate(body), call):
                     return computation.compute(body, call)
-        if not (is_json and self._has_workers):
+        if self._find_place(call.reads) is self.threads:
             found = await self.threads.run(receive, self._answer_in_thread, computation, call)
             if found is not None:
                 return found
         return await self.processes.run(receive, self._answer_in_process, call)
+
+    def require_room(self, computation: Computation, reads: str) -> None:
+        """Check, before a body is read, that there is room for what will be worked on somewhere else in any case.
+
+        Parameters
+        ----------
+        computation : Computation
+        reads : str
+            The body's media type.
+
+        Raises
+        ------
+        BusyError
+            If there is none.
+        """
+        # a large body is looked at when it has arrived: looked at twice, it would hardly ever find room
+        if not computation.is_estimated:
+            self._find_place(reads).require_room()
+
+    def _is_short(self, computation: Computation, reads: str, size: int) -> bool:
+        # what says nothing of its work is read where it is done
+        most = min(self._settings.inline_bytes, self._settings.process_bytes - 1)
+        return computation.is_estimated and reads == JSON_TYPE and size <= most
+
+    def _find_place(self, reads: str) -> Threads:
+        return self.processes if reads == JSON_TYPE and self._has_workers else self.threads
 
     def _answer_in_thread(self, computation: Computation, call: Call) -> Answer | None:
         body = computation.read(call)
@@ -183,29 +201,3 @@ class Placement:
             if worker is not None:
                 self._busy.discard(worker)
             self._idle.put(worker)
-
-
-class LoopShare:
-    """What small requests take of a round of the event loop: a context around the work for each."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._start = 0.0
-
-    @property
-    def has_time(self) -> bool:
-        """Whether there is some left in this round."""
-        return self._seconds < LOOP_SECONDS
-
-    def __enter__(self) -> None:
-        """Start to work."""
-        if not self._seconds:
-            asyncio.get_running_loop().call_soon(self._start_round)
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        """End to work."""
-        self._seconds += time.perf_counter() - self._start
-
-    def _start_round(self) -> None:
-        self._seconds = 0.0

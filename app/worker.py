@@ -36,6 +36,9 @@ PIPE_BYTES = 1024 * 1024
 CLOSE_SECONDS = 1.0
 """How long a worker may take to end by itself."""
 
+NICENESS = 5
+"""Where processors are short, the process that answers everybody comes before those that compute for one."""
+
 
 class WorkerDiedError(Exception):
     """A worker ended before it had answered."""
@@ -130,6 +133,9 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
     # signals may reach all processes of a group; this one ends when the one that serves has ended
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    # not everywhere
+    with suppress(AttributeError):
+        os.nice(NICENESS)
     with suppress(EOFError, OSError):
         answers.send(None)
         while True:

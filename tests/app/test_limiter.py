@@ -10,8 +10,7 @@ import pytest
 from starlette.types import Message, Receive
 
 from app.errors import BodyError
-from app.limiter import BusyError, HeldBytes, Limiter, Threads, Turns
-from app.placement import LOOP_SECONDS, LoopShare
+from app.limiter import ROUND_SECONDS, BusyError, HeldBytes, Limiter, Rounds, Threads, Turns
 
 pytestmark = pytest.mark.anyio
 
@@ -196,14 +195,21 @@ def test_a_body_that_is_the_only_one_may_take_more() -> None:
             other.add(1)
 
 
-async def test_small_work_has_its_time_in_each_round_of_the_loop_and_no_more() -> None:
-    share = LoopShare()
-    assert share.has_time
-    for _ in range(2):
-        with share:
-            assert share.has_time
-            time.sleep(LOOP_SECONDS)  # noqa: ASYNC251 - work does not give way either
-        assert not share.has_time
-        # the next round
-        await asyncio.sleep(0)
-        assert share.has_time
+async def test_small_work_has_its_time_in_each_round_of_the_loop_and_what_is_more_waits_for_the_next() -> None:
+    loop = Rounds("the event loop", 0, max_waiting=1, queue_seconds=PATIENCE)
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        await loop.wait()
+        with loop:
+            time.sleep(ROUND_SECONDS)  # noqa: ASYNC251 - work does not give way either
+        done.append(name)
+
+    first, second, third = (asyncio.create_task(work(name)) for name in ("first", "second", "third"))
+    await first
+    with pytest.raises(BusyError, match="1 requests wait for the event loop already"):
+        await third
+    assert (done, loop.running, loop.waiting) == (["first"], 0, 1)
+    await second
+    assert (done, loop.running, loop.waiting) == (["first", "second"], 0, 0)
+    await work("third")

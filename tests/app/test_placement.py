@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from app.computation import Call
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.json_route import JsonRoute
-from app.placement import LOOP_SECONDS, Placement
+from app.placement import Placement
 from app.routers import ROUTERS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE
@@ -121,19 +120,10 @@ async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
     assert (await placement.answer(computation, replace(asked, raw=b"none"))).status == 400
 
 
-async def test_small_work_that_the_loop_has_no_time_for_is_done_in_a_process(placement: Placement) -> None:
-    computation, threads = watched("create_softmax_layer")
-    with placement._loop:
-        time.sleep(LOOP_SECONDS)  # noqa: ASYNC251 - work does not give way either
-    assert (await placement.answer(computation, INLINE)).status == 200
-    assert threads == []
-    assert (await placement.answer(computation, INLINE)).status == 200
-    assert threads == [threading.get_ident()]
-
-
 async def test_every_place_is_empty_when_all_are_answered(placement: Placement) -> None:
     await placement.answer(COMPUTATIONS["create_forward"], call("create_forward", WIDE))
     assert {name: (place.running, place.waiting) for name, place in placement.limiters.items()} == {
+        "loop": (0, 0),
         "threads": (0, 0),
         "processes": (0, 0),
         "bulk": (0, 0),
