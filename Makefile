@@ -9,7 +9,7 @@ LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-st
 
 REQUIRE_PYTHON = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Gradmark needs Python 3.11 or newer, found " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
 
-.PHONY: help demo serve test check quality bench marking growth format lock clean
+.PHONY: help demo serve test check quality bench marking load growth format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ bench: $(BENCH_VENV)/.ready ## measure the speed beside torch, JAX, FastAPI and 
 marking: $(VENV)/.ready ## measure how long marking takes, one by one and in bulk
 	$(BIN)/python -m benchmarks.marking
 	$(BIN)/python -m benchmarks.bulk
+
+load: $(VENV)/.ready ## load the service with four times what it can bear, for a minute, beside a probe of its health
+	$(BIN)/python -m benchmarks.load
 
 growth: $(BENCH_VENV)/.ready ## draw how time and memory grow with what is sent
 	$(BENCH_BIN)/python -m benchmarks.growth

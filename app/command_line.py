@@ -5,6 +5,7 @@ import http.client
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -100,7 +101,8 @@ def serve(settings: Settings) -> int:
         server_header=False,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
-    uvicorn.Server(config).run(listen(config))
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(listen(config))
     return 0
 
 
