@@ -119,18 +119,15 @@ class Placement:
         BusyError
             If there is too much to do.
         """
+        found: Answer | None = None
         if self._is_short(computation, call.reads, len(call.raw)):
             await self.loop.wait()
             with self.loop:
-                body = computation.read(call)
-                if isinstance(body, Answer):
-                    return body
-                if self._is_small(computation.estimate(body), call):
-                    return computation.compute(body, call)
-        if self._find_place(call.reads) is self.threads:
+                found = self._answer_on_loop(computation, call)
+        if found is None and self._find_place(call.reads) is self.threads:
             found = await self.threads.run(receive, self._answer_in_thread, computation, call)
-            if found is not None:
-                return found
+        if found is not None:
+            return found
         return await self.processes.run(receive, self._answer_in_process, call)
 
     def require_room(self, computation: Computation, reads: str) -> None:
@@ -158,6 +155,12 @@ class Placement:
 
     def _find_place(self, reads: str) -> Threads:
         return self.processes if reads == JSON_TYPE and self._has_workers else self.threads
+
+    def _answer_on_loop(self, computation: Computation, call: Call) -> Answer | None:
+        body = computation.read(call)
+        if isinstance(body, Answer):
+            return body
+        return computation.compute(body, call) if self._is_small(computation.estimate(body), call) else None
 
     def _answer_in_thread(self, computation: Computation, call: Call) -> Answer | None:
         body = computation.read(call)
