@@ -27,8 +27,8 @@ from benchmarks.report import seconds as write_seconds
 from benchmarks.servers import serve_ours, write_request
 
 LARGE_WIDTH = 230
-ALONE_SECONDS = 1.0
-CAPACITY_SECONDS = 4.0
+ALONE_SECONDS = 2.0
+CAPACITY_SECONDS = 6.0
 IN_FLIGHT = 16
 MOST_REQUESTS = 1_000_000
 
