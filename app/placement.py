@@ -1,8 +1,9 @@
-"""Where work is done: small work on the event loop, other JSON in a process of its own, binary bodies in threads.
+"""Where work is done: small work on the event loop, other JSON in a process of its own, the rest in threads.
 
 A process or a thread costs a small request more than its own work. Marking, and reading and writing JSON, keep
 Python's lock: in a thread they would let the loop have it for every event anew, a millisecond late each time.
-Products of matrices do not keep it. Each place has a `Limiter` in front of it.
+Products of matrices do not keep it. What is known to be long goes to a thread all the same, so that marking does
+not wait for it. Each place has a `Limiter` in front of it.
 """
 
 import logging
@@ -24,6 +25,9 @@ OPERATIONS_A_NUMBER = 200
 
 BYTES_A_NUMBER = 20
 """What one number takes in a JSON reply, about."""
+
+LONG_OPERATIONS = 500_000_000
+"""A tenth of a second's multiply-adds: in a process, all that comes after would wait for it."""
 
 DIED = "the process that worked on this request ended before it was done; another one takes its place"
 
@@ -119,14 +123,14 @@ class Placement:
         BusyError
             If there is too much to do.
         """
-        found: Answer | None = None
+        found: Answer | Threads = self._find_place(call.reads)
         if self._is_short(computation, call.reads, len(call.raw)):
             await self.loop.wait()
             with self.loop:
                 found = self._answer_on_loop(computation, call)
-        if found is None and self._find_place(call.reads) is self.threads:
+        if found is self.threads:
             found = await self.threads.run(receive, self._answer_in_thread, computation, call)
-        if found is not None:
+        if isinstance(found, Answer):
             return found
         return await self.processes.run(receive, self._answer_in_process, call)
 
@@ -156,17 +160,23 @@ class Placement:
     def _find_place(self, reads: str) -> Threads:
         return self.processes if reads == JSON_TYPE and self._has_workers else self.threads
 
-    def _answer_on_loop(self, computation: Computation, call: Call) -> Answer | None:
+    def _answer_on_loop(self, computation: Computation, call: Call) -> Answer | Threads:
+        """Answer what is small, and say where other work is to be done."""
         body = computation.read(call)
         if isinstance(body, Answer):
             return body
-        return computation.compute(body, call) if self._is_small(computation.estimate(body), call) else None
+        work = computation.estimate(body)
+        if self._is_small(work, call):
+            return computation.compute(body, call)
+        is_long = work is not None and work.operations >= LONG_OPERATIONS
+        return self.threads if is_long and not self._is_for_process(work, call) else self._find_place(call.reads)
 
-    def _answer_in_thread(self, computation: Computation, call: Call) -> Answer | None:
+    def _answer_in_thread(self, computation: Computation, call: Call) -> Answer | Threads:
         body = computation.read(call)
         if isinstance(body, Answer):
             return body
-        return None if self._is_for_process(computation.estimate(body), call) else computation.compute(body, call)
+        is_for_process = self._is_for_process(computation.estimate(body), call)
+        return self.processes if is_for_process else computation.compute(body, call)
 
     def _is_small(self, work: Work | None, call: Call) -> bool:
         return (

@@ -111,6 +111,16 @@ async def test_other_json_is_done_in_a_process(placement: Placement, asked: Call
     assert threads == []
 
 
+async def test_long_work_is_done_in_a_thread_so_that_marking_need_not_wait_for_it(placement: Placement) -> None:
+    computation, threads = watched("create_steps")
+    found = await placement.answer(
+        computation, call("create_steps", ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 900})
+    )
+    assert found.status == 200, found.content
+    assert threads != [threading.get_ident()]
+    assert len(threads) == 1
+
+
 async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
     computation, threads = watched("create_softmax_layer")
     asked = replace(INLINE, raw=to_tensors(with_arrays(ARTICLE)), reads=TENSORS_TYPE)
