@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from app.grade_file import grade_file
 from app.listening import listen
 from app.settings import Settings
+from app.watch.logs import configure_logs
 
 SWITCH_SECONDS = 0.001
 
@@ -92,12 +93,14 @@ def serve(settings: Settings) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     # uvicorn finishes what is in flight and then raises the signal again: the end of a stop is status 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    configure_logs(settings.log_level)
     config = uvicorn.Config(
         "app.main:create_app",
         factory=True,
         host=settings.host,
         port=settings.port,
-        log_level=settings.log_level,
+        log_config=None,
+        access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.stop_seconds,
     )

@@ -4,7 +4,7 @@ All of it can be sent to another process: a call says by name which computation 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 import orjson
@@ -12,9 +12,11 @@ from asgi_correlation_id import correlation_id
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
+from app.watch.facts import NOTHING, Facts, count_marks, measure_shapes
 from app.wire import TENSORS_TYPE, encode, encode_tensors, parse_body, parse_tensors
 from core.budget import Budget
 from core.errors import CoreError
+from core.grading import Grade
 
 JSON_TYPE = "application/json"
 
@@ -70,12 +72,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is sent back."""
+    """What is sent back, and what is known of it."""
 
     content: bytes | bytearray
     media_type: str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    facts: Facts = NOTHING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,28 +166,39 @@ class Computation:
         Answer
         """
         write = encode_tensors if call.writes == TENSORS_TYPE else encode
+        shapes = measure_shapes(body)
         try:
-            return Answer(content=write(self.handler(body, call.budget)), media_type=call.writes)
+            found = self.handler(body, call.budget)
+            facts = count_marks(found, shapes) if isinstance(found, Grade) else shapes
+            return Answer(content=write(found), media_type=call.writes, facts=facts)
         except (BodyError, CoreError, ValidationError) as error:
-            return _explain(error)
+            return _explain(error, shapes)
 
 
-def answer_problem(document: ProblemDocument, *, headers: Mapping[str, str] | None = None) -> Answer:
+def answer_problem(
+    document: ProblemDocument, *, headers: Mapping[str, str] | None = None, facts: Facts = NOTHING
+) -> Answer:
     """Answer with a problem document.
 
     Parameters
     ----------
     document : ProblemDocument
     headers : mapping, optional
+    facts : Facts, optional
+        What is known beside the reason.
 
     Returns
     -------
     Answer
     """
     return Answer(
-        content=orjson.dumps(document), media_type=MEDIA_TYPE, status=document.status, headers=dict(headers or {})
+        content=orjson.dumps(document),
+        media_type=MEDIA_TYPE,
+        status=document.status,
+        headers=dict(headers or {}),
+        facts=replace(facts, reason=document.reason),
     )
 
 
-def _explain(error: Exception) -> Answer:
-    return answer_problem(describe_error(error))
+def _explain(error: Exception, facts: Facts = NOTHING) -> Answer:
+    return answer_problem(describe_error(error), facts=facts)

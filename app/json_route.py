@@ -24,6 +24,7 @@ from app.errors import BodyError, describe_error, write_problem
 from app.limiter import Share
 from app.openapi import TENSOR_FORMS
 from app.settings import Settings
+from app.watch.record import record_of
 from app.wire import TENSORS_TYPE, encode
 from core.budget import Budget
 
@@ -100,6 +101,7 @@ class JsonRoute(APIRoute):
             found = answer_problem(
                 write_problem(503, [], detail="the service is stopping"), headers={"Retry-After": "1"}
             )
+        record_of(scope).facts = found.facts
         await send_answer(found, send)
 
 

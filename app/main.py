@@ -1,16 +1,15 @@
 """The application: routers, error handlers, limits."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic import TypeAdapter
 
 from app import __version__
+from app.documentation import add_documentation
 from app.errors import add_error_handlers
 from app.examples import ARTICLE
 from app.openapi import TAGS, add_openapi
@@ -18,6 +17,8 @@ from app.placement import Placement
 from app.routers import ROUTERS
 from app.schemas.bodies import SoftmaxLayerBody
 from app.settings import Settings
+from app.watch.logs import log_loop_error
+from app.watch.middleware import Watch
 from app.wire import encode
 from core.softmax_layer import compute_softmax_layer
 
@@ -29,8 +30,6 @@ Arrays are nested lists, samples first. Weights are (n_in, n_out): Z = X·W + b.
 columns. Numbers are strict: nothing is converted, nothing that is not finite is taken or given. Every reply
 of status 400 and above is a problem document (RFC 9457) with JSON pointers.
 """
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -51,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         version=__version__,
         license_info={"name": "MIT", "identifier": "MIT"},
+        docs_url=None,  # ours says what it loads
         redoc_url=None,
         openapi_tags=TAGS,
         redirect_slashes=False,
@@ -61,19 +61,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or Settings()
     app.state.placement = Placement(app.state.settings)
     app.state.readiness = "warming up"
-    app.add_middleware(
-        CorrelationIdMiddleware, header_name="X-Request-ID", validator=lambda text: bool(REQUEST_ID.fullmatch(text))
-    )
     for router in ROUTERS:
         # one flat list: the framework asks each included router twice for a match
         app.router.routes.extend(router.routes)
     add_error_handlers(app)
     add_openapi(app)
+    add_documentation(app)
+    # the last that is added is the outermost
+    app.add_middleware(Watch)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
     warming = asyncio.create_task(_warm_up(app))
     yield
     app.state.readiness = "draining"

@@ -50,16 +50,17 @@ class Bulk:
         self._file = file
         self.terms = Terms(defaults=_take_defaults(file, longest), budget=budget, longest=longest)
         self._marker = ChunkMarker(self.terms)
+        self.summary = Summary()
 
     def replies(self) -> Iterator[bytes]:
-        """Mark the lines one after the other.
+        """Mark the lines one after the other; how far it came shows in the summary.
 
         Yields
         ------
         bytes
             Pieces of the reply, of whole lines each.
         """
-        summary, pace = Summary(), Pace()
+        summary, pace = self.summary, Pace()
         while chunk := read_chunk(self._file, pace.size, self.terms.longest):
             with pace:
                 reply, part = self._marker.mark(chunk, summary.lines)

@@ -5,8 +5,16 @@
 Nothing of the input is repeated: a message says what kind of thing was found, what was needed, and why.
 """
 
-from app.errors.documents import MEDIA_TYPE, PROBLEMS, ErrorItem, ProblemDocument, problem_response, write_problem
-from app.errors.handlers import add_error_handlers, answer_error, describe_error
+from app.errors.documents import (
+    MEDIA_TYPE,
+    PROBLEMS,
+    ErrorItem,
+    ProblemDocument,
+    name_reason,
+    problem_response,
+    write_problem,
+)
+from app.errors.handlers import add_error_handlers, describe_error, handle_error
 from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, to_pointer
 
 __all__ = [
@@ -18,10 +26,11 @@ __all__ = [
     "ErrorItem",
     "ProblemDocument",
     "add_error_handlers",
-    "answer_error",
     "describe",
     "describe_error",
+    "handle_error",
     "name_key",
+    "name_reason",
     "problem_response",
     "to_pointer",
     "write_problem",

@@ -56,6 +56,11 @@ class ProblemDocument:
     request_id: str
     """The id of this request, also in the header X-Request-ID."""
 
+    @property
+    def reason(self) -> str:
+        """The first error's code, or else the kind of problem, in one word."""
+        return self.errors[0].code if self.errors else name_reason(self.status)
+
 
 def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, detail: str = "") -> ProblemDocument:
     """Write a problem document.
@@ -85,6 +90,20 @@ def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, de
         errors=list(items),
         request_id=correlation_id.get() or "",
     )
+
+
+def name_reason(status: int) -> str:
+    """Name the kind of problem that a status stands for, in one word.
+
+    Parameters
+    ----------
+    status : int
+
+    Returns
+    -------
+    str
+    """
+    return PROBLEMS[status][0].replace("-", "_") if status in PROBLEMS else "other"
 
 
 def problem_response(document: ProblemDocument, *, headers: Mapping[str, str] | None = None) -> Response:

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 
 from app.errors.documents import ErrorItem, ProblemDocument, problem_response, write_problem
 from app.errors.messages import CORE_ERRORS, BodyError, to_item, to_pointer
+from app.watch.facts import Facts
+from app.watch.record import record_of
 from core.errors import CoreError
 
 logger = logging.getLogger("gradmark")
@@ -24,18 +26,18 @@ HTTP_DETAILS = {
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make every exception a problem document.
+    """Make every exception that a request can cause a problem document; `Watch` does so with bugs.
 
     Parameters
     ----------
     app : FastAPI
     """
-    for kind in (BodyError, ValidationError, RequestValidationError, CoreError, HTTPException, Exception):
+    for kind in (BodyError, ValidationError, RequestValidationError, CoreError, HTTPException):
         app.add_exception_handler(kind, handle_error)
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
-    """Answer an exception that reached the framework.
+    """Answer an exception, whatever raised it.
 
     Parameters
     ----------
@@ -46,24 +48,9 @@ async def handle_error(request: Request, error: Exception) -> Response:
     -------
     Response
     """
-    return answer_error(error)
-
-
-def answer_error(error: Exception) -> Response:
-    """Answer an exception, whatever raised it.
-
-    Parameters
-    ----------
-    error : Exception
-
-    Returns
-    -------
-    Response
-    """
     document = describe_error(error)
-    # a 500 leaves outside the middleware that adds the request id to all others
-    headers = {"X-Request-ID": document.request_id} if document.status == 500 else getattr(error, "headers", None)
-    return problem_response(document, headers=headers)
+    record_of(request.scope).facts = Facts(reason=document.reason)
+    return problem_response(document, headers=getattr(error, "headers", None))
 
 
 def describe_error(error: Exception) -> ProblemDocument:

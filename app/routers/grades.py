@@ -18,6 +18,7 @@ from app.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses
 from app.schemas.grade_bodies import GradeBody
 from app.schemas.grade_replies import GradeReply
 from app.settings import Settings
+from app.watch.record import record_of
 from core.grading import Grade
 from core.marking import MarkingDesk
 
@@ -80,6 +81,7 @@ async def create_grades(request: Request, until_sent: UntilSent) -> Response:
     await until_sent.enter_async_context(placement.bulk.turn(request.receive))
     file.seek(0)
     bulk = await run_in_threadpool(Bulk, file, budget=read_budget(request), longest=settings.max_body_bytes)
+    record_of(request.scope).summary = bulk.summary
     return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE)
 
 

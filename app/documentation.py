@@ -1,0 +1,54 @@
+"""The page of documentation: Swagger UI with its assets in the package, and a policy that allows those alone."""
+
+import base64
+import hashlib
+import re
+
+from fastapi import FastAPI, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+
+ASSETS = "/static-offline-docs"
+"""Where the application serves what is in the package."""
+
+INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+
+
+def add_documentation(app: FastAPI) -> None:
+    """Add the page to an application that serves its assets.
+
+    Parameters
+    ----------
+    app : FastAPI
+    """
+    page = get_swagger_ui_html(
+        openapi_url=str(app.openapi_url),
+        title=app.title,
+        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{ASSETS}/favicon.png",
+    )
+    content = bytes(page.body)
+    headers = {"Content-Security-Policy": write_policy(content)}
+
+    @app.get("/docs", include_in_schema=False)
+    async def read_documentation() -> Response:
+        return Response(content, media_type="text/html", headers=headers)
+
+
+def write_policy(page: bytes) -> str:
+    """Write the content security policy of a page: its own scripts by their digest, what it loads from here alone.
+
+    Parameters
+    ----------
+    page : bytes
+
+    Returns
+    -------
+    str
+    """
+    digests = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in INLINE_SCRIPT.findall(page)]
+    scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

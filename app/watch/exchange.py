@@ -1,0 +1,156 @@
+"""A request and its reply as they pass, and the ids that came with it."""
+
+import re
+import time
+from uuid import uuid4
+
+from opentelemetry.trace import format_trace_id, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.routing import BaseRoute, Mount
+from starlette.types import Message, Receive, Scope, Send
+
+from app.errors import name_reason
+from app.watch.headers import protect
+from app.watch.record import Record
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+TRACE_CONTEXT = TraceContextTextMapPropagator()
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+
+UNMATCHED = "unmatched"
+"""The route of a request for a path that there is not."""
+
+OTHER = "other"
+"""The method of a request with one that no route could have."""
+
+
+class Exchange:
+    """A request and its reply, as they pass.
+
+    Parameters
+    ----------
+    scope, receive, send
+        As ASGI has them.
+    """
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "is_whole",
+        "received_bytes",
+        "record",
+        "request_id",
+        "scope",
+        "sent_bytes",
+        "started",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.started = time.perf_counter()
+        self._receive, self._send = receive, send
+        self.scope = scope
+        self.request_id = choose_request_id(scope)
+        self.record = Record()
+        self.status = 0
+        self.received_bytes = self.sent_bytes = 0
+        self.is_whole = False
+
+    async def receive(self) -> Message:
+        """Receive a piece of the body."""
+        message = await self._receive()
+        self.received_bytes += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a piece of the reply."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = protect(message.get("headers", ()))
+            headers.append((b"x-request-id", self.request_id.encode("ascii")))
+            message = {**message, "headers": headers}
+        else:
+            self.sent_bytes += len(message.get("body", b""))
+            self.is_whole = not message.get("more_body", False)
+        await self._send(message)
+
+    @property
+    def route(self) -> str:
+        """The template of the path: never the path itself, which may hold anything."""
+        scope, route = self.scope, self.scope.get("route")
+        if route is None and "endpoint" in scope:
+            # the framework names its own routes alone, not those of files
+            route = next(route for route in scope["app"].routes if _find_endpoint(route) is scope["endpoint"])
+        return UNMATCHED if route is None else str(route.path)
+
+    @property
+    def method(self) -> str:
+        """The method, where it is one of those there are."""
+        method: str = self.scope["method"]
+        return method if method in METHODS else OTHER
+
+    @property
+    def reason(self) -> str:
+        """Why the request was refused, in one word; empty if it was not."""
+        return (self.record.facts.reason or name_reason(self.status)) if self.status >= 400 else ""
+
+
+def _find_endpoint(route: BaseRoute) -> object:
+    return route.app if isinstance(route, Mount) else getattr(route, "endpoint", None)
+
+
+def choose_request_id(scope: Scope) -> str:
+    """Choose the id of a request: the one that came with it, where that is one.
+
+    Parameters
+    ----------
+    scope : dict
+        As ASGI has it.
+
+    Returns
+    -------
+    str
+    """
+    given = find_header(scope, b"x-request-id")
+    return given.decode("ascii") if REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def find_trace_id(scope: Scope) -> str:
+    """Find the trace that a request says it belongs to (W3C Trace Context).
+
+    Parameters
+    ----------
+    scope : dict
+        As ASGI has it.
+
+    Returns
+    -------
+    str
+        In hexadecimal; empty where there is none.
+    """
+    given = find_header(scope, b"traceparent")
+    if not given:
+        return ""
+    context = TRACE_CONTEXT.extract({"traceparent": given.decode("latin-1")})
+    span = get_current_span(context).get_span_context()
+    return format_trace_id(span.trace_id) if span.is_valid else ""
+
+
+def find_header(scope: Scope, name: bytes) -> bytes:
+    """Find the value of a header that a request has once.
+
+    Parameters
+    ----------
+    scope : dict
+        As ASGI has it.
+    name : bytes
+        In lower case.
+
+    Returns
+    -------
+    bytes
+        Nothing where there is none, or several.
+    """
+    values = [value for key, value in scope["headers"] if key == name]
+    return values[0] if len(values) == 1 else b""

@@ -1,0 +1,35 @@
+"""Headers that every reply has: they keep what it holds from being run, framed, passed on or kept."""
+
+from collections.abc import Iterable
+
+Header = tuple[bytes, bytes]
+
+PROTECTION: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    # nothing is loaded by a reply that is opened as a page; the one that is a page says itself what it needs
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+NO_STORE: Header = (b"cache-control", b"no-store")
+
+
+def protect(headers: Iterable[Header]) -> list[Header]:
+    """Add to a reply's headers those of the above that it has not got itself.
+
+    Parameters
+    ----------
+    headers : iterable of tuple of bytes
+        Names in lower case.
+
+    Returns
+    -------
+    list of tuple of bytes
+        A file, told by its ETag, may be kept; a computation, a grade or the state of the service may not.
+    """
+    found = list(headers)
+    names = {name for name, _ in found}
+    found += [header for header in PROTECTION if header[0] not in names]
+    if names.isdisjoint((b"etag", b"cache-control")):
+        found.append(NO_STORE)
+    return found

@@ -1,0 +1,81 @@
+"""What the log says of a request: how it went, never what it held."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from app.watch.exchange import Exchange, find_trace_id
+
+logger = logging.getLogger("gradmark.requests")
+
+ALWAYS: Mapping[str, str] = {
+    "time": "When it was written, in UTC (ISO 8601).",
+    "level": "`INFO` for requests.",
+    "logger": "`gradmark.requests`; other lines come from others.",
+    "message": "`request`.",
+    "request_id": "The id in `X-Request-ID`, as it was sent or as it was chosen.",
+    "method": "The method; `other` for one that no route could have.",
+    "route": "The route's template, never the path; `unmatched` where there is none.",
+    "status": "The reply's status; 0 where none was sent.",
+    "ms": "Milliseconds from the request's head to the reply's end.",
+    "received_bytes": "Bytes of the body that were read.",
+    "sent_bytes": "Bytes of the reply's body.",
+}
+"""What every line says."""
+
+SOMETIMES: Mapping[str, str] = {
+    "trace_id": "The trace that a valid `traceparent` names.",
+    "key": "The name of the key that was sent.",
+    "n_samples": "How many samples the problem has.",
+    "widths": "How wide its inputs and its layers' outputs are, the first 16.",
+    "lines": "How many lines of a bulk request were answered.",
+    "reason": "Why it was refused: the problem document's first code, or its kind.",
+    "cut_off": "True where the reply is not whole: the client left, or the service ended.",
+}
+"""What a line says where there is something to say."""
+
+FIELDS: Mapping[str, str] = {**ALWAYS, **SOMETIMES}
+
+
+def write_line(exchange: Exchange) -> None:
+    """Write a request's line to the log.
+
+    Parameters
+    ----------
+    exchange : Exchange
+    """
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("request", extra=describe_exchange(exchange))
+
+
+def describe_exchange(exchange: Exchange) -> Mapping[str, Any]:
+    """Say of a request what the log says: how it went, never what it held.
+
+    Parameters
+    ----------
+    exchange : Exchange
+
+    Returns
+    -------
+    mapping
+        `ALWAYS`, and of `SOMETIMES` what there is to say.
+    """
+    scope, record = exchange.scope, exchange.record
+    said: dict[str, Any] = {
+        "request_id": exchange.request_id,
+        "trace_id": find_trace_id(scope),
+        "method": exchange.method,
+        "route": exchange.route,
+        "status": exchange.status,
+        "ms": round(1000 * (time.perf_counter() - exchange.started), 3),
+        "received_bytes": exchange.received_bytes,
+        "sent_bytes": exchange.sent_bytes,
+        "n_samples": record.facts.n_samples,
+        "widths": record.facts.widths,
+        "lines": record.summary.lines if record.summary else 0,
+        "reason": exchange.reason,
+        "key": scope["state"].get("key", ""),
+        "cut_off": not exchange.is_whole,
+    }
+    return {name: value for name, value in said.items() if value or name in ALWAYS}

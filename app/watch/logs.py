@@ -1,0 +1,126 @@
+"""The log: a line of JSON for everything that is said, on standard output, with nothing of a request's values."""
+
+import asyncio
+import logging
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from asgi_correlation_id import correlation_id
+from pythonjsonlogger.core import RESERVED_ATTRS, LogData
+from pythonjsonlogger.orjson import OrjsonFormatter
+
+OURS = ("app.", "core.")
+"""Packages whose exceptions say nothing of the input; of all others', only the system's errors are safe to repeat."""
+
+
+NOT_SAID = ("color_message",)
+"""What records have for terminals."""
+
+
+class LineFormatter(OrjsonFormatter):
+    """Writes a record as one line of JSON: time, level, logger, message, and what else it holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "traceback"},
+            reserved_attrs=[*RESERVED_ATTRS, *NOT_SAID],
+            timestamp="time",
+        )
+
+    def process_log_record(self, log_data: LogData) -> LogData:
+        """Add the id of the request that the record belongs to.
+
+        Parameters
+        ----------
+        log_data : dict
+
+        Returns
+        -------
+        dict
+        """
+        if request_id := correlation_id.get():
+            log_data.setdefault("request_id", request_id)
+        return log_data
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name that logging calls
+        """Write an exception without what may be values of a request.
+
+        Parameters
+        ----------
+        ei : tuple
+            As `sys.exc_info` gives it.
+
+        Returns
+        -------
+        str
+        """
+        return describe_exception(ei[1])
+
+
+def describe_exception(error: BaseException) -> str:
+    """Say where an exception was raised, and what it is; its message only where that cannot hold values.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+        The innermost cause first, as Python writes tracebacks.
+    """
+    parts = ["".join(traceback.format_tb(link.__traceback__)) + _name(link) for link in _follow(error)]
+    return "\n\nwhich led to:\n\n".join(reversed(parts))
+
+
+def _follow(error: BaseException) -> Iterator[BaseException]:
+    """Go from an exception to its causes, and into groups; each once, for there may be circles."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        link = waiting.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting += link.exceptions
+        cause = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        if cause is not None:
+            waiting.append(cause)
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if kind.__module__.startswith(OURS):
+        return f"{name}: {error}"
+    return f"{name}: {error.strerror}" if isinstance(error, OSError) and error.strerror else name
+
+
+def configure_logs(level: str) -> None:
+    """Have everything that this process logs written in lines of JSON.
+
+    Parameters
+    ----------
+    level : str
+        The least severity.
+    """
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def log_loop_error(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Log what went wrong in a task or a callback that nobody waits for; the loop's own words would show values.
+
+    Parameters
+    ----------
+    loop : AbstractEventLoop
+    context : mapping
+        As the loop gives it.
+    """
+    logging.getLogger("gradmark").error("%s", context["message"], exc_info=context.get("exception"))

@@ -1,0 +1,46 @@
+"""The outermost middleware: whatever comes in and goes out passes here, once."""
+
+from asgi_correlation_id import correlation_id
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import handle_error
+from app.watch.exchange import Exchange
+from app.watch.line import write_line
+
+
+class Watch:
+    """Gives each request its id, each reply its headers and each of both together a line in the log.
+
+    An exception that nobody foresaw ends here, so that its reply and its line are like all others.
+
+    Parameters
+    ----------
+    app : ASGI application
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request.
+
+        Parameters
+        ----------
+        scope, receive, send
+            As ASGI has them.
+        """
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send)
+        correlation_id.set(exchange.request_id)
+        scope.setdefault("state", {})["record"] = exchange.record
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered and logged
+            response = await handle_error(Request(scope), error)
+            if not exchange.status:
+                await response(scope, exchange.receive, exchange.send)
+        finally:
+            write_line(exchange)

@@ -1,0 +1,28 @@
+"""What the service logs, read back."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from app.watch.logs import LineFormatter
+
+Line = dict[str, Any]
+
+
+@contextmanager
+def collected(name: str = "gradmark.requests") -> Iterator[list[Line]]:
+    """Collect the lines that are logged meanwhile under a name; they are there at the end."""
+    logger, stream, lines = logging.getLogger(name), io.StringIO(), list[Line]()
+    handler, level = logging.StreamHandler(stream), logger.level
+    handler.setFormatter(LineFormatter())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        lines += map(json.loads, stream.getvalue().splitlines())
