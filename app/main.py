@@ -18,6 +18,7 @@ from app.routers import ROUTERS
 from app.schemas.bodies import SoftmaxLayerBody
 from app.settings import Settings
 from app.watch.logs import log_loop_error
+from app.watch.metrics import Metrics
 from app.watch.middleware import Watch
 from app.wire import encode
 from core.softmax_layer import compute_softmax_layer
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings or Settings()
     app.state.placement = Placement(app.state.settings)
+    app.state.metrics = Metrics(app.state)
     app.state.readiness = "warming up"
     for router in ROUTERS:
         # one flat list: the framework asks each included router twice for a match
@@ -68,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_openapi(app)
     add_documentation(app)
     # the last that is added is the outermost
-    app.add_middleware(Watch)
+    app.add_middleware(Watch, metrics=app.state.metrics)
     return app
 
 

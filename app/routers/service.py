@@ -1,16 +1,19 @@
-"""How the service is: alive, ready, which version."""
+"""How the service is: alive, ready, which version, and what it does."""
 
 import platform
 from typing import Literal
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from app import __version__
 from app.errors import problem_response, write_problem
 from app.json_route import json_response
 from app.openapi import problems
 from app.schemas.replies import HealthReply, VersionReply
+from app.watch.metrics import Metrics
 from app.wire import encode
 
 router = APIRouter(tags=["service"])
@@ -38,3 +41,10 @@ async def read_version() -> Response:
     """Say what is running."""
     version = VersionReply(name="gradmark", version=__version__, python=platform.python_version(), numpy=np.__version__)
     return json_response(encode(version))
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=problems(500))
+async def read_metrics(request: Request) -> Response:
+    """Say how many requests, refusals and marks there were, and how much there is to do: Prometheus text."""
+    metrics: Metrics = request.app.state.metrics
+    return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -1,5 +1,7 @@
 """The outermost middleware: whatever comes in and goes out passes here, once."""
 
+import time
+
 from asgi_correlation_id import correlation_id
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -7,20 +9,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import handle_error
 from app.watch.exchange import Exchange
 from app.watch.line import write_line
+from app.watch.metrics import Metrics
 
 
 class Watch:
-    """Gives each request its id, each reply its headers and each of both together a line in the log.
+    """Gives each request its id and each reply its headers; logs and counts what became of them.
 
     An exception that nobody foresaw ends here, so that its reply and its line are like all others.
 
     Parameters
     ----------
     app : ASGI application
+    metrics : Metrics
+        Where it is counted.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request.
@@ -36,6 +41,7 @@ class Watch:
         exchange = Exchange(scope, receive, send)
         correlation_id.set(exchange.request_id)
         scope.setdefault("state", {})["record"] = exchange.record
+        self._metrics.in_flight.inc()
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered and logged
@@ -43,4 +49,7 @@ class Watch:
             if not exchange.status:
                 await response(scope, exchange.receive, exchange.send)
         finally:
-            write_line(exchange)
+            seconds = time.perf_counter() - exchange.started
+            self._metrics.in_flight.dec()
+            self._metrics.count(exchange, seconds)
+            write_line(exchange, seconds)

@@ -1,0 +1,128 @@
+"""What Prometheus is told: requests, refusals, marks, and how much there is to do."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.datastructures import State
+
+from app.watch.exchange import Exchange
+
+NAMESPACE = "gradmark"
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Between half a millisecond, what a small computation takes, and where clients stop waiting."""
+
+
+class Metrics:
+    """The metrics of one application.
+
+    Parameters
+    ----------
+    state : State
+        The application's: what is asked for how much there is to do.
+
+    Attributes
+    ----------
+    registry : CollectorRegistry
+        All of them, for whoever reads them out.
+    """
+
+    def __init__(self, state: State) -> None:
+        # when each series began is of no use to anybody, and doubles their number
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
+        self.registry = CollectorRegistry()
+        self.requests = self._count("requests", "Requests that were answered.", "route", "method", "status")
+        self.seconds = Histogram(
+            "request_duration_seconds",
+            "Time from a request's head to its reply's end.",
+            ["route"],
+            namespace=NAMESPACE,
+            registry=self.registry,
+            buckets=SECONDS,
+        )
+        self.in_flight = Gauge(
+            "requests_in_flight",
+            "Requests that are being received, worked on or answered.",
+            namespace=NAMESPACE,
+            registry=self.registry,
+        )
+        self.refusals = self._count("refusals", "Requests that were refused.", "reason")
+        self.grades = self._count("grades", "Submissions that were marked, in bulk as well.", "verdict")
+        self.verdicts = self._count("verdicts", "Answers to single quantities that were marked.", "verdict")
+        self.mistakes = self._count("mistakes", "Mistakes that feedback has named.", "mistake")
+        self.bulk_lines = self._count("bulk_lines", "Lines of bulk requests that were answered.", "outcome")
+        self.registry.register(Inside(state))
+        for collector in (ProcessCollector, GCCollector, PlatformCollector):
+            collector(registry=self.registry)
+
+    def _count(self, name: str, said: str, *labels: str) -> Counter:
+        return Counter(name, said, labels, namespace=NAMESPACE, registry=self.registry)
+
+    def count(self, exchange: Exchange, seconds: float) -> None:
+        """Count a request that is over.
+
+        Parameters
+        ----------
+        exchange : Exchange
+        seconds : float
+            How long it took.
+        """
+        route, facts, summary = exchange.route, exchange.record.facts, exchange.record.summary
+        self.requests.labels(route, exchange.method, exchange.status).inc()
+        self.seconds.labels(route).observe(seconds)
+        if reason := exchange.reason:
+            self.refusals.labels(reason).inc()
+        if facts.verdict:
+            self.grades.labels(facts.verdict).inc()
+            self._count_parts(facts.verdicts.items(), facts.mistakes.items())
+        if summary is not None:
+            self.bulk_lines.labels("graded").inc(summary.lines - summary.problems)
+            self.bulk_lines.labels("problem").inc(summary.problems)
+            for verdict, times in summary.verdicts.items():
+                self.grades.labels(verdict).inc(times)
+            for counts in summary.quantities.values():
+                self._count_parts(counts["verdicts"].items(), counts["mistakes"].items())
+
+    def _count_parts(self, verdicts: Iterable[tuple[str, int]], mistakes: Iterable[tuple[str, int]]) -> None:
+        for verdict, times in verdicts:
+            self.verdicts.labels(verdict).inc(times)
+        for mistake, times in mistakes:
+            self.mistakes.labels(mistake).inc(times)
+
+
+class Inside(Collector):
+    """What is inside the application at the moment when it is asked.
+
+    Parameters
+    ----------
+    state : State
+        Of the application.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """Look at places and connections.
+
+        Yields
+        ------
+        Metric
+        """
+        running = GaugeMetricFamily(f"{NAMESPACE}_running", "Requests that are worked on.", labels=["place"])
+        waiting = GaugeMetricFamily(f"{NAMESPACE}_waiting", "Requests that wait for their turn.", labels=["place"])
+        for place, limiter in getattr(self._state.placement, "limiters", {}).items():
+            running.add_metric([place], limiter.running)
+            waiting.add_metric([place], limiter.waiting)
+        yield from (running, waiting)
