@@ -7,7 +7,6 @@ side of the pipes closes, and so the worker ends, too.
 import multiprocessing
 import os
 import signal
-import traceback
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -18,6 +17,7 @@ from typing import Any
 from app.computation import Answer, Call
 from app.json_route import JsonRoute
 from app.routers import ROUTERS
+from app.watch.logs import configure_logs, describe_exception
 
 # not everywhere
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
@@ -136,6 +136,8 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
     # not everywhere
     with suppress(AttributeError):
         os.nice(NICENESS)
+    # what it says beside its answers, NumPy's warnings for one, has the form of all that is logged
+    configure_logs("warning")
     with suppress(EOFError, OSError):
         answers.send(None)
         while True:
@@ -146,8 +148,8 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
 def _answer(call: Call, answers: Connection) -> None:
     try:
         found = COMPUTATIONS[call.computation].answer(call)
-    except Exception:  # noqa: BLE001 - the one that serves logs it and answers for it
-        answers.send(traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - the one that serves logs it and answers for it
+        answers.send(describe_exception(error))
     else:
         answers.send(replace(found, content=b""))
         _send_content(answers, found.content)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -30,6 +31,12 @@ class Server:
     process: Process
     port: int
     client: httpx.Client
+    log: BinaryIO
+
+    def logged(self) -> bytes:
+        """Read what it has written so far."""
+        # at a place of its own: the process goes on writing where the file is
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0)
 
     def memory(self, field: str) -> int:
         """Read a figure of the process in bytes: "VmRSS" is what it holds, "VmHWM" the most it ever held."""
@@ -40,13 +47,13 @@ class Server:
 
 
 @contextmanager
-def run_server(**settings: object) -> Iterator[Server]:
+def run_server(module: str = "app", /, **settings: object) -> Iterator[Server]:
     """Start the server with these settings, wait until it is ready, and end it, and only it, afterwards."""
     port = find_free_port()
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
-            command("serve"),
+            command("serve", module),
             cwd=ROOT,
             env=environment(port=port, **{"log_level": "warning"} | settings),
             stdout=log,
@@ -56,7 +63,7 @@ def run_server(**settings: object) -> Iterator[Server]:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
                 _wait_until_ready(process, client)
-                yield Server(process, port, client)
+                yield Server(process, port, client, log)
         except BaseException as error:
             log.seek(0)
             error.add_note("the server wrote: " + log.read().decode(errors="replace"))
@@ -65,9 +72,9 @@ def run_server(**settings: object) -> Iterator[Server]:
             stop(process)
 
 
-def command(name: str) -> list[str]:
+def command(name: str, module: str = "app") -> list[str]:
     """Return the command line of `serve` or `health`."""
-    return [sys.executable, "-m", "app", name]
+    return [sys.executable, "-m", module, name]
 
 
 def environment(**settings: object) -> dict[str, str]:

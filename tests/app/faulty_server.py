@@ -1,0 +1,44 @@
+"""The server with bugs planted, in the process that serves and in those beside it: what fails says what it worked on.
+
+``python -m tests.app.faulty_server serve``
+"""
+
+import sys
+import warnings
+from typing import NoReturn
+
+from app.command_line import main
+from app.routers import forward, gradients
+from core.errors import DomainError
+from core.problem import Problem
+
+
+def refuse() -> NoReturn:
+    raise DomainError("this is ours, and says nothing of the input")
+
+
+def look_up(values: str) -> NoReturn:
+    try:
+        refuse()
+    except DomainError:
+        error = KeyError(values)
+        error.add_note(values)
+        raise error  # noqa: B904 - its context is part of what is logged
+
+
+def fail(problem: Problem, **_: object) -> NoReturn:
+    """Fail with the request's values in every message on the way."""
+    values = str(problem.inputs.tolist())
+    warnings.warn(values, stacklevel=1)
+    try:
+        look_up(values)
+    except KeyError as error:
+        raise ValueError(values) from error
+
+
+# a process beside the one that serves imports this module as well
+for module, name in ((forward, "compute_forward"), (gradients, "compute_gradients")):
+    setattr(module, name, fail)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Everything that is logged is a line of JSON, and nothing of a request's values is in it."""
+
+import asyncio
+import gc
+import json
+import logging
+import re
+import warnings
+
+import pytest
+
+from app.errors import BodyError
+from app.main import create_app
+from app.settings import Settings
+from app.watch.logs import LineFormatter, describe_exception, log_warning
+from app.worker import WorkerFailedError
+from core.errors import ShapeError
+from tests.app.log_lines import collected
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "c4n4ry"
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error  # noqa: TRY301 - for its traceback
+    except Exception as caught:  # noqa: BLE001 - whatever was raised
+        return caught
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = raised(cause)
+    return raised(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(CANARY),
+        KeyError(CANARY),
+        OSError(CANARY),
+        UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, CANARY),
+        ExceptionGroup(CANARY, [ValueError(CANARY)]),
+        caused(RuntimeError("other"), ValueError(CANARY)),
+        caused(WorkerFailedError("ours"), KeyError(CANARY)),
+    ],
+    ids=str,
+)
+def test_messages_that_may_hold_values_are_not_logged(error: Exception) -> None:
+    error.add_note(CANARY)
+    said = describe_exception(raised(error))
+    assert CANARY not in said
+    assert type(error).__name__ in said
+    assert "raise error" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ShapeError("3 and 4"), "core.errors.ShapeError: 3 and 4"),
+        (BodyError(400, "json", "not JSON"), "app.errors.messages.BodyError: not JSON"),
+        (OSError(28, "No space left on device", CANARY), "builtins.OSError: No space left on device"),
+        (ZeroDivisionError("by zero"), "builtins.ZeroDivisionError"),
+    ],
+)
+def test_messages_of_ours_and_the_systems_are_logged(error: Exception, said: str) -> None:
+    assert describe_exception(raised(error)).splitlines()[-1] == said
+
+
+def test_causes_come_first_and_each_once() -> None:
+    first, second = raised(ValueError()), raised(TypeError())
+    second.__cause__, first.__context__ = first, second
+    assert [line for line in describe_exception(second).splitlines() if line.startswith("builtins")] == [
+        "builtins.ValueError",
+        "builtins.TypeError",
+    ]
+    hidden = caused(ValueError(), TypeError())
+    hidden.__cause__ = None
+    assert "TypeError" not in describe_exception(hidden)
+
+
+def test_a_group_is_followed_into_its_parts() -> None:
+    said = describe_exception(ExceptionGroup("", [raised(ValueError()), raised(TypeError())]))
+    assert all(f"builtins.{name}" in said for name in ("ValueError", "TypeError", "ExceptionGroup"))
+
+
+def test_a_record_is_a_line_of_json_with_what_it_holds() -> None:
+    record = logging.makeLogRecord(
+        {"name": "x", "levelname": "ERROR", "msg": "two\nlines %s", "args": ("é",), "more": 1, "color_message": "\x1b"}
+    )
+    text = LineFormatter().format(record)
+    assert "\n" not in text
+    line = json.loads(text)
+    assert line.pop("time").endswith("+00:00")
+    assert line == {"level": "ERROR", "logger": "x", "message": "two\nlines é", "more": 1}
+
+
+async def test_an_error_that_nobody_waits_for_is_logged_without_its_values() -> None:
+    app = create_app(Settings.model_construct(processes=0))
+
+    async def fail() -> None:
+        raise ValueError(CANARY)
+
+    async with app.router.lifespan_context(app):
+        with collected("gradmark") as lines:
+            asyncio.create_task(fail())  # noqa: RUF006 - that nobody keeps it is the point
+            await asyncio.sleep(0.01)
+            gc.collect()
+    [line] = [line for line in lines if "never retrieved" in line["message"]]
+    assert "ValueError" in line["traceback"]
+    assert CANARY not in str(line)
+
+
+def test_a_warning_is_logged_by_its_place_and_kind() -> None:
+    with collected("py.warnings") as lines, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = log_warning
+        warnings.warn(CANARY, RuntimeWarning, stacklevel=1)
+    [line] = lines
+    assert line["level"] == "WARNING"
+    assert re.fullmatch(r"RuntimeWarning at .*test_logs\.py:\d+", line["message"])
