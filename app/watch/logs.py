@@ -113,6 +113,8 @@ def configure_logs(level: str) -> None:
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     warnings.showwarning = log_warning
+    # no line says which thread or process it comes from; looking costs as much as the rest of a record
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def log_warning(  # noqa: PLR0917 - as Python calls it

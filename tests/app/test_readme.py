@@ -3,6 +3,7 @@
 The table is written anew with ``python -m tests.app.test_readme``.
 """
 
+import asyncio
 import json
 import re
 import shlex
@@ -16,8 +17,13 @@ import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
+from app.examples import ARTICLE_PROBLEM
+from app.main import create_app
 from app.settings import Settings
+from app.watch.line import ALWAYS, FIELDS
+from app.watch.metrics import Metrics
 from core.mistakes import MISTAKES
+from tests.app.log_lines import collected
 from tests.app.server import Server, run_server
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +44,30 @@ def write_mistakes_table() -> str:
     return "\n".join(["| id | about | produces |", "|---|---|---|", *rows]) + "\n"
 
 
-TABLES = {"settings": write_settings_table, "mistakes": write_mistakes_table}
+def write_log_table() -> str:
+    rows = [f"| `{name}` | {'always' if name in ALWAYS else ''} | {said} |" for name, said in FIELDS.items()]
+    return "\n".join(["| field | | what it says |", "|---|---|---|", *rows]) + "\n"
+
+
+def write_metrics_table() -> str:
+    registry: Any = Metrics(create_app(Settings.model_construct()).state).registry
+    # those that are counted know their labels, those that are looked up say them with what they find
+    labels = {one._name: one._labelnames for one in registry._collector_to_names if hasattr(one, "_labelnames")}
+    rows = []
+    for family in registry.collect():
+        if family.name.startswith("gradmark_"):
+            name = family.name + "_total" * (family.type == "counter")
+            names: tuple[str, ...] = labels.get(family.name) or getattr(family, "_labelnames", ())
+            rows.append(f"| `{name}` | {family.type} | {', '.join(names)} | {family.documentation} |")
+    return "\n".join(["| metric | type | labels | what it counts |", "|---|---|---|---|", *rows]) + "\n"
+
+
+TABLES = {
+    "settings": write_settings_table,
+    "log": write_log_table,
+    "metrics": write_metrics_table,
+    "mistakes": write_mistakes_table,
+}
 
 
 def with_tables(text: str) -> str:
@@ -121,8 +150,24 @@ def rows_of(table: str, text: str) -> list[str]:
     return text[text.index(f"<!-- {table}:") : text.index(f"<!-- /{table} -->")].splitlines()[3:]
 
 
-def test_the_table_of_settings_is_the_settings() -> None:
-    assert rows_of("settings", README.read_text()) == rows_of("settings", with_tables(README.read_text()))
+@pytest.mark.parametrize("table", ["settings", "log", "metrics"])
+def test_a_table_is_what_there_is(table: str) -> None:
+    assert rows_of(table, README.read_text()) == rows_of(table, with_tables(README.read_text()))
+
+
+def test_the_line_of_a_log_is_one_that_is_written() -> None:
+    [line] = re.findall('^{"level":.*}$', README.read_text(), re.MULTILINE)
+    with collected() as lines:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://test")
+        asyncio.run(client.post("/v1/gradients", json=ARTICLE_PROBLEM))
+    [written] = lines
+    printed = json.loads(line)
+    assert list(printed) == list(written)
+    # the last digit of exp differs between processors
+    varying = {"request_id", "ms", "time", "sent_bytes"}
+    assert {name: value for name, value in printed.items() if name not in varying} == {
+        name: value for name, value in written.items() if name not in varying
+    }
 
 
 def test_the_table_of_mistakes_has_none_that_the_registry_has_not() -> None:
