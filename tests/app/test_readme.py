@@ -57,7 +57,7 @@ def write_metrics_table() -> str:
     for family in registry.collect():
         if family.name.startswith("gradmark_"):
             name = family.name + "_total" * (family.type == "counter")
-            names: tuple[str, ...] = labels.get(family.name) or getattr(family, "_labelnames", ())
+            names: Any = labels.get(family.name) or getattr(family, "_labelnames", ())
             rows.append(f"| `{name}` | {family.type} | {', '.join(names)} | {family.documentation} |")
     return "\n".join(["| metric | type | labels | what it counts |", "|---|---|---|---|", *rows]) + "\n"
 
