@@ -81,7 +81,7 @@ class Exchange:
         scope, route = self.scope, self.scope.get("route")
         if route is None and "endpoint" in scope:
             # the framework names its own routes alone, not those of files
-            route = next(route for route in scope["app"].routes if _find_endpoint(route) is scope["endpoint"])
+            route = next((one for one in scope["app"].routes if _find_endpoint(one) is scope["endpoint"]), None)
         return UNMATCHED if route is None else str(route.path)
 
     @property

@@ -30,7 +30,7 @@ SOMETIMES: Mapping[str, str] = {
     "widths": "How wide its inputs and its layers' outputs are, the first 16.",
     "lines": "How many lines of a bulk request were answered.",
     "reason": "Why it was refused: the problem document's first code, or its kind.",
-    "cut_off": "True where the reply is not whole: the client left, or the service ended.",
+    "cut_off": "True where the reply was not finished: the client left while it was sent, or the service ended.",
 }
 """What a line says where there is something to say."""
 
