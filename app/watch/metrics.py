@@ -12,7 +12,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.datastructures import State
 
@@ -120,9 +120,27 @@ class Inside(Collector):
         ------
         Metric
         """
+        yield from self._look_at_places()
+        yield from self._look_at_connections()
+
+    def _look_at_places(self) -> Iterator[Metric]:
         running = GaugeMetricFamily(f"{NAMESPACE}_running", "Requests that are worked on.", labels=["place"])
         waiting = GaugeMetricFamily(f"{NAMESPACE}_waiting", "Requests that wait for their turn.", labels=["place"])
         for place, limiter in getattr(self._state.placement, "limiters", {}).items():
             running.add_metric([place], limiter.running)
             waiting.add_metric([place], limiter.waiting)
         yield from (running, waiting)
+
+    def _look_at_connections(self) -> Iterator[Metric]:
+        is_open = GaugeMetricFamily(f"{NAMESPACE}_connections", "Connections that are open.", labels=[])
+        turned_away = CounterMetricFamily(
+            f"{NAMESPACE}_turned_away",
+            "Clients that never got to ask, or that kept the service waiting.",
+            labels=["reason"],
+        )
+        # a service in the process of whoever asks it has none
+        if (connections := getattr(self._state, "connections", None)) is not None:
+            is_open.add_metric([], len(connections.connections))
+            for reason, times in connections.turned_away.items():
+                turned_away.add_metric([reason], times)
+        yield from (is_open, turned_away)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -162,6 +163,19 @@ async def test_what_clients_make_up_makes_no_series(client: httpx.AsyncClient) -
         await send(f"name{number}")
     assert set(await read(client)) == before
     assert not [series for series in before if "first" in str(series)]
+
+
+async def test_places_and_connections_are_looked_at_when_somebody_asks(client: httpx.AsyncClient, app: FastAPI) -> None:
+    assert await values(client, "waiting", "place") == {}
+    place = SimpleNamespace(running=2, waiting=3)
+    app.state.placement = SimpleNamespace(limiters={"threads": place})
+    app.state.connections = SimpleNamespace(connections={1, 2}, turned_away={"too_slow": 4})
+    assert await values(client, "running", "place") == {"threads": 2}
+    assert await values(client, "waiting", "place") == {"threads": 3}
+    assert await values(client, "turned_away_total", "reason") == {"too_slow": 4}
+    place.waiting = 0
+    assert await values(client, "waiting", "place") == {"threads": 0}
+    assert (await read(client))["connections", frozenset()] == 2
 
 
 async def test_names_follow_the_conventions_of_prometheus(client: httpx.AsyncClient) -> None:
