@@ -126,7 +126,7 @@ class Inside(Collector):
     def _look_at_places(self) -> Iterator[Metric]:
         running = GaugeMetricFamily(f"{NAMESPACE}_running", "Requests that are worked on.", labels=["place"])
         waiting = GaugeMetricFamily(f"{NAMESPACE}_waiting", "Requests that wait for their turn.", labels=["place"])
-        for place, limiter in getattr(self._state.placement, "limiters", {}).items():
+        for place, limiter in self._state.placement.limiters.items():
             running.add_metric([place], limiter.running)
             waiting.add_metric([place], limiter.waiting)
         yield from (running, waiting)

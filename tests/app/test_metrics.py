@@ -166,7 +166,7 @@ async def test_what_clients_make_up_makes_no_series(client: httpx.AsyncClient) -
 
 
 async def test_places_and_connections_are_looked_at_when_somebody_asks(client: httpx.AsyncClient, app: FastAPI) -> None:
-    assert await values(client, "waiting", "place") == {}
+    assert await values(client, "waiting", "place") == dict.fromkeys(app.state.placement.limiters, 0)
     place = SimpleNamespace(running=2, waiting=3)
     app.state.placement = SimpleNamespace(limiters={"threads": place})
     app.state.connections = SimpleNamespace(connections={1, 2}, turned_away={"too_slow": 4})

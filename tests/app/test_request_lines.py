@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -168,16 +167,20 @@ def scope_of(path: str, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     return {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
 
 
-async def send_pieces(app: FastAPI, path: str, content_type: bytes, pieces: Iterator[dict[str, Any]]) -> Line:
+async def send_pieces(app: FastAPI, path: str, content_type: bytes, body: bytes, *, is_whole: bool) -> Line:
+    """Send a body, or half of it, and leave: at once, or when the reply has begun."""
+    begun, bodies = asyncio.Event(), [{"type": "http.request", "body": body, "more_body": not is_whole}]
+
     async def receive() -> dict[str, Any]:
-        piece = next(pieces, None)
-        if piece is None:
-            await asyncio.Event().wait()
-        assert piece is not None
-        return piece
+        if bodies:
+            return bodies.pop()
+        if is_whole:
+            await begun.wait()
+        return {"type": "http.disconnect"}
 
     async def send(_: Any) -> None:
-        await asyncio.sleep(0)
+        begun.set()
+        await asyncio.sleep(0.01)
 
     with collected() as lines:
         await app(scope_of(path, [(b"content-type", content_type)]), receive, send)
@@ -186,15 +189,13 @@ async def send_pieces(app: FastAPI, path: str, content_type: bytes, pieces: Iter
 
 
 async def test_a_client_that_leaves_within_its_body_has_a_line(app: FastAPI) -> None:
-    pieces: list[Any] = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
-    line = await send_pieces(app, "/v1/forward", b"application/json", iter(pieces))
+    line = await send_pieces(app, "/v1/forward", b"application/json", b"{", is_whole=False)
     assert (line["route"], line["received_bytes"], line["reason"]) == ("/v1/forward", 1, "incomplete")
 
 
 async def test_a_client_that_leaves_within_the_reply_has_a_line_that_says_so(app: FastAPI) -> None:
     body = (json.dumps(GRADE) + "\n").encode() * 2000
-    pieces: list[Any] = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
-    line = await send_pieces(app, "/v1/grades/bulk", b"application/jsonl", iter(pieces))
+    line = await send_pieces(app, "/v1/grades/bulk", b"application/jsonl", body, is_whole=True)
     assert (line["route"], line["status"], line["cut_off"]) == ("/v1/grades/bulk", 200, True)
 
 
@@ -219,7 +220,7 @@ async def test_a_bug_after_the_reply_has_begun_cuts_it_off() -> None:
         raise RuntimeError
 
     app.mount("/broken", broken)
-    line = await send_pieces(app, "/broken/", b"", iter([]))
+    line = await send_pieces(app, "/broken/", b"", b"", is_whole=True)
     assert (line["route"], line["status"], line["cut_off"]) == ("/broken", 200, True)
 
 
