@@ -43,6 +43,8 @@ class Node:
         Inputs have lower ones.
     shape, size : tuple of int or None, int
         Those of the exact value, once it is computed.
+    largest : int
+        The size of the largest value so far: some ways give another shape.
     ranks : dict of int to int
         The number of axes of a value, by the node's own bits among those chosen.
     odd : set of int
@@ -66,6 +68,7 @@ class Node:
     position: int = 0
     shape: tuple[int, ...] | None = None
     size: int = 0
+    largest: int = 0
     ranks: dict[int, int] = field(default_factory=dict)
     odd: set[int] = field(default_factory=set)
     bound: Array | None = None
@@ -141,6 +144,7 @@ class Node:
             self.shape, self.size = value.shape, value.size
         elif value.shape != self.shape:
             self.odd.add(bits)
+        self.largest = max(self.largest, value.size)
         self._alone[bits] = value
 
     def keep_stack(self, chosen: Sequence[int], stack: Array) -> None:

@@ -86,7 +86,7 @@ def _run_many(node: Node, run: Run, chosen: list[int]) -> int:
     if alike and own not in node.ranks:
         alone, alike = [*alone, alike[0]], alike[1:]
     count = sum(_run_one(node, run, bits) for bits in alone)
-    largest = max([node.size, *(part.size for part in parts)])
+    largest = max([node.largest, *(part.largest for part in parts)])
     step = MOST_STACKED // largest if largest <= LARGE else 1
     for start in range(0, len(alike), step):
         members = alike[start : start + step]

@@ -7,6 +7,7 @@ Nothing is checked to be finite here; a wrong way of computing may well overflow
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -156,7 +157,7 @@ class Scenarios:
         size = 1
         if len(choices) > 1:
             self._fill(node, (0,))
-            needed = sum(other.size for other in self.graph.ordered[: node.position + 1] if other.apply)
+            needed = sum(other.largest for other in self.graph.ordered[: node.position + 1] if other.apply)
             size = max(1, MOST_HELD // (2 * max(1, needed)))
         for start in range(0, len(choices), size):
             block = choices[start : start + size]
@@ -187,12 +188,22 @@ class Scenarios:
 
 
 def _bound(node: Node) -> Array:
-    if node.bound is None:
-        if node.spread is None:
-            node.bound = np.zeros(node.value().shape)
+    # a stack of its own: a deep network has more steps than Python's has room for
+    waiting = [node]
+    while waiting:
+        missing = [part for part in waiting[-1].inputs if part.bound is None]
+        if missing:
+            waiting += missing
         else:
-            errors = [_bound(part) for part in node.inputs]
-            # all are forgotten at once, so with a value there is what it is computed from
-            values = [part.value() for part in node.inputs]
-            node.bound = np.asarray(node.spread(node.place, errors, *values) + node.rounding)
-    return node.bound
+            last = waiting.pop()
+            last.bound = _bound_one(last) if last.bound is None else last.bound
+    return cast("Array", node.bound)
+
+
+def _bound_one(node: Node) -> Array:
+    if node.spread is None:
+        return np.zeros(node.value().shape)
+    errors = [part.bound for part in node.inputs]
+    # all are forgotten at once, so with a value there is what it is computed from
+    values = [part.value() for part in node.inputs]
+    return np.asarray(node.spread(node.place, errors, *values) + node.rounding)

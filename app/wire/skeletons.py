@@ -101,7 +101,8 @@ class Skeleton:
         """Put lists in the place of arrays, anywhere in a value."""
         array = self.take(value)
         if array is not None:
-            return array.tolist()
+            # of an array without numbers one entry an axis says as much, and a million empty lists are a million lists
+            return (array if array.size else array[(slice(1),) * array.ndim]).tolist()
         if isinstance(value, dict):
             return {key: self.resolve(part) for key, part in value.items()}
         return [self.resolve(part) for part in value] if isinstance(value, list) else value

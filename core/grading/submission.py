@@ -208,11 +208,13 @@ def read_ids(answers: Mapping[str, object], problem: Problem) -> dict[str, str]:
         If an id is none, names nothing of this problem, or two mean one quantity.
     """
     found: dict[str, str] = {}
+    seen: set[str] = set()
     for text in answers:
         key = parse_quantity(text, problem, path=("answers", text)).key
-        if key in found.values():
+        if key in seen:
             raise DomainError(
                 f"{public_name(key, problem)} is handed in twice; name each quantity once", path=("answers", text)
             )
         found[text] = key
+        seen.add(key)
     return found

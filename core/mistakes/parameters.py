@@ -4,7 +4,7 @@ import numpy as np
 
 from core.arrays import Array
 from core.mistakes.mistake import Mistake
-from core.mistakes.places import is_batch
+from core.mistakes.places import is_batch, is_handed_in
 from core.steps import Place, replace_rule
 
 
@@ -22,6 +22,10 @@ def _total(grad: Array) -> Array:
 
 def _is_hidden_above(place: Place) -> bool:
     return place.number > 1
+
+
+def _multiplies_inputs(place: Place) -> bool:
+    return _is_hidden_above(place) and is_handed_in(place, place.problem.n_features * place.layer.n_out)
 
 
 PARAMETER_MISTAKES = (
@@ -44,7 +48,7 @@ PARAMETER_MISTAKES = (
                     "grad_weights",
                     # shapes that do not fit are no answer that anybody can hand in with the decay added
                     lambda place, inputs, grad, weights, decay, cache: cache.mT @ grad,
-                    where=_is_hidden_above,
+                    where=_multiplies_inputs,
                     extra=("X",),
                 ),
             ),
@@ -52,6 +56,7 @@ PARAMETER_MISTAKES = (
                 replace_rule(
                     "grad_weights",
                     lambda place, inputs, grad, weights, decay, cache: cache.mT @ grad,
+                    where=lambda place: is_handed_in(place, place.layer.n_out**2),
                     extra=("A{l}",),
                 ),
             ),
@@ -121,6 +126,7 @@ PARAMETER_MISTAKES = (
                 replace_rule(
                     "grad_weights",
                     lambda place, inputs, grad, weights, decay: inputs[..., :, None] * grad[..., None, :],
+                    where=lambda place: is_handed_in(place, place.problem.n_samples * place.layer.weights.size),
                 ),
             ),
         ),

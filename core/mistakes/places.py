@@ -6,6 +6,9 @@ from core.arrays import Array
 from core.problem import Problem
 from core.steps import Place
 
+FEW = 100_000
+"""A gradient in another shape than its own is looked for up to so many numbers, or twice its own: nobody hands in more."""
+
 
 def is_batch(problem: Problem) -> bool:
     """Tell whether there are several samples."""
@@ -45,6 +48,21 @@ def is_softmax_loss(place: Place) -> bool:
 def has_slope(place: Place) -> bool:
     """Tell whether the activation works entry by entry and has a derivative other than 1."""
     return not is_softmax(place) and place.layer.activation != "identity"
+
+
+def is_handed_in(place: Place, numbers: int) -> bool:
+    """Tell whether a gradient of weights in another shape may have been handed in with so many numbers.
+
+    Parameters
+    ----------
+    place : Place
+    numbers : int
+
+    Returns
+    -------
+    bool
+    """
+    return numbers <= max(FEW, 2 * place.layer.weights.size)
 
 
 def one_hot(a: Array) -> Array:

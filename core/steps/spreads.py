@@ -104,13 +104,13 @@ def spread_local_activation(place: Place, errors: Errors, rows: Array, z: Array,
     if not place.activation.gives_distribution:
         return np.asarray(through + np.abs(rows) * (_slope_error(errors)[:, None, :] + written))
     # J = diag(s) − s·sᵀ, so s_i·(1 − s_i) on the diagonal and −s_i·s_j off it
-    own, others = errors[2], a[:, :, None] * errors[2][:, None, :] + errors[2][:, :, None] * a[:, None, :]
-    diagonal = np.eye(a.shape[1], dtype=bool)
+    own, sizes = errors[2], np.abs(rows)
     # s·(1 − s), or s times the sum of the others: rounded probabilities need not sum to 1
     rest = own.sum(axis=-1, keepdims=True) - own
-    on_diagonal = np.maximum(np.abs(1.0 - 2.0 * a) * own, (1.0 - a) * own + a * rest)
-    matrix = np.where(diagonal, on_diagonal[:, :, None], others) + written
-    return np.asarray(through + np.abs(rows) @ matrix)
+    on_diagonal = np.maximum(np.abs(1.0 - 2.0 * a) * own, (1.0 - a) * own + a * rest) - 2.0 * a * own
+    # |r|·(s·eᵀ + e·sᵀ) without its diagonal: the matrix itself may be far larger than the rows
+    both = (sizes @ a[:, :, None]) * own[:, None, :] + (sizes @ own[:, :, None]) * a[:, None, :]
+    return np.asarray(through + both + sizes * on_diagonal[:, None, :] + written * sizes.sum(axis=-1, keepdims=True))
 
 
 def _slope_error(errors: Errors) -> Array:
