@@ -4,9 +4,10 @@ Requests can share defaults: what one leaves out is taken from them, and so are 
 computed for the search of mistakes.
 """
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -35,6 +36,9 @@ DEFAULT_FEEDBACK = "diagnosis"
 
 MOST_KEPT = 32
 """Questions whose truth is kept for further requests."""
+
+MOST_HELD = 4_000_000
+"""Numbers that all of those keep together; of a single large question they may be more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +137,7 @@ class MarkingDesk:
     def __init__(self, defaults: GradeRequest | None = None, *, budget: Budget | None = None) -> None:
         self._defaults = defaults or GradeRequest()
         self._budget = budget or Budget()
-        # problems compare by identity: what is kept is that of the defaults
-        self._keep_problem = lru_cache(MOST_KEPT)(self._open_problem)
-        self._keep_exercise = lru_cache(MOST_KEPT)(self._open_exercise)
+        self._kept: OrderedDict[Hashable, Marker] = OrderedDict()
 
     @np.errstate(all="ignore")
     def mark(self, request: GradeRequest) -> Grade:
@@ -204,15 +206,27 @@ class MarkingDesk:
 
     def _find_marker(self, request: GradeRequest) -> Marker:
         if request.exercise is not None:
-            return self._keep_exercise(request.exercise)
+            return self._keep(request.exercise, partial(self._open_exercise, request.exercise))
         problem = request.problem
         if problem is None:
             raise DomainError("found neither problem nor exercise; needed one of them to mark against")
         asks = request.asks if request.asks is not None else tuple(request.answers or ())
         if request.asks is None and not asks:
             raise DomainError("found no answers and no asks; needed at least one quantity", path=("answers",))
+        is_answered = request.asks is None
+        open_problem = partial(self._open_problem, problem, asks, is_answered)
         is_shared = problem is self._defaults.problem
-        return (self._keep_problem if is_shared else self._open_problem)(problem, asks, request.asks is None)
+        return self._keep((asks, is_answered), open_problem) if is_shared else open_problem()
+
+    def _keep(self, key: Hashable, open_marker: Callable[[], Marker]) -> Marker:
+        """Return what marks a question, and keep it in place of those that have not been used for longest."""
+        kept = self._kept
+        if key not in kept:
+            kept[key] = open_marker()
+        kept.move_to_end(key)
+        while len(kept) > MOST_KEPT or (len(kept) > 1 and sum(m.solution.held for m in kept.values()) > MOST_HELD):
+            kept.popitem(last=False)
+        return kept[key]
 
     def _open_exercise(self, reference: ExerciseReference) -> Marker:
         try:

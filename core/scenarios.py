@@ -34,6 +34,11 @@ class Scenarios:
         Values and local Jacobians that are taken as they are.
     exact : Scenarios, optional
         Those of the same problem with nothing given; what they have computed exactly is taken from them.
+
+    Attributes
+    ----------
+    held : int
+        How many numbers are kept.
     """
 
     def __init__(
@@ -46,7 +51,7 @@ class Scenarios:
     ) -> None:
         self.problem = problem
         self.graph = Graph(problem, ways, given or {})
-        self._held = 0
+        self.held = 0
         if exact and not given:
             self.graph.share(exact.graph)
 
@@ -163,7 +168,7 @@ class Scenarios:
             block = choices[start : start + size]
             self._fill(node, (choice & node.reach for choice in block))
             yield block
-            if self._held > MOST_HELD:
+            if self.held > MOST_HELD:
                 self._forget()
 
     def _fill(self, target: Node, chosen: Iterable[int]) -> None:
@@ -179,12 +184,12 @@ class Scenarios:
                     missing[part] = missing[part] | bits if part in missing else bits
         with np.errstate(all="ignore"):
             for node, wanted in reversed(runs):
-                self._held += compute(node, wanted)
+                self.held += compute(node, wanted)
 
     def _forget(self) -> None:
         for node in self.graph.ordered:
             node.forget()
-        self._held = 0
+        self.held = 0
 
 
 def _bound(node: Node) -> Array:

@@ -9,6 +9,7 @@ from core.answers import Answer
 from core.arrays import Array
 from core.grading.allowance import allow
 from core.grading.diagnosis import Explained, choose
+from core.grading.effort import Effort
 from core.grading.following import follow, is_telling, may_lead_on, needs_no_work
 from core.grading.grade import Part
 from core.grading.invariants import find_hints
@@ -18,7 +19,7 @@ from core.grading.search import Search
 from core.grading.shapes import describe_shape, fit_shape
 from core.grading.solution import Solution
 from core.grading.submission import Submission
-from core.grading.suspects import Effort, Suspects
+from core.grading.suspects import Suspects
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
 
@@ -198,7 +199,7 @@ class Assessment:
         if not self.own or not (self.submission.follow_through or not self.wrong):
             return False
         scenarios = self.solution.scenarios
-        for expected in follow(scenarios, self._own_scenarios(), target.key, self.own):
+        for expected in follow(scenarios, self._own_scenarios(), target.key, self.own, self.effort):
             allowed = target.allowance.allowed_for(expected) if np.isfinite(expected).all() else 0.0
             if _is_near(own, expected, allowed) and self._is_work(expected, target.truth, allowed):
                 return True

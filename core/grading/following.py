@@ -12,8 +12,9 @@ import numpy as np
 
 from core.arrays import Array
 from core.grading.allowance import Allowance
+from core.grading.effort import Effort
 from core.problem import Problem
-from core.quantities import position
+from core.quantities import position, to_quantity
 from core.scenarios import Scenarios
 
 LEAST_SHARE = 0.5
@@ -100,7 +101,9 @@ def may_lead_on(problem: Problem, key: str, own: Array, truth: Array, allowance:
     return is_telling(own, truth, allowed) and (not is_outputs or is_distribution(own, allowed))
 
 
-def follow(scenarios: Scenarios, own_scenarios: Scenarios, key: str, own: Mapping[str, Array]) -> Iterator[Array]:
+def follow(
+    scenarios: Scenarios, own_scenarios: Scenarios, key: str, own: Mapping[str, Array], effort: Effort
+) -> Iterator[Array]:
     """Compute what a quantity is when a student's own upstream parts are taken for granted.
 
     Parameters
@@ -113,6 +116,8 @@ def follow(scenarios: Scenarios, own_scenarios: Scenarios, key: str, own: Mappin
         The quantity's numbered id.
     own : mapping of str to ndarray
         The student's own values of what is upstream, of their quantities' shapes.
+    effort : Effort
+        What is left for the derivatives on the long way, which nobody asked for; without, it is not gone.
 
     Yields
     ------
@@ -126,7 +131,7 @@ def follow(scenarios: Scenarios, own_scenarios: Scenarios, key: str, own: Mappin
     of, by = key[1:].split("_d")
     for name in own:
         factors = _factors(name, of, by)
-        if factors:
+        if factors and effort.affords([to_quantity(factor) for factor in factors if factor not in own]):
             yield _product(scenarios, own, factors, by)
 
 

@@ -12,16 +12,17 @@ import numpy as np
 
 from core.arrays import Array
 from core.grading.allowance import growth
+from core.grading.effort import Effort
 from core.grading.matches import Match, Target
 from core.grading.shapes import fit_shape
-from core.grading.suspects import Effort, Indices, Suspects, select
+from core.grading.suspects import Indices, Signs, Suspects, select
 from core.mistakes import PRECEDENCE
 from core.scenarios import Scenarios
 
 Predictions = tuple[tuple[int, ...], list[int], Array, Array]
 """What choices predict that give one shape: the shape, the choices, a row each, and how far each may lie off."""
 
-Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Array]
+Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
 """What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
 
 CHANCE = (0.02, 0.02, 0.001, 0.0005)
@@ -165,15 +166,14 @@ class Search:
         return self._effort.afford(choices, size, comparisons=len(self._orders))
 
     def _find_orders(self) -> list[Order]:
-        value = self._target.truth
-        whole = np.arange(value.size)
-        orders: list[Order] = [((), value.shape, whole, np.ones(value.size))]
+        target, problem = self._target, self._suspects.problem
+        # of the first, which leaves all as it is, no more is looked at
+        orders: list[Order] = [((), target.truth.shape, np.zeros(1, np.int32), np.ones(1, np.int8))]
         for mistake, transform in self._suspects.transforms:
-            chosen = (
-                None if transform.accepts else select(transform, self._suspects.problem, self._target.quantity, value)
-            )
-            if chosen is not None:
-                orders.append(((mistake.name,), *chosen))
+            if not transform.accepts:
+                chosen = select(transform, problem, target.quantity, target.truth.shape, target.answer)
+                if chosen is not None:
+                    orders.append(((mistake.name,), *chosen))
         return orders
 
     def _predict(self, choices: Sequence[int], order: int) -> Iterator[tuple[list[int], Array, Array]]:

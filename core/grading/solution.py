@@ -29,23 +29,30 @@ class Solution:
         self.question = question
         self.budget = budget
         self.scenarios = Scenarios(question.problem)
+        self._suspected: list[Suspects] = []
         self._truths: dict[str, Array] = {}
         self._spreads: dict[str, float] = {}
 
     @cached_property
     def suspects(self) -> Suspects:
         """What can have gone wrong; a right answer never needs it."""
-        return Suspects(self.question.problem, version=self.question.version, exact=self.scenarios)
+        return self._suspect(in_one_layer=False)
 
     @cached_property
     def suspects_by_layer(self) -> Suspects:
         """The same, with mistakes made in one layer only."""
-        return Suspects(self.question.problem, version=self.question.version, in_one_layer=True, exact=self.scenarios)
+        return self._suspect(in_one_layer=True)
 
     @cached_property
     def free(self) -> tuple[str, ...]:
         """The mistakes that are only other conventions here."""
         return free_mistakes(self.question, self.suspects)
+
+    @property
+    def held(self) -> int:
+        """How many numbers are kept: truths, and what the searches have computed."""
+        scenarios = self.scenarios.held + sum(suspects.held for suspects in self._suspected)
+        return scenarios + sum(truth.size for truth in self._truths.values())
 
     def truth(self, key: str) -> Array:
         """Return a quantity's right value."""
@@ -85,3 +92,9 @@ class Solution:
                 )
             except NonFiniteError as error:
                 raise error.at(path) from None
+
+    def _suspect(self, *, in_one_layer: bool) -> Suspects:
+        version = self.question.version
+        found = Suspects(self.question.problem, version=version, in_one_layer=in_one_layer, exact=self.scenarios)
+        self._suspected.append(found)
+        return found

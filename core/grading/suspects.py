@@ -1,5 +1,6 @@
 """What can have gone wrong in a problem: the ways of all mistakes that apply there, and pairs of them."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,57 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from core.arrays import Array
-from core.budget import CALL_COST, Budget, forward_operations
+from core.grading.shapes import fit_shape
 from core.mistakes import MISTAKES, Mistake, Transform, Way
 from core.problem import Problem
 from core.quantities import Quantity
 from core.scenarios import Scenarios
 from core.steps import RULES, Change
 
-COMPARISON_COST = 20
-"""What comparing one number takes, in multiply-adds: it is copied, subtracted and looked at several times."""
-
-
-class Effort:
-    """What the searches for one submission may take together.
-
-    Parameters
-    ----------
-    problem : Problem
-    budget : Budget
-    """
-
-    def __init__(self, problem: Problem, budget: Budget) -> None:
-        depth = problem.network.depth
-        products = forward_operations(problem.network, problem.n_samples) - 2 * CALL_COST * depth
-        # scenarios share steps: of each there are a few to run anew, one for each layer at most and one more
-        self._cost = 3 * products + CALL_COST * (depth + 1)
-        self._left = budget.operations
-        self._numbers = budget.numbers
-
-    def afford(self, choices: list[int], size: int, *, comparisons: int) -> list[int]:
-        """Return choices of ways, or none if computing them all would hold too much or take more than is left.
-
-        Parameters
-        ----------
-        choices : list of int
-        size : int
-            How many numbers each of them gives.
-        comparisons : int
-            In how many orders they are compared with the answer.
-
-        Returns
-        -------
-        list of int
-        """
-        cost = (self._cost + COMPARISON_COST * comparisons * size) * len(choices)
-        if cost > self._left or size * len(choices) > self._numbers:
-            return []
-        self._left -= cost
-        return choices
-
-
-Indices = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.int32]
+Signs = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,11 +74,19 @@ class Suspects:
         )
         self.transforms = tuple((m, transform) for m in self.mistakes for transform in m.transforms)
         self.suspects = self._find_suspects(in_one_layer=in_one_layer)
+        self._scenarios: Scenarios | None = None
 
-    @cached_property
+    @property
     def scenarios(self) -> Scenarios:
         """The scenarios in which any of them has been made."""
-        return self.scenarios_given({})
+        if self._scenarios is None:
+            self._scenarios = self.scenarios_given({})
+        return self._scenarios
+
+    @property
+    def held(self) -> int:
+        """How many numbers those keep."""
+        return self._scenarios.held if self._scenarios else 0
 
     def scenarios_given(self, given: Mapping[str, Array]) -> Scenarios:
         """Return the scenarios of the same suspects where some values are given.
@@ -264,8 +231,8 @@ def _in_layer(way: Way, number: int) -> Way:
 
 
 def select(
-    transform: Transform, problem: Problem, quantity: Quantity, value: Array
-) -> tuple[tuple[int, ...], Indices, Array] | None:
+    transform: Transform, problem: Problem, quantity: Quantity, shape: tuple[int, ...], answer: Array
+) -> tuple[tuple[int, ...], Indices, Signs] | None:
     """Write a transform as a choice of entries and their signs, to apply it to many values at once.
 
     Parameters
@@ -274,18 +241,20 @@ def select(
         One without a number of its own.
     problem : Problem
     quantity : Quantity
-    value : ndarray
-        Of the quantity's shape.
+    shape : tuple of int
+        The quantity's.
+    answer : ndarray
 
     Returns
     -------
     tuple or None
         The shape of the result, the flat index of each entry, and its sign (0 for an entry that is 0);
-        None where the transform does not apply.
+        None where the transform does not apply, or gives another shape than the answer has.
     """
-    numbered = np.arange(1.0, value.size + 1.0).reshape(value.shape)
-    result = transform.apply(problem, quantity, numbered, 1.0)
-    if result is None:
+    # of one number in every place, for the shape alone
+    result = transform.apply(problem, quantity, np.broadcast_to(np.ones(()), shape), 1.0)
+    if result is None or fit_shape(answer, result.shape) is None:
         return None
-    flat = result.ravel()
-    return result.shape, np.maximum(np.abs(flat).astype(np.intp) - 1, 0), np.sign(flat)
+    numbered = np.arange(1.0, math.prod(shape) + 1.0).reshape(shape)
+    flat = np.asarray(transform.apply(problem, quantity, numbered, 1.0)).ravel()
+    return result.shape, np.maximum(np.abs(flat).astype(np.int32) - 1, 0), np.sign(flat).astype(np.int8)

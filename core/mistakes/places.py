@@ -7,7 +7,7 @@ from core.problem import Problem
 from core.steps import Place
 
 FEW = 100_000
-"""A gradient in another shape than its own is looked for up to so many numbers, or twice its own: nobody hands in more."""
+"""A gradient in another shape than its own is looked for up to so many numbers, or twice its own: none is longer."""
 
 
 def is_batch(problem: Problem) -> bool:

@@ -109,8 +109,10 @@ def spread_local_activation(place: Place, errors: Errors, rows: Array, z: Array,
     rest = own.sum(axis=-1, keepdims=True) - own
     on_diagonal = np.maximum(np.abs(1.0 - 2.0 * a) * own, (1.0 - a) * own + a * rest) - 2.0 * a * own
     # |r|·(s·eᵀ + e·sᵀ) without its diagonal: the matrix itself may be far larger than the rows
-    both = (sizes @ a[:, :, None]) * own[:, None, :] + (sizes @ own[:, :, None]) * a[:, None, :]
-    return np.asarray(through + both + sizes * on_diagonal[:, None, :] + written * sizes.sum(axis=-1, keepdims=True))
+    through += (sizes @ a[:, :, None]) * own[:, None, :]
+    through += (sizes @ own[:, :, None]) * a[:, None, :]
+    through += sizes * on_diagonal[:, None, :]
+    return np.asarray(through + written * sizes.sum(axis=-1, keepdims=True))
 
 
 def _slope_error(errors: Errors) -> Array:
@@ -121,7 +123,9 @@ def _slope_error(errors: Errors) -> Array:
 def _through(place: Place, z: Array, a: Array, error: Array) -> Array:
     if place.activation.gives_distribution:
         # Σ|J|e over a row of diag(s) − s·sᵀ
-        return np.asarray(a * (error * (1.0 - 2.0 * a) + (a * error).sum(axis=-1, keepdims=True)))
+        through = error * (1.0 - 2.0 * a)
+        through += (a * error).sum(axis=-1, keepdims=True)
+        return np.asarray(a * through)
     return np.abs(place.activation.vjp(z, a, np.ones(z.shape))) * error
 
 

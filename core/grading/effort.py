@@ -1,0 +1,68 @@
+"""What the searches for one submission may take, counted from shapes."""
+
+from collections.abc import Iterable
+
+from core.budget import CALL_COST, Budget, forward_operations
+from core.jacobians import measure_derivatives
+from core.problem import Problem
+from core.quantities import Quantity
+
+COMPARISON_COST = 20
+"""What comparing one number takes, in multiply-adds: it is copied, subtracted and looked at several times."""
+
+
+class Effort:
+    """What the searches for one submission may take together.
+
+    Parameters
+    ----------
+    problem : Problem
+    budget : Budget
+    """
+
+    def __init__(self, problem: Problem, budget: Budget) -> None:
+        self._problem = problem
+        depth = problem.network.depth
+        products = forward_operations(problem.network, problem.n_samples) - 2 * CALL_COST * depth
+        # scenarios share steps: of each there are a few to run anew, one for each layer at most and one more
+        self._cost = 3 * products + CALL_COST * (depth + 1)
+        self._left = budget.operations
+        self._numbers = budget.numbers
+
+    def afford(self, choices: list[int], size: int, *, comparisons: int) -> list[int]:
+        """Return choices of ways, or none if computing them all would hold too much or take more than is left.
+
+        Parameters
+        ----------
+        choices : list of int
+        size : int
+            How many numbers each of them gives.
+        comparisons : int
+            In how many orders they are compared with the answer.
+
+        Returns
+        -------
+        list of int
+        """
+        cost = (self._cost + COMPARISON_COST * comparisons * size) * len(choices)
+        if cost > self._left or size * len(choices) > self._numbers:
+            return []
+        self._left -= cost
+        return choices
+
+    def affords(self, derivatives: Iterable[Quantity]) -> bool:
+        """Tell whether derivatives fit and what is left pays for them, and take it.
+
+        Parameters
+        ----------
+        derivatives : iterable of Quantity
+
+        Returns
+        -------
+        bool
+        """
+        operations, numbers = measure_derivatives(self._problem, derivatives)
+        if operations > self._left or numbers > self._numbers:
+            return False
+        self._left -= operations
+        return True
