@@ -22,6 +22,12 @@ from core.quantities import n_components, shape_of, to_quantity
 
 MOST_DECIMALS = 12
 
+N_VARIANTS = sum(len(mistake.ways) + len(mistake.transforms) for mistake in MISTAKES.values())
+"""How many answers to a quantity are compared with the truth and with each other, at most."""
+
+COMPARISON_COST = 30_000
+"""What making and comparing one of them takes, in multiply-adds: about three microseconds of calls."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hidden:
@@ -191,6 +197,9 @@ def _require_affordable(problem: Problem, keys: Sequence[str], budget: Budget) -
         else math.prod(shape_of(q.by or q.of, problem))
         for q in quantities
     )
-    budget.require_numbers(numbers * len(MISTAKES), "the answers of all mistakes", path=("asks",))
-    work = forward_operations(problem.network, problem.n_samples) * len(MISTAKES) * (len(CHANGES) + 1)
-    budget.require_operations(work, "every mistake, in the problem and in changed ones", path=("problem",))
+    budget.require_numbers(numbers * N_VARIANTS, "the answers of all mistakes", path=("asks",))
+    n_looks = len(CHANGES) + 1
+    passes = forward_operations(problem.network, problem.n_samples) * len(MISTAKES) * n_looks
+    budget.require_operations(passes, "every mistake, in the problem and in changed ones", path=("problem",))
+    comparisons = COMPARISON_COST * len(keys) * N_VARIANTS * n_looks
+    budget.require_operations(passes + comparisons, f"{len(keys)} quantities under every mistake", path=("asks",))
