@@ -235,7 +235,8 @@ class Search:
 
     def _allowed(self, rows: Array) -> Array:
         allowance = self._target.allowance
-        return np.asarray(allowance.allowed * growth(np.abs(rows).max(axis=1), allowance.largest))
+        largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
+        return np.asarray(allowance.allowed * growth(largest, allowance.largest))
 
     def _log_chance(self, prediction: Array, allowed: float, window: float) -> float:
         """Bound the chance that a slip comes as near to a prediction, in every entry that tells it from the truth."""
