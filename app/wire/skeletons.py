@@ -179,7 +179,10 @@ class _Splitter:
     def _split_list(self, value: Any, level: int) -> object:
         self.n_lists += 1
         first = value[0] if len(value) else None
-        if isinstance(first, simdjson.Array) and len(first):
+        if isinstance(first, simdjson.Array):
+            if not len(first):
+                # wrong wherever it stands, and there may be a million of them
+                raise OddBodyError
             self.n_lists += len(value)
             return self.skeleton.hold(_read_matrix(value))
         if isinstance(first, int | float) and not isinstance(first, bool):

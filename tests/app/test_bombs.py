@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from app.errors import MEDIA_TYPE
 from tests.app.bombs import BOMBS, HARMLESS, LARGEST_BODY, REFUSED, Bomb
+from tests.app.placing import children_of
 from tests.app.server import Server, run_server
 
 MEGABYTE = 2**20
@@ -80,9 +81,7 @@ LIMIT = 512 * MEGABYTE
 
 def processes_of(server: Server) -> list[int]:
     """Return the server's process and those that it started."""
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [pid, *map(int, children)]
+    return [server.process.pid, *children_of(server.process.pid)]
 
 
 def high_water(pid: int) -> int:
