@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
 from app.watch.facts import NOTHING, Facts, count_marks, measure_shapes
-from app.wire import TENSORS_TYPE, encode, encode_tensors, parse_body, parse_tensors
+from app.wire import DEFAULT_LIMITS, TENSORS_TYPE, Limits, encode, encode_tensors, parse_body, parse_tensors
 from core.budget import Budget
 from core.errors import CoreError
 from core.grading import Grade
@@ -56,6 +56,8 @@ class Call:
         The body.
     budget : Budget
         What it may hold and do.
+    limits : Limits
+        What the body may be like.
     reads, writes : str
         The media types of body and reply.
     request_id : str
@@ -65,6 +67,7 @@ class Call:
     computation: str
     raw: bytes | bytearray
     budget: Budget
+    limits: Limits = DEFAULT_LIMITS
     reads: str = JSON_TYPE
     writes: str = JSON_TYPE
     request_id: str = ""
@@ -148,7 +151,7 @@ class Computation:
         """
         parse = parse_tensors if call.reads == TENSORS_TYPE else parse_body
         try:
-            return parse(self.adapter, call.raw, most_values=call.budget.numbers)
+            return parse(self.adapter, call.raw, limits=call.limits)
         except (BodyError, CoreError, ValidationError) as error:
             return _explain(error)
 

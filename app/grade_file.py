@@ -58,7 +58,7 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
 
 def _mark(settings: Settings, submissions: Path, grades: Path, processes: int) -> None:
     with submissions.open("rb") as source:
-        bulk = Bulk(source, budget=settings.budget, longest=settings.max_body_bytes)
+        bulk = Bulk(source, budget=settings.budget, limits=settings.limits, longest=settings.max_body_bytes)
         size = submissions.stat().st_size
         needed = min(processes, size // BYTES_EACH)
         with grades.open("wb") as target, tqdm(total=size, unit="B", unit_scale=True) as bar:

@@ -153,6 +153,7 @@ async def read_call(request: Request, computation: Computation, share: Share) ->
         computation=computation.name,
         raw=raw,
         budget=settings.budget,
+        limits=settings.limits,
         reads=reads,
         writes=writes,
         request_id=correlation_id.get() or "",

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.blas import DEFAULT_PROCESSES
+from app.wire import DEFAULT_LIMITS, Limits
 from core.budget import Budget
 
 DEFAULT_BUDGET = Budget()
@@ -81,7 +82,24 @@ class Settings(BaseSettings):
         description="Most multiply-adds that one request may take, a step's call counted as 100,000; more is 422.",
     )
 
+    max_depth: int = Field(
+        DEFAULT_LIMITS.depth,
+        ge=16,
+        le=128,
+        description="Most lists and objects inside each other in a body; deeper is 400, in an answer unreadable.",
+    )
+    max_digits: int = Field(
+        DEFAULT_LIMITS.digits,
+        ge=32,
+        description="Most characters of one number in a body; more is 400, in an answer read as float64.",
+    )
+
     @property
     def budget(self) -> Budget:
         """What one request may hold and do."""
         return Budget(numbers=self.max_numbers, operations=self.max_operations)
+
+    @property
+    def limits(self) -> Limits:
+        """What one document may be like."""
+        return Limits(values=self.max_numbers, depth=self.max_depth, digits=self.max_digits)

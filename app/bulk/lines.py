@@ -10,7 +10,7 @@ import orjson
 
 from app.bulk.marking import ChunkMarker, Terms, split_lines
 from app.bulk.summary import Summary
-from app.wire import encode
+from app.wire import DEFAULT_LIMITS, Limits, encode
 from core.budget import Budget
 
 MEDIA_TYPE = "application/jsonl"
@@ -39,6 +39,8 @@ class Bulk:
         What each line may hold and do.
     longest : int
         The most bytes of a line.
+    limits : Limits
+        What each line may be like.
 
     Raises
     ------
@@ -46,9 +48,9 @@ class Bulk:
         If there is a line of defaults, and it is wrong: then nothing can be marked.
     """
 
-    def __init__(self, file: BinaryIO, *, budget: Budget, longest: int) -> None:
+    def __init__(self, file: BinaryIO, *, budget: Budget, longest: int, limits: Limits = DEFAULT_LIMITS) -> None:
         self._file = file
-        self.terms = Terms(defaults=_take_defaults(file, longest), budget=budget, longest=longest)
+        self.terms = Terms(defaults=_take_defaults(file, longest), budget=budget, limits=limits, longest=longest)
         self._marker = ChunkMarker(self.terms)
         self.summary = Summary()
 

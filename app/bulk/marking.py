@@ -12,7 +12,7 @@ from app.bulk.forms import Form, FormKey, find_key, has_form
 from app.bulk.summary import Summary
 from app.errors import BodyError, ErrorItem, describe_error
 from app.schemas.grade_bodies import GradeLineBody
-from app.wire import STRICT, encode, parse_body
+from app.wire import DEFAULT_LIMITS, STRICT, Limits, encode, parse_body
 from core.budget import Budget
 from core.grading import UNSURE, Grade, Outright
 from core.marking import GradeRequest, MarkingDesk
@@ -75,11 +75,14 @@ class Terms:
         What each line may hold and do.
     longest : int
         The most bytes of a line.
+    limits : Limits
+        What each line may be like.
     """
 
     defaults: bytes | None
     budget: Budget
     longest: int
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +118,7 @@ class ChunkMarker:
         self._terms = terms
         defaults = None
         if terms.defaults is not None:
-            defaults = parse_body(DEFAULTS, terms.defaults, most_values=terms.budget.numbers).defaults
+            defaults = parse_body(DEFAULTS, terms.defaults, limits=terms.limits).defaults
         self._desk = MarkingDesk(defaults, budget=terms.budget)
         self._form: Form | None = None
         self._forms: Recent[Form] = Recent(MOST_FORMS)
@@ -214,7 +217,7 @@ class ChunkMarker:
     def _read(self, line: bytes) -> GradeRequest:
         if _is_too_long(line, self._terms.longest):
             raise BodyError(413, "too_large", f"the line has more than {self._terms.longest} bytes")
-        return parse_body(LINE, line, most_values=self._terms.budget.numbers)
+        return parse_body(LINE, line, limits=self._terms.limits)
 
 
 class Recent(Generic[Value]):

@@ -80,7 +80,9 @@ async def create_grades(request: Request, until_sent: UntilSent) -> Response:
     await _fill(file, request, until_sent)
     await until_sent.enter_async_context(placement.bulk.turn(request.receive))
     file.seek(0)
-    bulk = await run_in_threadpool(Bulk, file, budget=read_budget(request), longest=settings.max_body_bytes)
+    bulk = await run_in_threadpool(
+        Bulk, file, budget=read_budget(request), limits=settings.limits, longest=settings.max_body_bytes
+    )
     record_of(request.scope).summary = bulk.summary
     return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE)
 

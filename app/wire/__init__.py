@@ -31,11 +31,13 @@ from app.wire.forms import (
     Vector,
     WholeNumber,
 )
+from app.wire.limits import DEFAULT_LIMITS, Limits
 from app.wire.reading import parse_body
 from app.wire.tensors import TENSORS_TYPE, encode_tensors, parse_tensors
 from app.wire.writing import encode
 
 __all__ = [
+    "DEFAULT_LIMITS",
     "LEFT_OUT",
     "STRICT",
     "TENSORS_TYPE",
@@ -43,6 +45,7 @@ __all__ = [
     "Answers",
     "KindName",
     "L2Factor",
+    "Limits",
     "LogBase",
     "LossName",
     "Matrix",

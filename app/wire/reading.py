@@ -1,7 +1,6 @@
 """Reading bodies: bytes to a checked core object."""
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError, name_key
+from app.wire.limits import DEFAULT_LIMITS, Limits, may_hold_long_number, require_bounds, shorten_number
 from app.wire.skeletons import MOST_KEYS, OddBodyError, count_byte, simdjson, split_json
-from core.budget import Budget
 from core.errors import Path
 
 Body = TypeVar("Body")
@@ -27,10 +26,9 @@ STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 LONG_NUMBER = re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{640,}")
 STRING_OR_LONG_NUMBER = re.compile(STRING.pattern + b"|" + LONG_NUMBER.pattern)
-LARGER_THAN_FLOATS = b"1" + b"0" * 400
 
 
-def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_values: int = Budget().numbers) -> Body:
+def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Limits = DEFAULT_LIMITS) -> Body:
     """Read a request's body.
 
     Parameters
@@ -38,8 +36,8 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_value
     adapter : TypeAdapter
         Of the class that the body stands for.
     raw : bytes or bytearray
-    most_values : int
-        How many values it may hold; more are refused before any is read.
+    limits : Limits
+        What it may be like; what is not is refused before any of it is read.
 
     Returns
     -------
@@ -49,28 +47,30 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_value
     Raises
     ------
     BodyError
-        If the bytes are not UTF-8 or not JSON, or a key stands twice in one object (400); if there is too
-        much in it (422).
+        If the bytes are not UTF-8 or not JSON, a key stands twice in one object, or it is too deep or a number
+        too long (400); if there is too much in it (422).
     pydantic.ValidationError
         If the values are wrong.
     """
-    require_size(raw, most_values)
-    if simdjson and len(raw) >= FAST_FROM:
+    require_size(raw, limits.values)
+    # what simdjson and the classes take has a few levels only
+    if simdjson and len(raw) >= FAST_FROM and not may_hold_long_number(raw, limits.digits):
         try:
             return split_json(raw).validate(adapter)
         except (OddBodyError, ValidationError):
             # what is wrong with it, if anything is, the reference says
             pass
-    return read_body(adapter, raw)
+    return read_body(adapter, raw, limits=limits)
 
 
-def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray) -> Body:
+def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Limits = DEFAULT_LIMITS) -> Body:
     """Read a request's body by pydantic alone: the reference for what is taken and for what is said.
 
     Parameters
     ----------
     adapter : TypeAdapter
     raw : bytes or bytearray
+    limits : Limits
 
     Returns
     -------
@@ -81,7 +81,7 @@ def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray) -> Body:
     BodyError, pydantic.ValidationError
         As `parse_body` does.
     """
-    return adapter.validate_json(require_json(raw))
+    return adapter.validate_json(require_json(raw, limits))
 
 
 def require_size(raw: bytes | bytearray, most_values: int) -> None:
@@ -103,12 +103,13 @@ class _Constant(str):
     __slots__ = ()
 
 
-def require_json(raw: bytes | bytearray) -> bytes | bytearray:
+def require_json(raw: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> bytes | bytearray:
     """Check that bytes are JSON in which no key stands twice.
 
     Parameters
     ----------
     raw : bytes or bytearray
+    limits : Limits
 
     Returns
     -------
@@ -118,14 +119,15 @@ def require_json(raw: bytes | bytearray) -> bytes | bytearray:
     Raises
     ------
     BodyError
-        If they are not (400), or there are too many keys (422).
+        If they are not, or not within the limits (400), or there are too many keys (422).
     """
+    raw = require_bounds(raw, limits)
     # almost every body is sound, and that is seen fast: it parses, and no key was lost on the way, since
     # outside strings JSON has one colon a key; only another body is read slowly, for the reason
     try:
         kept: bytes | bytearray = orjson.dumps(orjson.loads(raw))
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        # some of what orjson refuses is JSON all the same: 1e400, deep nesting
+        # some of what orjson refuses is JSON all the same: 1e400
         _explain_json(raw)
         kept = raw = _shorten_numbers(raw)
     # without escapes, text stays as it is, and what got lost took its colon with it
@@ -149,10 +151,7 @@ def _shorten_number(found: re.Match[bytes]) -> bytes:
     text = found[0]
     if text.startswith(b'"'):
         return text
-    number = float(text)
-    if math.isfinite(number):
-        return repr(number).encode()
-    return LARGER_THAN_FLOATS if number > 0 else b"-" + LARGER_THAN_FLOATS
+    return shorten_number(text)
 
 
 def _count_keys(text: bytes | bytearray) -> int:
@@ -183,8 +182,6 @@ def _explain_json(raw: bytes | bytearray) -> None:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise BodyError(400, "json", f"the body is not JSON: {error.msg} at {place}") from None
-    except RecursionError:
-        raise BodyError(400, "json", "the body is nested too deeply; arrays here have at most 2 levels") from None
 
 
 def _require_distinct_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:

@@ -20,11 +20,11 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError
+from app.wire.limits import DEFAULT_LIMITS, Limits
 from app.wire.reading import ANSWERS, require_json, require_size
 from app.wire.skeletons import AnyArray, OddBodyError, Skeleton
 from app.wire.writing import encode_one, require_no_null
 from core.arrays import as_index
-from core.budget import Budget
 from core.errors import NonFiniteError, Path
 
 Body = TypeVar("Body")
@@ -38,13 +38,10 @@ DATATYPES = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "INT32": "<i4"}
 
 DESCRIPTION = {"datatype", "shape", "parameters"}
 MOST_AXES = 8
-MOST_LEVELS = 64
-"""Objects and lists inside each other in a head; an answer may be any value."""
-
 NOT_FINITE = "found a number that is not finite; every number must be"
 
 
-def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_values: int = Budget().numbers) -> Body:
+def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Limits = DEFAULT_LIMITS) -> Body:
     """Read a request's body in binary form.
 
     Parameters
@@ -52,8 +49,8 @@ def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_va
     adapter : TypeAdapter
         Of the class that the body stands for.
     raw : bytes
-    most_values : int
-        How many values it may hold.
+    limits : Limits
+        What it may be like; depth and length of numbers are those of the head.
 
     Returns
     -------
@@ -68,7 +65,7 @@ def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, most_va
     pydantic.ValidationError
         If the values are wrong, as for JSON.
     """
-    reader = _Reader(raw, most_values)
+    reader = _Reader(raw, limits)
     skeleton = reader.read()
     try:
         return skeleton.validate(adapter)
@@ -118,7 +115,7 @@ def _describe(array: AnyArray) -> dict[str, object]:
 
 
 class _Reader:
-    def __init__(self, raw: bytes | bytearray, most_values: int) -> None:
+    def __init__(self, raw: bytes | bytearray, limits: Limits) -> None:
         length = int.from_bytes(raw[:PREFIX], "little")
         if len(raw) < PREFIX or length > len(raw) - PREFIX:
             raise BodyError(
@@ -127,19 +124,19 @@ class _Reader:
                 f"the body has {len(raw)} bytes; needed the length of the head in the first {PREFIX}, little-endian, "
                 "then so many bytes of JSON, then the arrays",
             )
-        self._raw, self._most_values = raw, most_values
+        self._raw, self._limits, self._most_values = raw, limits, limits.values
         self._head = raw[PREFIX : PREFIX + length]
         self._start = PREFIX + length
         self._skeleton = Skeleton()
 
     def read(self) -> Skeleton:
         require_size(self._head, self._most_values)
-        require_json(self._head)
+        head = require_json(self._head, self._limits)
         try:
-            document = orjson.loads(self._head)
+            document = orjson.loads(head)
         except orjson.JSONDecodeError:
             # 1e400, and among answers NaN
-            document = json.loads(self._head, parse_int=_read_whole)
+            document = json.loads(head, parse_int=_read_whole)
         self._skeleton.document = self._split(document, ())
         if self._start != len(self._raw):
             raise BodyError(
@@ -150,8 +147,6 @@ class _Reader:
         return self._skeleton
 
     def _split(self, value: object, path: Path) -> object:
-        if len(path) > MOST_LEVELS:
-            raise BodyError(400, "json", f"the head is nested too deeply; needed at most {MOST_LEVELS} levels")
         if isinstance(value, float) and not math.isfinite(value):
             if path[:1] != ANSWERS:
                 raise BodyError(422, "not_finite", f"{NOT_FINITE}, up to about 1.8e308", path=path)

@@ -53,7 +53,7 @@ SOFTMAX_LAYER = [
     (b"\x00", 400, "", "not JSON"),
     (b'{"weights": "\\ud800"}', 400, "", "JSON"),
     (b"[" * 100_000, 400, "", "nested"),
-    (b'{"weights": ' + b"[" * 500 + b"1" + b"]" * 500 + b"}", 400, "", "recursion"),
+    (b'{"weights": ' + b"[" * 500 + b"1" + b"]" * 500 + b"}", 400, "", "more than 64 lists and objects"),
     # wrong encodings
     (json.dumps(ARTICLE).encode("utf-16"), 400, "", "not UTF-8"),
     (json.dumps(ARTICLE).encode("utf-32"), 400, "", "UTF-8"),
@@ -87,7 +87,8 @@ SOFTMAX_LAYER = [
     (raw("[[1e400]]"), 422, "/weights/0/0", "float64 cannot hold"),
     (raw("[[-1e999]]"), 422, "/weights/0/0", "float64 cannot hold"),
     (raw("[[" + "9" * 400 + "]]"), 422, "/weights/0/0", "float64 cannot hold"),
-    (raw("[[" + "9" * 5000 + "]]"), 422, "/weights/0/0", "float64 cannot hold"),
+    (raw("[[" + "9" * 1000 + "]]"), 422, "/weights/0/0", "float64 cannot hold"),
+    (raw("[[" + "9" * 5000 + "]]"), 400, "", "5000 characters, the limit is 1000"),
     (raw('[["1"]]'), 422, "/weights/0/0", "found a string, needed a number"),
     (raw("[[true]]"), 422, "/weights/0/0", "found a boolean, needed a number"),
     (raw("[[null]]"), 422, "/weights/0/0", "found null, needed a number"),
@@ -179,7 +180,7 @@ OTHERS = [
     ("steps", problem(learning_rate="0.1", count=1), 422, "/learning_rate", "found a string"),
     ("steps", problem(learning_rate=0.1, count=-1), 422, "/count", "at least 0"),
     ("steps", problem(learning_rate=0.1, count=1.5), 422, "/count", "without a decimal point"),
-    ("steps", problem(learning_rate=0.1, count=10**4299), 422, "/count", "above 2147483647"),
+    ("steps", problem(learning_rate=0.1, count=10**999), 422, "/count", "above 2147483647"),
     ("steps", problem(learning_rate=0.1, count=10**9), 422, "/count", "multiply-adds"),
     ("steps", problem(learning_rate=1e308, count=9), 422, "/learning_rate", "smaller learning_rate"),
 ]

@@ -15,7 +15,7 @@ from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.errors import BodyError
 from app.examples import ARTICLE, ARTICLE_PROBLEM, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
 from app.schemas.bodies import ForwardBody
-from app.wire import encode_tensors, parse_tensors
+from app.wire import Limits, encode_tensors, parse_tensors
 from app.wire.forms import Form
 from app.wire.skeletons import TAKES, OddBodyError
 from core.errors import NonFiniteError
@@ -209,13 +209,13 @@ async def test_the_good_one_among_them_is_answered(client: httpx.AsyncClient) ->
 def test_a_body_holds_no_more_numbers_than_json_may() -> None:
     body = problem(inputs=np.ones((400, 3)), targets=np.zeros(400, np.int64))
     # 6 + 2 + 1,200 + 400 numbers
-    assert parse_tensors(ADAPTER, to_tensors(body), most_values=1608).n_samples == 400
+    assert parse_tensors(ADAPTER, to_tensors(body), limits=Limits(values=1608)).n_samples == 400
     with pytest.raises(BodyError, match="more numbers than the limit") as caught:
-        parse_tensors(ADAPTER, to_tensors(body), most_values=1607)
+        parse_tensors(ADAPTER, to_tensors(body), limits=Limits(values=1607))
     assert (caught.value.status, caught.value.code) == (422, "too_large")
     head = b'{"network":[' + b"0," * 1999 + b"0]}"
     with pytest.raises(BodyError, match="about 2000 values, the limit is 900"):
-        parse_tensors(ADAPTER, len(head).to_bytes(8, "little") + head, most_values=900)
+        parse_tensors(ADAPTER, len(head).to_bytes(8, "little") + head, limits=Limits(values=900))
 
 
 def test_what_only_this_form_cannot_place_is_refused_all_the_same() -> None:

@@ -1,0 +1,205 @@
+"""What a document may be like, whatever it says: how much of everything, how deep, how long a number.
+
+An answer never makes a request fail. Lists in it that are nested too deep are cut, and it is marked unreadable,
+as all answers of more than eight levels are; a number that is too long is read as the float64 that it stands for.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.errors import BodyError
+from core.budget import Budget
+
+MOST_LISTS = 250_000
+"""Lists and objects in what the reference reads: each takes hundreds of bytes there, however little is in it."""
+
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|[-+.0-9eE]++', re.DOTALL)
+ESCAPED = re.compile(rb"\\.", re.DOTALL)
+
+ANSWERS = b'"answers"'
+LARGER_THAN_FLOATS = b"1" + b"0" * 400
+
+SAMPLES = 32
+"""A number that is too long is seen at so many places of it, so that most bytes need no look."""
+
+
+def _table(signs: bytes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    table = np.zeros(256, dtype=np.bool_)
+    table[list(signs)] = True
+    return table
+
+
+NUMBER_SIGNS = _table(b"-+.0123456789eE")
+BRACKETS_AND_QUOTES = _table(b'[]{}"')
+STEPS = _table(b"[{").astype(np.int32) - _table(b"]}").astype(np.int32)
+QUOTE = ord('"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a document may be like.
+
+    Parameters
+    ----------
+    values : int
+        The most values in it.
+    depth : int
+        The most lists and objects inside each other.
+    digits : int
+        The most characters of a number.
+    """
+
+    values: int = Budget().numbers
+    depth: int = 64
+    digits: int = 1_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def require_bounds(raw: bytes | bytearray, limits: Limits) -> bytes | bytearray:
+    """Check that a document is neither too deep nor holds a number that is too long.
+
+    Parameters
+    ----------
+    raw : bytes or bytearray
+    limits : Limits
+
+    Returns
+    -------
+    bytes or bytearray
+        The same document; where one of its answers is, with something shorter in its place.
+
+    Raises
+    ------
+    BodyError
+        400 where it is outside the answers; 422 for too many lists.
+    """
+    openings = raw.count(b"[") + raw.count(b"{")
+    if openings > MOST_LISTS:
+        raise BodyError(
+            422, "too_large", f"the body holds about {openings} lists and objects, the limit is {MOST_LISTS} here"
+        )
+    if (openings > limits.depth and find_depth(raw) > limits.depth) or may_hold_long_number(raw, limits.digits):
+        return b"".join(_cut(raw, limits))
+    return raw
+
+
+def find_depth(raw: bytes | bytearray) -> int:
+    """Return how many lists and objects of a document stand inside each other, at most.
+
+    Parameters
+    ----------
+    raw : bytes or bytearray
+
+    Returns
+    -------
+    int
+    """
+    plain = np.frombuffer(ESCAPED.sub(b"", raw) if b"\\" in raw else raw, dtype=np.uint8)
+    signs = plain[BRACKETS_AND_QUOTES[plain]]
+    is_outside = np.cumsum(signs == QUOTE) % 2 == 0
+    return int(np.cumsum(STEPS[signs] * is_outside).max(initial=0))
+
+
+def may_hold_long_number(raw: bytes | bytearray, digits: int) -> bool:
+    """Tell whether a document may hold a number that is too long; where it does, this is true.
+
+    Parameters
+    ----------
+    raw : bytes or bytearray
+    digits : int
+        The most characters of a number.
+
+    Returns
+    -------
+    bool
+    """
+    if len(raw) <= digits:
+        return False
+    # among every so many bytes, such a number has this many in a row
+    step = max(1, digits // SAMPLES)
+    others = np.flatnonzero(~NUMBER_SIGNS[np.frombuffer(raw, dtype=np.uint8)[::step]])
+    gaps = np.diff(others, prepend=-1, append=-(-len(raw) // step))
+    return bool(gaps.max(initial=0) > digits // step)
+
+
+def too_deep(limit: int) -> BodyError:
+    """Return the error of a document that is nested too deep.
+
+    Parameters
+    ----------
+    limit : int
+
+    Returns
+    -------
+    BodyError
+    """
+    return BodyError(
+        400,
+        "too_deep",
+        f"the body is nested too deeply: more than {limit} lists and objects stand inside each other; arrays here have "
+        "at most 2 levels",
+    )
+
+
+def shorten_number(text: bytes) -> bytes:
+    """Write a number in a form that is short and stands for the same float64.
+
+    Parameters
+    ----------
+    text : bytes
+
+    Returns
+    -------
+    bytes
+        The same text where it is no number.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        # what is wrong with it is said where it is read
+        return text
+    if math.isfinite(number):
+        return repr(number).encode()
+    return LARGER_THAN_FLOATS if number > 0 else b"-" + LARGER_THAN_FLOATS
+
+
+def _cut(raw: bytes | bytearray, limits: Limits) -> Iterator[bytes | bytearray]:
+    depth = start = 0
+    text, is_answer = b"", False
+    for found in TOKEN.finditer(raw):
+        token = found[0]
+        if token[0] in b'"':
+            text = token if depth == 1 else text
+        elif token in b"[{":
+            depth += 1
+            is_answer = text == ANSWERS if depth == 2 else is_answer
+            if depth == limits.depth + 1:
+                if not is_answer:
+                    raise too_deep(limits.depth)
+                yield raw[start : found.start()] + b"0"
+        elif token in b"]}":
+            start = found.end() if depth == limits.depth + 1 else start
+            depth -= 1
+        elif len(token) > limits.digits and depth <= limits.depth:
+            if depth < 2 or not is_answer:
+                raise _too_long(len(token), limits.digits)
+            yield raw[start : found.start()] + shorten_number(token)
+            start = found.end()
+    if depth > limits.depth:
+        # it is never closed
+        raise too_deep(limits.depth)
+    yield raw[start:]
+
+
+def _too_long(length: int, limit: int) -> BodyError:
+    return BodyError(
+        400,
+        "number_too_long",
+        f"a number is written with {length} characters, the limit is {limit}; float64 holds 17 digits of it",
+    )
