@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,8 +24,8 @@ ESCAPED = re.compile(rb"\\.", re.DOTALL)
 ANSWERS = b'"answers"'
 LARGER_THAN_FLOATS = b"1" + b"0" * 400
 
-SAMPLES = 32
-"""A number that is too long is seen at so many places of it, so that most bytes need no look."""
+SAMPLES = 64
+"""A number that is too long has so many places that are looked at first, and most other bytes need no look."""
 
 
 def _table(signs: bytes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -107,7 +108,7 @@ def find_depth(raw: bytes | bytearray) -> int:
 
 
 def may_hold_long_number(raw: bytes | bytearray, digits: int) -> bool:
-    """Tell whether a document may hold a number that is too long; where it does, this is true.
+    """Tell whether a document may hold a number that is too long; where it does not, what may be one is in a text.
 
     Parameters
     ----------
@@ -121,11 +122,21 @@ def may_hold_long_number(raw: bytes | bytearray, digits: int) -> bool:
     """
     if len(raw) <= digits:
         return False
-    # among every so many bytes, such a number has this many in a row
+    # among every so many bytes, such a number has this many in a row, and few other places have
     step = max(1, digits // SAMPLES)
-    others = np.flatnonzero(~NUMBER_SIGNS[np.frombuffer(raw, dtype=np.uint8)[::step]])
-    gaps = np.diff(others, prepend=-1, append=-(-len(raw) // step))
-    return bool(gaps.max(initial=0) > digits // step)
+    others = np.flatnonzero(~NUMBER_SIGNS[np.frombuffer(raw, dtype=np.uint8)[::step]]) * step
+    edges = np.concatenate([[0], others, [len(raw)]])
+    long_number = _long_number(digits)
+    return any(
+        long_number.search(raw, int(edges[place]), int(edges[place + 1]))
+        for place in np.flatnonzero(np.diff(edges) > digits)
+    )
+
+
+@lru_cache(maxsize=8)
+def _long_number(digits: int) -> re.Pattern[bytes]:
+    # from its first sign on, so that a number that is just short enough is gone over once
+    return re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{%d}" % (digits + 1))
 
 
 def too_deep(limit: int) -> BodyError:
