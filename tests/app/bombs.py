@@ -271,8 +271,8 @@ HARMLESS = [
         path="/v1/grades/bulk",
         body=b"\n".join(
             [
-                dump({"defaults": {"problem": problem(1, 500, n_samples=30)}}),
-                *asked(["L", "Z1", "A1", "dL_dZ1", "dL_dW1", "dL_dX"], 10),
+                dump({"defaults": {"problem": problem(1, 1_000, n_samples=100)}}),
+                *asked(["L", "Z1", "A1", "dL_dZ1", "dL_dW1", "dL_dX"], 6),
             ]
         ),
         status=200,
