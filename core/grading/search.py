@@ -178,11 +178,10 @@ class Search:
 
     def _predict(self, choices: Sequence[int], order: int) -> Iterator[tuple[list[int], Array, Array]]:
         """Give what choices predict that fits the answer when it is put in an order, those of one shape together."""
-        shape = self._orders[order][1]
+        answer, own = self._target.answer, self._target.truth.shape
         for found, kept, rows, allowed in self._stack(tuple(choices)):
-            if order and found != self._target.truth.shape:
-                continue
-            if fit_shape(self._target.answer, shape if order else found) is not None:
+            # what an order makes of the quantity's own shape fits the answer, or it would be none
+            if found == own if order else fit_shape(answer, found) is not None:
                 yield kept, rows, allowed
 
     def _arrange(self, rows: Array, order: int) -> Array:
