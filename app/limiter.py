@@ -124,7 +124,7 @@ class Threads(Limiter):
 
     def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
         super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
-        self._executor = ThreadPoolExecutor(at_once, thread_name_prefix=place)
+        self._start()
 
     async def run(self, receive: Receive | None, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
         """Call a function when its turn has come.
@@ -162,8 +162,12 @@ class Threads(Limiter):
             job.cancel()
 
     def stop(self) -> None:
-        """Begin nothing any more."""
+        """Begin nothing of what waits; an application may start again, and then there are new threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        self._start()
+
+    def _start(self) -> None:
+        self._executor = ThreadPoolExecutor(self._at_once, thread_name_prefix=self._place)
 
 
 class Rounds(Limiter):
