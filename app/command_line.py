@@ -2,17 +2,14 @@
 
 import argparse
 import http.client
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
-import uvicorn
 from pydantic import ValidationError
 
 from app.grade_file import grade_file
-from app.listening import listen
 from app.settings import Settings
 from app.watch.logs import configure_logs
 
@@ -77,36 +74,21 @@ def read_count(text: str) -> int:
     return count
 
 
-def serve(settings: Settings) -> int:
-    """Serve until a signal ends it.
+def serve(settings: Settings) -> NoReturn:
+    """Serve until a signal ends it, and end the process.
 
     Parameters
     ----------
     settings : Settings
-
-    Returns
-    -------
-    int
-        0.
     """
+    # the other commands start faster without
+    from app.main import create_app  # noqa: PLC0415
+    from app.serving import run_server  # noqa: PLC0415
+
     # a thread that computes gives way to one that answers after this time; by itself it would after five milliseconds
     sys.setswitchinterval(SWITCH_SECONDS)
-    # uvicorn finishes what is in flight and then raises the signal again: the end of a stop is status 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure_logs(settings.log_level)
-    config = uvicorn.Config(
-        "app.main:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.stop_seconds,
-    )
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(listen(config))
-    return 0
+    run_server(create_app(settings), settings)
 
 
 def check_health(settings: Settings) -> int:

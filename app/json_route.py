@@ -16,11 +16,10 @@ from asgi_correlation_id import correlation_id
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
-from app.errors import BodyError, describe_error, write_problem
+from app.errors import BodyError, describe_error, stopping
 from app.limiter import Share
 from app.openapi import TENSOR_FORMS
 from app.settings import Settings
@@ -98,9 +97,8 @@ class JsonRoute(APIRoute):
             found = answer_problem(describe_error(error), headers=error.headers)
         except asyncio.CancelledError:
             # only a server that stops cancels a request, when its time to finish is over
-            found = answer_problem(
-                write_problem(503, [], detail="the service is stopping"), headers={"Retry-After": "1"}
-            )
+            end = stopping()
+            found = answer_problem(describe_error(end), headers=end.headers)
         record_of(scope).facts = found.facts
         await send_answer(found, send)
 
@@ -239,20 +237,24 @@ async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
     Raises
     ------
     BodyError
-        413 past the limit; 400 for half a body.
+        413 past the limit; 400 for half a body; what the connection refuses it for.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise too_large(limit)
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise too_large(limit)
-            yield chunk
-    except ClientDisconnect:
-        raise BodyError(400, "incomplete", "the client left before the body was complete") from None
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        # the connection says so where it has had enough: see app.serving
+        if refusal := request.scope.get("state", {}).get("refusal"):
+            raise refusal
+        if message["type"] == "http.disconnect":
+            raise BodyError(400, "incomplete", "the client left before the body was complete")
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        yield chunk
 
 
 def require_media_type(request: Request, known: Mapping[str, re.Pattern[str]]) -> str:

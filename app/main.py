@@ -89,7 +89,9 @@ async def _warm_up(app: FastAPI) -> None:
     await asyncio.to_thread(_run_article)
     await asyncio.to_thread(app.openapi)
     await asyncio.to_thread(app.state.placement.start)
-    app.state.readiness = "ready"
+    # a signal may have come meanwhile
+    if app.state.readiness == "warming up":
+        app.state.readiness = "ready"
 
 
 def _run_article() -> bytes:

@@ -37,8 +37,8 @@ def problems(*statuses: int) -> Responses:
     return {status: {"description": PROBLEMS[status][1], "content": content} for status in statuses}
 
 
-BODY_PROBLEMS = problems(400, 406, 413, 415, 422, 500, 503)
-LINES_PROBLEMS = problems(400, 413, 415, 422, 500, 503)
+BODY_PROBLEMS = problems(400, 406, 408, 413, 415, 422, 500, 503)
+LINES_PROBLEMS = problems(400, 408, 413, 415, 422, 500, 503)
 
 TENSORS = {
     TENSORS_TYPE: {

@@ -22,7 +22,29 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged."
     )
-    stop_seconds: int = Field(10, ge=1, description="How long requests in flight may take to finish after SIGTERM.")
+    stop_seconds: int = Field(5, ge=1, description="How long requests in flight may take to finish when it stops.")
+    drain_seconds: int = Field(
+        3, ge=0, description="How long requests are still taken after SIGTERM, while `/health/ready` says 503."
+    )
+    receive_seconds: int = Field(
+        10, ge=1, description="How long a request may take to arrive, beside what its bytes earn it; later is 408."
+    )
+    receive_rate: int = Field(65_536, ge=1, description="Bytes of a request that earn it one more second to arrive.")
+    idle_seconds: int = Field(10, ge=1, description="How long a connection is kept that asks nothing.")
+    send_seconds: int = Field(
+        10, ge=1, description="How long a client may leave a reply unread before its connection is ended."
+    )
+    max_header_bytes: int = Field(16_384, ge=1, description="Most bytes of a request line and headers; more is 431.")
+    max_headers: int = Field(64, ge=1, description="Most headers of a request; more is 431.")
+    max_tiny_chunks: int = Field(
+        10_000, ge=0, description="Most chunks of a body that have less than 16 bytes; more is 400."
+    )
+    max_connections: int = Field(
+        4096,
+        ge=1,
+        description="Most connections, if 256 more files may be open; past them, those are closed that have kept the "
+        "service waiting for longest.",
+    )
     processes: int = Field(
         DEFAULT_PROCESSES,
         ge=0,

@@ -45,7 +45,12 @@ def run_service() -> Iterator[httpx.Client]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"GRADMARK_PORT": str(port), "GRADMARK_LOG_LEVEL": "warning"}
+    # nobody else sends requests here that would have to be served for a while when it stops
+    environment = os.environ | {
+        "GRADMARK_PORT": str(port),
+        "GRADMARK_LOG_LEVEL": "warning",
+        "GRADMARK_DRAIN_SECONDS": "0",
+    }
     server = subprocess.Popen([sys.executable, "-m", "app", "serve"], env=environment)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:

@@ -15,7 +15,7 @@ from app.errors.documents import (
     write_problem,
 )
 from app.errors.handlers import add_error_handlers, describe_error, handle_error
-from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, to_pointer
+from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, stopping, to_pointer
 
 __all__ = [
     "CORE_ERRORS",
@@ -32,6 +32,7 @@ __all__ = [
     "name_key",
     "name_reason",
     "problem_response",
+    "stopping",
     "to_pointer",
     "write_problem",
 ]

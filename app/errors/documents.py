@@ -16,9 +16,11 @@ PROBLEMS = {
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
     406: ("not-acceptable", "The reply has no form that is acceptable"),
+    408: ("request-timeout", "The request took too long to arrive"),
     413: ("body-too-large", "The body is too large"),
     415: ("unsupported-media-type", "The body is not of a media type that is read here"),
     422: ("invalid-values", "The values cannot be computed with"),
+    431: ("header-too-large", "The request's head is too large"),
     500: ("internal-error", "The service made a mistake"),
     503: ("unavailable", "The service cannot answer this now"),
 }

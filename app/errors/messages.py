@@ -59,7 +59,7 @@ class BodyError(Exception):
     Parameters
     ----------
     status : int
-        400, 413, 415, 503, or 422 for too much of everything.
+        400, 406, 408, 413, 415, 431, or 422 for too much of everything; 503 when it is not the request's fault.
     code, message : str
     path : tuple
         Where in the body, when known.
@@ -74,7 +74,17 @@ class BodyError(Exception):
         self.status = status
         self.code = code
         self.path = path
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
+
+
+def stopping() -> BodyError:
+    """Return the error for a request that the end of the service comes before.
+
+    Returns
+    -------
+    BodyError
+    """
+    return BodyError(503, "stopping", "the service is stopping", headers={"Retry-After": "1"})
 
 
 def to_pointer(path: Sequence[str | int]) -> str:

@@ -1,5 +1,6 @@
 """Marking, one submission or many."""
 
+import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from app.bulk import MEDIA_TYPE, Bulk
+from app.errors import stopping
 from app.examples import BULK, GRADES
 from app.json_route import LINES_TYPES, JsonRoute, RequestBudget, read_budget, require_media_type, stream_body
 from app.limiter import BusyError
@@ -77,12 +79,16 @@ async def create_grades(request: Request, until_sent: UntilSent) -> Response:
     # replying while still reading deadlocks clients that write first and read afterwards
     spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
     file = cast("BinaryIO", until_sent.enter_context(spooled))
-    await _fill(file, request, until_sent)
-    await until_sent.enter_async_context(placement.bulk.turn(request.receive))
-    file.seek(0)
-    bulk = await run_in_threadpool(
-        Bulk, file, budget=read_budget(request), limits=settings.limits, longest=settings.max_body_bytes
-    )
+    try:
+        await _fill(file, request, until_sent)
+        await until_sent.enter_async_context(placement.bulk.turn(request.receive))
+        file.seek(0)
+        bulk = await run_in_threadpool(
+            Bulk, file, budget=read_budget(request), limits=settings.limits, longest=settings.max_body_bytes
+        )
+    except asyncio.CancelledError:
+        # only a server that stops cancels a request, when its time to finish is over
+        raise stopping() from None
     record_of(request.scope).summary = bulk.summary
     return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE)
 

@@ -48,14 +48,17 @@ class Server:
 
 @contextmanager
 def run_server(module: str = "app", /, **settings: object) -> Iterator[Server]:
-    """Start the server with these settings, wait until it is ready, and end it, and only it, afterwards."""
+    """Start the server with these settings, wait until it is ready, and end it, and only it, afterwards.
+
+    It takes no requests after SIGTERM unless the settings say so: most tests want it to end.
+    """
     port = find_free_port()
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
             command("serve", module),
             cwd=ROOT,
-            env=environment(port=port, **{"log_level": "warning"} | settings),
+            env=environment(port=port, **{"log_level": "warning", "drain_seconds": 0} | settings),
             stdout=log,
             stderr=subprocess.STDOUT,
         ) as process,
@@ -117,6 +120,13 @@ def assert_is_problem(reply: httpx.Response, status: int) -> None:
     document = reply.json()
     assert document["status"] == status, document
     assert document["request_id"] == reply.headers["x-request-id"], (document, reply.headers)
+
+
+def seconds_to_end(process: Process) -> float:
+    """Wait until a process has ended; return how long it took."""
+    started = time.monotonic()
+    process.wait(20)
+    return time.monotonic() - started
 
 
 def _wait_until_ready(process: Process, client: httpx.Client) -> None:

@@ -1,21 +1,16 @@
-"""The real server, over sockets: start and stop, limits, and bytes no client library sends."""
+"""The real server, over sockets: start, limits, and bytes no client library sends."""
 
 import json
-import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from app.errors import MEDIA_TYPE
-from app.examples import ARTICLE, ARTICLE_PROBLEM
+from app.examples import ARTICLE
 from tests.app.server import (
     ROOT,
-    Process,
     Server,
     assert_is_problem,
     command,
@@ -25,6 +20,7 @@ from tests.app.server import (
     post,
     run_server,
 )
+from tests.app.sockets import connect, read_all
 
 BODY_LIMIT = 1000
 
@@ -39,43 +35,6 @@ def server() -> Iterator[Server]:
 def small_server() -> Iterator[Server]:
     with run_server(max_body_bytes=BODY_LIMIT) as running:
         yield running
-
-
-def connect(server: Server) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
-
-
-def read_all(connection: socket.socket) -> tuple[int, str, bytes]:
-    """Read until the server closes; return the status, the head in lower case and the body."""
-    received = b"".join(iter(lambda: connection.recv(65536), b""))
-    head, _, body = received.partition(b"\r\n\r\n")
-    return int(head.split()[1]), head.decode("latin-1").lower(), body
-
-
-def hold_request(server: Server, connection: socket.socket, body: bytes) -> None:
-    """Send a request's head, and return when the service is waiting for the body."""
-    connection.sendall(
-        b"POST /v1/softmax-layer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
-    )
-    assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
-
-
-def wait_until_refusing(server: Server) -> None:
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            connect(server).close()
-        except ConnectionRefusedError:
-            return
-        time.sleep(0.02)
-    raise TimeoutError("the server still takes connections")
-
-
-def seconds_to_end(process: Process) -> float:
-    started = time.monotonic()
-    process.wait(20)
-    return time.monotonic() - started
 
 
 # what it serves
@@ -162,45 +121,7 @@ def test_an_announced_body_over_the_limit_is_refused_before_it_is_sent(small_ser
     assert json.loads(body)["errors"][0]["code"] == "too_large"
 
 
-# start and stop
-
-
-def test_sigterm_ends_an_idle_server_with_status_0_at_once() -> None:
-    with run_server() as server:
-        server.process.terminate()
-        assert seconds_to_end(server.process) < 2
-        assert server.process.returncode == 0
-
-
-def test_sigterm_lets_a_request_in_flight_finish() -> None:
-    body = dump(ARTICLE)
-    with run_server() as server, connect(server) as connection:
-        hold_request(server, connection, body)
-        server.process.terminate()
-        wait_until_refusing(server)
-        connection.sendall(body)
-        status, _, reply = read_all(connection)
-        assert status == 200
-        assert json.loads(reply)["loss"] > 0
-        assert seconds_to_end(server.process) < 2
-
-
-def test_a_body_that_never_ends_delays_the_stop_by_the_setting_only() -> None:
-    with run_server(stop_seconds=1) as server, connect(server) as connection:
-        hold_request(server, connection, dump(ARTICLE))
-        server.process.terminate()
-        assert 0.5 < seconds_to_end(server.process) < 4
-
-
-def test_a_computation_that_outlasts_the_stop_is_answered_with_a_problem_document() -> None:
-    # seconds of steps, more than the default budget allows
-    body = dump(ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 60_000})
-    with run_server(stop_seconds=1, max_operations=10**11) as server, ThreadPoolExecutor(1) as pool:
-        computation = pool.submit(post, server, "/v1/steps", body)
-        time.sleep(0.5)
-        server.process.terminate()
-        assert_is_problem(computation.result(), 503)
-        assert server.process.wait(20) == 0
+# start
 
 
 def check_health(port: int) -> subprocess.CompletedProcess[str]:
@@ -235,9 +156,3 @@ def test_a_setting_that_makes_no_sense_ends_the_start_with_its_name(setting: str
     )
     assert start.returncode != 0
     assert setting in start.stderr.lower()
-
-
-def test_an_interrupt_from_the_keyboard_ends_it_with_status_0() -> None:
-    with run_server() as server:
-        server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(20) == 0

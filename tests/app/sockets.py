@@ -1,0 +1,51 @@
+"""What is sent to the real server, and read from it, below any client library."""
+
+import socket
+
+from tests.app.server import Server, dump
+
+KEPT = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+"""A request after which the connection is kept."""
+
+
+def connect(server: Server) -> socket.socket:
+    """Open a connection to a server."""
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+def read_all(connection: socket.socket) -> tuple[int, str, bytes]:
+    """Read until the server closes; return the status, the head in lower case and the body."""
+    return split(read_rest(connection))
+
+
+def read_rest(connection: socket.socket) -> bytes:
+    """Read until the server closes."""
+    return b"".join(iter(lambda: connection.recv(2**20), b""))
+
+
+def split(received: bytes) -> tuple[int, str, bytes]:
+    """Return the status, the head in lower case and the body of a reply."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.decode("latin-1").lower(), body
+
+
+def hold_request(
+    connection: socket.socket, body: bytes, *, path: str = "/v1/softmax-layer", media_type: str = "application/json"
+) -> None:
+    """Send a request's head, and return when the service is waiting for the body."""
+    connection.sendall(
+        b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\n"
+        b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (path.encode(), media_type.encode(), len(body))
+    )
+    assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+
+
+def ask_for_much(connection: socket.socket, header: bytes = b"") -> None:
+    """Ask for a reply of about 20 MB, more than the operating system takes, and read its beginning only."""
+    wide = {"weights": [[0.1] * 100] * 100, "inputs": [0.5] * 100, "target": 0, "quantities": ["dS_dW"]}
+    body = dump(wide)
+    connection.sendall(
+        b"POST /v1/softmax-layer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"%bContent-Length: %d\r\n\r\n%b" % (header, len(body), body)
+    )
+    assert connection.recv(12) == b"HTTP/1.1 200"
