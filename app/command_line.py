@@ -1,14 +1,14 @@
-"""The command line: ``python -m app serve``, ``python -m app health``, ``python -m app grade IN OUT``."""
+"""The command line: ``python -m app`` with ``serve``, ``health``, ``key NAME --scopes …``, ``grade IN OUT``."""
 
 import argparse
 import http.client
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from pydantic import ValidationError
 
+from app.access import SCOPES, AccessSettingError, make_key
 from app.grade_file import grade_file
 from app.settings import Settings
 from app.watch.logs import configure_logs
@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="start the service")
     commands.add_parser("health", help="ask the service on this machine whether it lives; exit status 0 or 1")
+    key = commands.add_parser("key", help="make a new API key; prints it, once, and the line to keep of it")
+    key.add_argument("name", help="whose it is, for logs")
+    key.add_argument("--scopes", required=True, help=f"what it is for, apart by commas: {', '.join(SCOPES)}")
     grade = commands.add_parser("grade", help="mark the submissions of a file, as /v1/grades/bulk does")
     grade.add_argument("submissions", type=Path, help="JSON lines, each a grade request; the first may be defaults")
     grade.add_argument("grades", type=Path, help="where the reply goes, JSON lines in the same order and a summary")
@@ -42,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--processes", type=read_count, help="how many mark at once; by default one for each core that it may use"
     )
     parsed = parser.parse_args(arguments)
+    if parsed.command == "key":
+        return print_key(parsed.name, parsed.scopes.split(","))
     try:
         settings = Settings()
     except ValidationError as error:
@@ -51,6 +56,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.command == "grade":
         return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)
     return {"serve": serve, "health": check_health}[parsed.command](settings)
+
+
+def print_key(name: str, scopes: Sequence[str]) -> int:
+    """Make a new API key and print it.
+
+    Parameters
+    ----------
+    name : str
+    scopes : sequence of str
+
+    Returns
+    -------
+    int
+        0; 2 if there is no such scope, or the name is none.
+    """
+    try:
+        text, key = make_key(name, scopes)
+    except AccessSettingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"the key, which is shown this once:\n{text}\n")
+    sys.stdout.write(f"the line for GRADMARK_KEYS or the file of GRADMARK_KEYS_FILE:\n{key.write()}\n")
+    return 0
 
 
 def read_count(text: str) -> int:
@@ -74,21 +102,31 @@ def read_count(text: str) -> int:
     return count
 
 
-def serve(settings: Settings) -> NoReturn:
+def serve(settings: Settings) -> int:
     """Serve until a signal ends it, and end the process.
 
     Parameters
     ----------
     settings : Settings
+
+    Returns
+    -------
+    int
+        2 for keys or secrets that make no sense.
     """
     # the other commands start faster without
     from app.main import create_app  # noqa: PLC0415
     from app.serving import run_server  # noqa: PLC0415
 
+    try:
+        app = create_app(settings)
+    except AccessSettingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     # a thread that computes gives way to one that answers after this time; by itself it would after five milliseconds
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logs(settings.log_level)
-    run_server(create_app(settings), settings)
+    run_server(app, settings)
 
 
 def check_health(settings: Settings) -> int:

@@ -5,12 +5,14 @@ All of it can be sent to another process: a call says by name which computation 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any, Protocol, cast
 
 import orjson
 from asgi_correlation_id import correlation_id
 from pydantic import TypeAdapter, ValidationError
 
+from app.access.admission import Caller
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
 from app.watch.facts import NOTHING, Facts, count_marks, measure_shapes
 from app.wire import DEFAULT_LIMITS, TENSORS_TYPE, Limits, encode, encode_tensors, parse_body, parse_tensors
@@ -62,6 +64,10 @@ class Call:
         The media types of body and reply.
     request_id : str
         For problem documents.
+    caller : Caller
+        Who asks.
+    path : mapping of str to str
+        What stands in the route's path.
     """
 
     computation: str
@@ -71,6 +77,8 @@ class Call:
     reads: str = JSON_TYPE
     writes: str = JSON_TYPE
     request_id: str = ""
+    caller: Caller
+    path: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +102,8 @@ class Computation:
     adapter : TypeAdapter
         Reads the body.
     handler : callable
-        ``handler(body, budget)`` returns what `encode` writes.
+        ``handler(body, budget)`` returns what `encode` writes; it may take ``caller`` and, by name, what stands in
+        the path as well.
     is_estimated : bool
         Whether bodies can say what computing from them takes.
     """
@@ -103,6 +112,10 @@ class Computation:
     adapter: TypeAdapter[Any]
     handler: Callable[..., object]
     is_estimated: bool
+    further: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "further", tuple(signature(self.handler).parameters)[2:])
 
     def estimate(self, body: object) -> Work | None:
         """Return what computing from a body takes, or None where that shows only on the way.
@@ -171,7 +184,8 @@ class Computation:
         write = encode_tensors if call.writes == TENSORS_TYPE else encode
         shapes = measure_shapes(body)
         try:
-            found = self.handler(body, call.budget)
+            known = {"caller": call.caller, **call.path} if self.further else {}
+            found = self.handler(body, call.budget, **{name: known[name] for name in self.further})
             facts = count_marks(found, shapes) if isinstance(found, Grade) else shapes
             return Answer(content=write(found), media_type=call.writes, facts=facts)
         except (BodyError, CoreError, ValidationError) as error:
@@ -204,4 +218,5 @@ def answer_problem(
 
 
 def _explain(error: Exception, facts: Facts = NOTHING) -> Answer:
-    return answer_problem(describe_error(error), facts=facts)
+    headers = error.headers if isinstance(error, BodyError) else None
+    return answer_problem(describe_error(error), headers=headers, facts=facts)

@@ -129,6 +129,16 @@ AUDITS = _shown(
         {"problem": TWO_LAYER_PROBLEM, "asks": ["dL_dW1", "dL_dW2"], "decimals": 3},
     ),
 )
+TOKENS = _shown(
+    homework=(
+        "For a week of homework, marked with reasons",
+        {"seed": 7, "feedback": "diagnosis", "expires_in": 604800},
+    ),
+    exam=(
+        "For the hour of an exam, with the version written down",
+        {"seed": 12, "version": 1, "feedback": "verdict", "expires_in": 3600},
+    ),
+)
 BULK = {
     "shared": {
         "summary": "Two answers to one problem",

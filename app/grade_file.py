@@ -8,6 +8,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from app.access import Access, AccessSettingError
 from app.blas import count_cores
 from app.bulk import Bulk, Summary
 from app.bulk.lines import write_summary
@@ -50,6 +51,9 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
     except (BodyError, CoreError, ValidationError) as error:
         sys.stderr.write(f"{submissions}: {describe_error(error).detail}\n")
         return 2
+    except AccessSettingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     except WorkerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -58,7 +62,11 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
 
 def _mark(settings: Settings, submissions: Path, grades: Path, processes: int) -> None:
     with submissions.open("rb") as source:
-        bulk = Bulk(source, budget=settings.budget, limits=settings.limits, longest=settings.max_body_bytes)
+        # whoever has the files and this program may do everything with them
+        caller = Access(settings).everybody()
+        bulk = Bulk(
+            source, caller=caller, budget=settings.budget, limits=settings.limits, longest=settings.max_body_bytes
+        )
         size = submissions.stat().st_size
         needed = min(processes, size // BYTES_EACH)
         with grades.open("wb") as target, tqdm(total=size, unit="B", unit_scale=True) as bar:

@@ -6,25 +6,24 @@ framework converts, `Placement` decides where the work is done, and the reply go
 """
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from functools import lru_cache
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import mimeparse
 from asgi_correlation_id import correlation_id
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.types import Receive, Scope, Send
 
+from app.access import Caller, named_scopes, unauthorized
 from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
 from app.errors import BodyError, describe_error, stopping
 from app.limiter import Share
+from app.media_types import BODY_TYPES, choose_form, require_media_type
 from app.openapi import TENSOR_FORMS
 from app.settings import Settings
 from app.watch.record import record_of
-from app.wire import TENSORS_TYPE, encode
+from app.wire import TENSORS_TYPE, encode, find_token
 from core.budget import Budget
 
 if TYPE_CHECKING:
@@ -47,14 +46,6 @@ def read_budget(request: Request) -> Budget:
     return settings.budget
 
 
-PARAMETERS = r'(\s*;\s*(charset="?utf-?8"?|(?!charset)[a-z0-9_-]+=[a-z0-9_./-]+))*\s*;?\s*'
-BODY_TYPES = {
-    JSON_TYPE: re.compile("application/json" + PARAMETERS, re.IGNORECASE),
-    TENSORS_TYPE: re.compile(re.escape(TENSORS_TYPE) + r"\s*", re.IGNORECASE),
-}
-LINES_TYPE = "application/jsonl"
-LINES_TYPES = {LINES_TYPE: re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)}
-
 PIECE_BYTES = 256 * 1024
 """Replies are sent in pieces of at most this size."""
 
@@ -63,7 +54,7 @@ RequestBudget = Annotated[Budget, Depends(read_budget)]
 
 
 class JsonRoute(APIRoute):
-    """A route whose handler takes ``(body, budget)``, or nothing, and returns what `wire.encode` writes.
+    """A route whose handler takes what `Computation` says, or nothing, and returns what `wire.encode` writes.
 
     Bodies and replies of the former are JSON, or binary where a client says so.
     """
@@ -77,6 +68,7 @@ class JsonRoute(APIRoute):
             self.computation = Computation(
                 self.name, TypeAdapter(body_class), endpoint, is_estimated=hasattr(body_class, "work")
             )
+        self.admitted = named_scopes(self.dependencies)
         # past the framework's reading of parameters, for which there is nothing here to read
         self.app = self.answer
 
@@ -88,11 +80,13 @@ class JsonRoute(APIRoute):
         scope, receive, send
             As ASGI has them.
         """
-        if self.computation is None:
-            await send_answer(Answer(content=encode(self.endpoint()), media_type=JSON_TYPE), send)
-            return
+        request = Request(scope, receive)
         try:
-            found = await _compute(Request(scope, receive), self.computation)
+            caller = request.app.state.access.admit(request, self.admitted)
+            if self.computation is None:
+                found = Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
+            else:
+                found = await _compute(request, self.computation, caller)
         except BodyError as error:
             found = answer_problem(describe_error(error), headers=error.headers)
         except asyncio.CancelledError:
@@ -103,22 +97,27 @@ class JsonRoute(APIRoute):
         await send_answer(found, send)
 
 
-async def _compute(request: Request, computation: Computation) -> Answer:
+async def _compute(request: Request, computation: Computation, caller: Caller) -> Answer:
     placement: Placement = request.app.state.placement
     with placement.held_bytes.share() as share:
-        call = await read_call(request, computation, share)
+        call = await (read_call if caller.scopes else read_keyless_call)(request, computation, caller, share)
         return await placement.answer(computation, call, request.receive)
 
 
-async def read_call(request: Request, computation: Computation, share: Share) -> Call:
+async def read_call(
+    request: Request, computation: Computation, caller: Caller, share: Share, *, most_bytes: int | None = None
+) -> Call:
     """Read what a request asks for.
 
     Parameters
     ----------
     request : Request
     computation : Computation
+    caller : Caller
     share : Share
         Where the body's bytes are counted.
+    most_bytes : int, optional
+        Of the body; by default as many as the settings allow.
 
     Returns
     -------
@@ -138,7 +137,7 @@ async def read_call(request: Request, computation: Computation, share: Share) ->
     placement: Placement = request.app.state.placement
     placement.require_room(computation, reads)
     raw: bytes | bytearray = b""
-    async for chunk in stream_body(request, settings.max_body_bytes):
+    async for chunk in stream_body(request, most_bytes or settings.max_body_bytes):
         share.add(len(chunk))
         if not raw:
             raw = chunk
@@ -155,28 +154,47 @@ async def read_call(request: Request, computation: Computation, share: Share) ->
         reads=reads,
         writes=writes,
         request_id=correlation_id.get() or "",
+        caller=caller,
+        path=request.path_params,
     )
 
 
-@lru_cache(maxsize=256)
-def choose_form(accept: str) -> str:
-    """Choose the form of a reply.
+async def read_keyless_call(request: Request, computation: Computation, caller: Caller, share: Share) -> Call:
+    """Read what somebody without a key asks for, if there is a token for it in the body.
 
     Parameters
     ----------
-    accept : str
-        The header.
+    request : Request
+    computation : Computation
+    caller : Caller
+    share : Share
+        Where the body's bytes are counted.
 
     Returns
     -------
-    str
-        A media type, JSON where both are as good; empty where neither is acceptable.
+    Call
+
+    Raises
+    ------
+    AccessError
+        401 where there is no valid token, whatever else is wrong.
+    BodyError
+        413 past the limit, which is lower here; 408 for a body that does not come, 503 where there is no room.
     """
+    settings: Settings = request.app.state.settings
+    most_bytes = min(settings.max_keyless_bytes, settings.max_body_bytes)
     try:
-        # the last of those that are as good
-        return str(mimeparse.best_match([TENSORS_TYPE, JSON_TYPE], accept or "*/*"))
-    except mimeparse.MimeTypeParseException:
-        return ""
+        call = await read_call(request, computation, caller, share, most_bytes=most_bytes)
+    except BodyError as error:
+        if error.status in STATUSES_OF_DELIVERY:
+            raise
+        raise unauthorized() from None
+    caller.tokens.open(find_token(call.raw, is_binary=call.reads == TENSORS_TYPE))
+    return call
+
+
+STATUSES_OF_DELIVERY = {408, 413, 503}
+"""A body that did not arrive shows nothing of who sent it."""
 
 
 async def send_answer(answer: Answer, send: Send) -> None:
@@ -255,35 +273,6 @@ async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
         if size > limit:
             raise too_large(limit)
         yield chunk
-
-
-def require_media_type(request: Request, known: Mapping[str, re.Pattern[str]]) -> str:
-    """Check that a body says that it is of a media type that is read, and plain.
-
-    Parameters
-    ----------
-    request : Request
-    known : mapping
-        How each media type that is read is written, in UTF-8 where it is text.
-
-    Returns
-    -------
-    str
-        The media type.
-
-    Raises
-    ------
-    BodyError
-        415 if it does not.
-    """
-    said = request.headers.get("content-type", "")
-    found = next((name for name, pattern in known.items() if pattern.fullmatch(said)), None)
-    if found is None:
-        needed = " or ".join(known)
-        raise BodyError(415, "media_type", f"the body has to be sent with Content-Type: {needed}, text in UTF-8")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise BodyError(415, "content_encoding", "the body is compressed; it has to be sent as it is")
-    return found
 
 
 def too_large(limit: int) -> BodyError:

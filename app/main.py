@@ -9,6 +9,8 @@ from fastapi_offline import FastAPIOffline
 from pydantic import TypeAdapter
 
 from app import __version__
+from app.access import Access
+from app.cors import add_cors
 from app.documentation import add_documentation
 from app.errors import add_error_handlers
 from app.examples import ARTICLE
@@ -44,6 +46,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     Returns
     -------
     FastAPI
+
+    Raises
+    ------
+    AccessSettingError
+        If the keys or secrets in the settings are none.
     """
     app = FastAPIOffline(
         title="Gradmark",
@@ -60,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings or Settings()
+    app.state.access = Access(app.state.settings)
     app.state.placement = Placement(app.state.settings)
     app.state.metrics = Metrics(app.state)
     app.state.readiness = "warming up"
@@ -70,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_openapi(app)
     add_documentation(app)
     # the last that is added is the outermost
+    add_cors(app, app.state.settings.cors_origins)
     app.add_middleware(Watch, metrics=app.state.metrics)
     return app
 
@@ -77,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
+    app.state.access.warn()
     warming = asyncio.create_task(_warm_up(app))
     yield
     app.state.readiness = "draining"

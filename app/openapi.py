@@ -1,5 +1,6 @@
 """What the OpenAPI document says beside the signatures: errors, tags, operation ids."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
@@ -7,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
+from app.access import SCOPES, TOKEN, named_scopes
 from app.errors import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from app.wire import TENSORS_TYPE
 
@@ -64,10 +66,10 @@ def add_openapi(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            for route in app.routes:
-                if isinstance(route, APIRoute):
-                    # an operation's id is its handler's name
-                    route.operation_id = route.name
+            routes = [route for route in app.routes if isinstance(route, APIRoute)]
+            for route in routes:
+                # an operation's id is its handler's name
+                route.operation_id = route.name
             document = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -79,7 +81,29 @@ def add_openapi(app: FastAPI) -> None:
             )
             problem = TypeAdapter(ProblemDocument).json_schema(ref_template="#/components/schemas/{model}")
             document["components"]["schemas"] |= problem.pop("$defs") | {"ProblemDocument": problem}
+            if not app.state.access.is_open:
+                _add_security(document, routes)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to extend the document
+
+
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, for one or more of the scopes: "
+    + "; ".join(f"{scope} for {what}" for scope, what in SCOPES.items())
+    + ".",
+}
+
+
+def _add_security(document: dict[str, Any], routes: Iterable[APIRoute]) -> None:
+    """Say which scopes an operation takes: one of them is enough, and none where a token will do."""
+    document["components"]["securitySchemes"] = {"key": KEY_SCHEME}
+    for route in routes:
+        admitted = named_scopes(route.dependencies)
+        for method in (route.methods or ()) if admitted else ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["security"] = [{} if scope == TOKEN else {"key": [scope]} for scope in admitted]
+            operation["responses"] |= {str(status): said for status, said in problems(401, 403).items()}

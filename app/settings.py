@@ -1,8 +1,9 @@
 """Every setting of the service, in one frozen table, read from the environment."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.blas import DEFAULT_PROCESSES
@@ -102,6 +103,29 @@ class Settings(BaseSettings):
         DEFAULT_BUDGET.operations,
         ge=1,
         description="Most multiply-adds that one request may take, a step's call counted as 100,000; more is 422.",
+    )
+    keys: SecretStr = Field(
+        SecretStr(""),
+        description="API keys, one a line: name, scopes, hash, as `python -m app key` prints them; none: open to all.",
+    )
+    keys_file: Path | None = Field(None, description="A file with such lines, in place of GRADMARK_KEYS.")
+    token_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="Secrets of at least 32 characters that sign exercise tokens, apart by spaces or commas: the last "
+        "signs, all of them open; none is a random one for each start.",
+    )
+    max_token_seconds: int = Field(
+        31 * 24 * 3600, ge=1, description="The longest that a token may be asked to hold; longer is 422."
+    )
+    max_keyless_bytes: int = Field(
+        64 * 1024,
+        ge=1,
+        description="Largest body that is read of somebody without a key, for the token in it; a larger one is 413.",
+    )
+    cors_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]+(,https?://[A-Za-z0-9.:\[\]-]+)*)?$",
+        description="Origins whose pages may read replies, apart by commas, or `*` for all; by default none.",
     )
 
     max_depth: int = Field(

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from app.access import Access
 from app.bulk import Bulk
 from app.bulk.workers import FileWork, mark_file
+from app.settings import Settings
 from benchmarks.bulk import as_json
 from benchmarks.environment import describe_threads
 from benchmarks.harness import Goal, Row, hand_over, measure, set_beside
@@ -25,6 +27,7 @@ from core.budget import Budget
 from core.grading import Marker, Question, read_asks
 from core.problem import Layer, Network, Problem
 
+EVERYBODY = Access(Settings.model_construct()).everybody()
 LINES = 20_000
 FILE_LINES = 400_000
 ROUNDS = 9
@@ -69,7 +72,7 @@ def write_lines(count: int, share_wrong: float) -> Iterator[bytes]:
 
 def mark_together(content: bytes) -> bytes:
     """Mark as the service does."""
-    return b"".join(Bulk(io.BytesIO(content), budget=Budget(), longest=LONGEST).replies())
+    return b"".join(Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=LONGEST).replies())
 
 
 def compare_one_by_one(lines: list[bytes]) -> list[bool]:
@@ -99,7 +102,7 @@ def time_processes(source: Path, processes: int) -> tuple[float, float]:
     target = source.with_suffix(f".{processes}")
     target.touch()
     with source.open("rb") as file:
-        terms = Bulk(file, budget=Budget(), longest=LONGEST).terms
+        terms = Bulk(file, caller=EVERYBODY, budget=Budget(), longest=LONGEST).terms
         work = FileWork(terms=terms, source=source, start=file.tell(), target=target)
     start, size = time.perf_counter(), source.stat().st_size
     marks = [(time.perf_counter() - start, done.end) for done in mark_file(work, processes)]

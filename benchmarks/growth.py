@@ -21,8 +21,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
+from app.access import Access
 from app.bulk import Bulk
 from app.schemas.bodies import ForwardBody
+from app.settings import Settings
 from app.wire import parse_body
 from benchmarks.bulk import write_lines
 from benchmarks.environment import environments
@@ -33,6 +35,7 @@ from core.problem import Layer, Network, Problem
 from core.propagation import compute_gradients
 
 PICTURE = Path(__file__).with_name("growth.svg")
+EVERYBODY = Access(Settings.model_construct()).everybody()
 BOUNDLESS = Budget(numbers=10**12, operations=10**15)
 REPEATS, REPEAT_SECONDS = 9, 2.0
 PAGE = 4096
@@ -80,7 +83,7 @@ def mark(lines: int) -> Call:
     raw = "\n".join(write_lines(lines)).encode()
 
     def run() -> None:
-        for _ in Bulk(io.BytesIO(raw), budget=Budget(), longest=2**20).replies():
+        for _ in Bulk(io.BytesIO(raw), caller=EVERYBODY, budget=Budget(), longest=2**20).replies():
             pass
 
     return run

@@ -16,8 +16,9 @@ from core.answers import MOST_NUMBERS, Answer, read_answer
 from core.budget import Budget
 from core.conventions import StatedConventions
 from core.errors import DomainError, UnknownNameError
-from core.exercises import draw_exercise
+from core.exercises import KINDS, draw_exercise
 from core.grading import (
+    FEWEST_DECIMALS,
     LEVELS,
     Grade,
     Marker,
@@ -56,6 +57,19 @@ class ExerciseReference:
     kind: str
     seed: int
     version: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantedExercise(ExerciseReference):
+    """An exercise that somebody may have marked up to a level of feedback.
+
+    Parameters
+    ----------
+    feedback : str
+        One of `LEVELS`.
+    """
+
+    feedback: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +118,12 @@ class GradeRequest:
                 f"this level of feedback is not known; needed one of {', '.join(LEVELS)}", path=("feedback",)
             )
 
+    @property
+    def level(self) -> str:
+        """How much the reply says: by default diagnosis, or the level of an exercise granted up to a lower one."""
+        granted = self.exercise.feedback if isinstance(self.exercise, GrantedExercise) else DEFAULT_FEEDBACK
+        return self.feedback or min(DEFAULT_FEEDBACK, granted, key=LEVELS.index)
+
     def over(self, defaults: "GradeRequest") -> "GradeRequest":
         """Return the request with what it leaves out taken from defaults.
 
@@ -132,9 +152,14 @@ class MarkingDesk:
         What requests leave out.
     budget : Budget, optional
         What each request may hold and do.
+    may_widen : bool
+        Whether a request's tolerance counts where it is wider than the default.
     """
 
-    def __init__(self, defaults: GradeRequest | None = None, *, budget: Budget | None = None) -> None:
+    def __init__(
+        self, defaults: GradeRequest | None = None, *, budget: Budget | None = None, may_widen: bool = True
+    ) -> None:
+        self._may_widen = may_widen
         self._defaults = defaults or GradeRequest()
         self._budget = budget or Budget()
         self._kept: OrderedDict[Hashable, Marker] = OrderedDict()
@@ -171,9 +196,10 @@ class MarkingDesk:
                 tolerance=whole.tolerance,
                 policy=whole.policy or Policy(),
                 follow_through=whole.follow_through is not False,
+                may_widen=self._may_widen,
             )
         )
-        return grade.at(whole.feedback or DEFAULT_FEEDBACK)
+        return grade.at(whole.level)
 
     @np.errstate(all="ignore")
     def find_outright(self, request: GradeRequest) -> Outright | None:
@@ -198,7 +224,8 @@ class MarkingDesk:
         ids = read_ids(whole.answers, problem)
         solution.compute_truths({key: text for text, key in ids.items()})
         read = self._read_answers(whole.answers, problem)
-        return find_outright(solution, {key: read[text] for text, key in ids.items()}, whole.tolerance)
+        answers_by_key = {key: read[text] for text, key in ids.items()}
+        return find_outright(solution, answers_by_key, whole.tolerance, may_widen=self._may_widen)
 
     def _read_answers(self, answers: Mapping[str, object], problem: Problem) -> dict[str, Answer]:
         most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(problem)))
@@ -251,6 +278,24 @@ class MarkingDesk:
         ids = read_ids(dict.fromkeys(asks), problem) if is_answered else read_asks(asks, problem)
         question = Question(problem=problem, asks=ids, stated=stated, answers_are_asked=is_answered)
         return Marker(question, budget=self._budget)
+
+
+def is_widening(request: GradeRequest) -> bool:
+    """Tell whether a request's tolerance is wider than the default, whatever the answers are.
+
+    Parameters
+    ----------
+    request : GradeRequest
+
+    Returns
+    -------
+    bool
+        That of an answer depends on how it is written as well, and on the truth.
+    """
+    if request.tolerance is None:
+        return False
+    kind = KINDS.get(request.exercise.kind) if request.exercise else None
+    return request.tolerance.is_wider(FEWEST_DECIMALS if kind is None else kind.decimals)
 
 
 def _largest_size(problem: Problem) -> int:

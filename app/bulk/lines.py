@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 import orjson
 
+from app.access import Caller
 from app.bulk.marking import ChunkMarker, Terms, split_lines
 from app.bulk.summary import Summary
 from app.wire import DEFAULT_LIMITS, Limits, encode
@@ -35,6 +36,8 @@ class Bulk:
     ----------
     file : file
         Binary, at its beginning; it can be searched.
+    caller : Caller
+        Who asks.
     budget : Budget
         What each line may hold and do.
     longest : int
@@ -45,12 +48,16 @@ class Bulk:
     Raises
     ------
     BodyError, CoreError, pydantic.ValidationError
-        If there is a line of defaults, and it is wrong: then nothing can be marked.
+        If there is a line of defaults, and it is wrong or not allowed: then nothing can be marked.
     """
 
-    def __init__(self, file: BinaryIO, *, budget: Budget, longest: int, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, file: BinaryIO, *, caller: Caller, budget: Budget, longest: int, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self._file = file
-        self.terms = Terms(defaults=_take_defaults(file, longest), budget=budget, limits=limits, longest=longest)
+        self.terms = Terms(
+            defaults=_take_defaults(file, longest), budget=budget, limits=limits, longest=longest, caller=caller
+        )
         self._marker = ChunkMarker(self.terms)
         self.summary = Summary()
 

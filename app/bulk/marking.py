@@ -8,14 +8,15 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, with_config
 
+from app.access import Caller
 from app.bulk.forms import Form, FormKey, find_key, has_form
 from app.bulk.summary import Summary
 from app.errors import BodyError, ErrorItem, describe_error
+from app.grade_desk import GradeDesk
 from app.schemas.grade_bodies import GradeLineBody
 from app.wire import DEFAULT_LIMITS, STRICT, Limits, encode, parse_body
 from core.budget import Budget
 from core.grading import UNSURE, Grade, Outright
-from core.marking import GradeRequest, MarkingDesk
 
 FEWEST_ALIKE = 8
 """Fewer lines of one form are marked one by one."""
@@ -75,6 +76,8 @@ class Terms:
         What each line may hold and do.
     longest : int
         The most bytes of a line.
+    caller : Caller
+        Who asks.
     limits : Limits
         What each line may be like.
     """
@@ -82,6 +85,7 @@ class Terms:
     defaults: bytes | None
     budget: Budget
     longest: int
+    caller: Caller
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -111,7 +115,7 @@ class ChunkMarker:
     Raises
     ------
     BodyError, CoreError, pydantic.ValidationError
-        If the line of defaults is wrong.
+        If the line of defaults is wrong, or says what the caller may not.
     """
 
     def __init__(self, terms: Terms) -> None:
@@ -119,7 +123,7 @@ class ChunkMarker:
         defaults = None
         if terms.defaults is not None:
             defaults = parse_body(DEFAULTS, terms.defaults, limits=terms.limits).defaults
-        self._desk = MarkingDesk(defaults, budget=terms.budget)
+        self._desk = GradeDesk(terms.caller, defaults, budget=terms.budget)
         self._form: Form | None = None
         self._forms: Recent[Form] = Recent(MOST_FORMS)
         # those to lines, and those to all lines of a form that are right and written alike
@@ -214,7 +218,7 @@ class ChunkMarker:
             grade, written = None, encode(LineReply(problem=_to_problem(error)))
         return Reply(b"," + written[1:] + b"\n", grade)
 
-    def _read(self, line: bytes) -> GradeRequest:
+    def _read(self, line: bytes) -> GradeLineBody:
         if _is_too_long(line, self._terms.longest):
             raise BodyError(413, "too_large", f"the line has more than {self._terms.longest} bytes")
         return parse_body(LINE, line, limits=self._terms.limits)

@@ -59,7 +59,8 @@ class BodyError(Exception):
     Parameters
     ----------
     status : int
-        400, 406, 408, 413, 415, 431, or 422 for too much of everything; 503 when it is not the request's fault.
+        400, 401, 403, 406, 408, 413, 415, 431, or 422 for too much of everything; 503 when it is not the request's
+        fault.
     code, message : str
     path : tuple
         Where in the body, when known.

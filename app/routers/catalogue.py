@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from fastapi import APIRouter
 
+from app.access import EVERY_KEY, allow
 from app.json_route import JsonRoute
 from app.openapi import problems
 from app.schemas.grade_replies import KindReply, MistakeReply
@@ -17,7 +18,7 @@ from core.mistakes import MISTAKES
 from core.quantities import is_quantity_template
 from core.steps import RULES
 
-router = APIRouter(tags=["catalogue"], route_class=JsonRoute)
+router = APIRouter(tags=["catalogue"], route_class=JsonRoute, dependencies=[allow(*EVERY_KEY)])
 
 Shown = TypeVar("Shown", ActivationReply, LossReply, MistakeReply, KindReply)
 

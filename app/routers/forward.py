@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from app.access import allow
 from app.examples import FORWARD
 from app.json_route import JsonRoute, RequestBudget
 from app.openapi import BODY_PROBLEMS
@@ -11,7 +12,7 @@ from app.schemas.bodies import ForwardBody
 from app.schemas.replies import ForwardReply
 from core.propagation import Forward, compute_forward
 
-router = APIRouter(tags=["compute"], route_class=JsonRoute)
+router = APIRouter(tags=["compute"], route_class=JsonRoute, dependencies=[allow("compute")])
 
 
 @router.post("/v1/forward", response_model=ForwardReply, responses=BODY_PROBLEMS)

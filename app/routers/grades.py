@@ -11,18 +11,20 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from app.access import TOKEN, RequestCaller, allow
 from app.bulk import MEDIA_TYPE, Bulk
 from app.errors import stopping
 from app.examples import BULK, GRADES
-from app.json_route import LINES_TYPES, JsonRoute, RequestBudget, read_budget, require_media_type, stream_body
+from app.grade_desk import GradeDesk
+from app.json_route import JsonRoute, RequestBudget, read_budget, stream_body
 from app.limiter import BusyError
-from app.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses
+from app.media_types import LINES_TYPES, require_media_type
+from app.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses, problems
 from app.schemas.grade_bodies import GradeBody
 from app.schemas.grade_replies import GradeReply
 from app.settings import Settings
 from app.watch.record import record_of
 from core.grading import Grade
-from core.marking import MarkingDesk
 
 if TYPE_CHECKING:
     from app.placement import Placement
@@ -62,9 +64,10 @@ UntilSent = Annotated[AsyncExitStack, Depends(hold_until_sent, scope="request")]
     "/v1/grades/bulk",
     response_class=StreamingResponse,
     responses=LINES_REPLIES | LINES_PROBLEMS,
+    dependencies=[allow("grade")],
     openapi_extra={"requestBody": {"required": True, "content": {MEDIA_TYPE: LINES}}},
 )
-async def create_grades(request: Request, until_sent: UntilSent) -> Response:
+async def create_grades(request: Request, caller: RequestCaller, until_sent: UntilSent) -> Response:
     """Mark many submissions: lines of JSON in, lines of JSON out, in order.
 
     Each line is the body of a grade request. The first may instead be `{"defaults": {…}}`: what the others
@@ -84,7 +87,12 @@ async def create_grades(request: Request, until_sent: UntilSent) -> Response:
         await until_sent.enter_async_context(placement.bulk.turn(request.receive))
         file.seek(0)
         bulk = await run_in_threadpool(
-            Bulk, file, budget=read_budget(request), limits=settings.limits, longest=settings.max_body_bytes
+            Bulk,
+            file,
+            caller=caller,
+            budget=read_budget(request),
+            limits=settings.limits,
+            longest=settings.max_body_bytes,
         )
     except asyncio.CancelledError:
         # only a server that stops cancels a request, when its time to finish is over
@@ -113,11 +121,19 @@ async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) ->
             raise BusyError("busy_disk", f"there is no room for the request's {size} bytes; try again later") from None
 
 
-@router.post("/v1/grades", response_model=GradeReply, responses=BODY_PROBLEMS)
-def create_grade(body: Annotated[GradeBody, Body(openapi_examples=GRADES)], budget: RequestBudget) -> Grade:
+@router.post(
+    "/v1/grades",
+    response_model=GradeReply,
+    responses=BODY_PROBLEMS | problems(401, 403),
+    dependencies=[allow("grade", TOKEN)],
+)
+def create_grade(
+    body: Annotated[GradeBody, Body(openapi_examples=GRADES)], budget: RequestBudget, caller: RequestCaller
+) -> Grade:
     """Mark answers: which quantity is right, why another is wrong, and what follows from it correctly.
 
     An answer never makes the request fail: a wrong shape, numbers that are not finite and text that cannot
-    be read are verdicts.
+    be read are verdicts. Who holds a token for an exercise needs no key, and may have it marked up to the token's
+    level.
     """
-    return MarkingDesk(budget=budget).mark(body)
+    return GradeDesk(caller, budget=budget).mark(body)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from app.access import allow
 from app.examples import GRADIENTS
 from app.json_route import JsonRoute, RequestBudget
 from app.openapi import BODY_PROBLEMS
@@ -11,7 +12,7 @@ from app.schemas.bodies import GradientsBody
 from app.schemas.replies import GradientsReply
 from core.propagation import Gradients, compute_gradients
 
-router = APIRouter(tags=["compute"], route_class=JsonRoute)
+router = APIRouter(tags=["compute"], route_class=JsonRoute, dependencies=[allow("compute")])
 
 
 @router.post("/v1/gradients", response_model=GradientsReply, responses=BODY_PROBLEMS)

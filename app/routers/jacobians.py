@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from app.access import allow
 from app.examples import JACOBIANS
 from app.json_route import JsonRoute, RequestBudget
 from app.openapi import BODY_PROBLEMS
@@ -11,7 +12,7 @@ from app.schemas.bodies import JacobiansBody
 from app.schemas.replies import JacobiansReply
 from core.jacobians import Jacobians, compute_jacobians
 
-router = APIRouter(tags=["compute"], route_class=JsonRoute)
+router = APIRouter(tags=["compute"], route_class=JsonRoute, dependencies=[allow("compute")])
 
 
 @router.post("/v1/jacobians", response_model=JacobiansReply, responses=BODY_PROBLEMS)

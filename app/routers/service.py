@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from app import __version__
+from app.access import Access
 from app.errors import problem_response, write_problem
 from app.json_route import json_response
 from app.openapi import problems
@@ -37,9 +38,16 @@ async def read_ready(request: Request) -> Response:
 
 
 @router.get("/version", response_model=VersionReply, responses=problems(500))
-async def read_version() -> Response:
-    """Say what is running."""
-    version = VersionReply(name="gradmark", version=__version__, python=platform.python_version(), numpy=np.__version__)
+async def read_version(request: Request) -> Response:
+    """Say what is running, and whether a key is needed."""
+    access: Access = request.app.state.access
+    version = VersionReply(
+        name="gradmark",
+        version=__version__,
+        python=platform.python_version(),
+        numpy=np.__version__,
+        access="open" if access.is_open else "keys",
+    )
     return json_response(encode(version))
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from app.access import allow
 from app.examples import SOFTMAX_LAYER
 from app.json_route import JsonRoute, RequestBudget
 from app.openapi import BODY_PROBLEMS
@@ -11,7 +12,7 @@ from app.schemas.bodies import SoftmaxLayerBody
 from app.schemas.replies import SoftmaxLayerReply
 from core.softmax_layer import SoftmaxLayerResult, compute_softmax_layer
 
-router = APIRouter(tags=["compute"], route_class=JsonRoute)
+router = APIRouter(tags=["compute"], route_class=JsonRoute, dependencies=[allow("compute")])
 
 
 @router.post("/v1/softmax-layer", response_model=SoftmaxLayerReply, responses=BODY_PROBLEMS)

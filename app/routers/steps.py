@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from app.access import allow
 from app.examples import STEPS
 from app.json_route import JsonRoute, RequestBudget
 from app.openapi import BODY_PROBLEMS
@@ -11,7 +12,7 @@ from app.schemas.bodies import StepsBody
 from app.schemas.replies import StepsReply
 from core.descent import Descent, descend
 
-router = APIRouter(tags=["compute"], route_class=JsonRoute)
+router = APIRouter(tags=["compute"], route_class=JsonRoute, dependencies=[allow("compute")])
 
 
 @router.post("/v1/steps", response_model=StepsReply, responses=BODY_PROBLEMS)

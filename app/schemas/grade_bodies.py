@@ -5,7 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator, with_config
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WrapValidator,
+    field_validator,
+    with_config,
+)
 from pydantic_core import PydanticKnownError
 
 from app.schemas.bodies import ConventionsBody, ForwardBody
@@ -14,16 +23,19 @@ from app.wire import (
     STRICT,
     Answers,
     KindName,
+    Level,
     OptionalBoolean,
     OptionalLevel,
     OptionalNumber,
     OptionalQuantityIds,
+    OptionalText,
     OptionalWhole,
     QuantityId,
     Shares,
     WholeNumber,
 )
 from core.conventions import StatedConventions
+from core.errors import DomainError
 from core.grading import Policy, Tolerance
 from core.marking import ExerciseReference, GradeRequest
 
@@ -122,9 +134,11 @@ class GradeLineBody(GradeRequest):
     """A submission in bulk, or the defaults that all of them share."""
 
     problem: Annotated[MarkedProblemBody | None, LEFT_OUT] = None
-    """What is marked against: this, or an exercise."""
+    """What is marked against: this, an exercise, or the exercise of a token."""
     exercise: Annotated[ExerciseBody | None, LEFT_OUT] = None
     """What is marked against: this, or a problem. All its conventions are stated."""
+    token: OptionalText = None
+    """What is marked against, in place of the two: the exercise that it stands for, up to its level of feedback."""
     asks: OptionalQuantityIds = None
     """The problem's quantities that count; by default those that are answered."""
     answers: Annotated[Answers, Field(description=ANSWERS_SAID)] = None
@@ -137,6 +151,13 @@ class GradeLineBody(GradeRequest):
     policy: Annotated[PolicyBody | None, LEFT_OUT] = None
     """What verdicts are worth."""
 
+    def __post_init__(self) -> None:
+        """Check that a token comes alone: it says itself what is marked against."""
+        super().__post_init__()
+        for name in ("problem", "exercise", "asks"):
+            if self.token is not None and getattr(self, name) is not None:
+                raise DomainError(f"found both token and {name}; a token says itself what it is for", path=(name,))
+
 
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,6 +165,21 @@ class GradeBody(GradeLineBody):
     """A submission to mark."""
 
     answers: Annotated[Answers, Field(description=ANSWERS_SAID)] = field()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class TokenBody:
+    """What a token is to stand for."""
+
+    seed: WholeNumber
+    """Which exercise of the kind."""
+    version: OptionalWhole = None
+    """By default the latest."""
+    feedback: Level
+    """The highest level of feedback up to which answers are marked; full only if its holders may see the solution."""
+    expires_in: WholeNumber
+    """How long it holds, in seconds from now."""
 
 
 @with_config(STRICT)
@@ -181,11 +217,23 @@ ONLY_DIGITS = BeforeValidator(require_digits)
 
 
 class ExerciseQuery(BaseModel):
-    """Which exercise of a kind."""
+    """Which exercise of a kind: by seed, or by token."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1), ONLY_DIGITS]
+    token: str | None = None
+    """In place of seed and version."""
+    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, validate_default=True), ONLY_DIGITS] = None
     """Which one; the same seed and version give the same numbers."""
     version: Annotated[int | None, Field(ge=1), ONLY_DIGITS] = None
     """The version to draw; by default the latest."""
+
+    @field_validator("seed", "version", mode="after")
+    @classmethod
+    def _leave_to_token(cls, value: int | None, info: ValidationInfo) -> int | None:
+        has_token = info.data.get("token") is not None
+        if has_token and value is not None:
+            raise DomainError(f"found both token and {info.field_name}; a token says both seed and version itself")
+        if not has_token and value is None and info.field_name == "seed":
+            raise PydanticKnownError("missing")
+        return value

@@ -135,6 +135,22 @@ class ExerciseReply(Exercise):
 
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True)
+class TokenReply:
+    """A signed token for an exercise."""
+
+    token: str
+    """For the field `token` of a grade request, and for `?token=` of the exercise."""
+    kind: str
+    version: int
+    """The version that it stands for."""
+    feedback: str
+    """The highest level up to which answers are marked."""
+    expires_at: str
+    """When it ends, as RFC 3339 writes it, in UTC."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
 class HiddenReply(Hidden):
     """A mistake that cannot be told from the right answer."""
 

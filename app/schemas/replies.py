@@ -251,3 +251,5 @@ class VersionReply:
     version: str
     python: str
     numpy: str
+    access: Literal["open", "keys"]
+    """Whether everybody may do everything, or keys say who may do what."""

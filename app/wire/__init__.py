@@ -7,6 +7,7 @@ from app.wire.forms import (
     Answers,
     KindName,
     L2Factor,
+    Level,
     LogBase,
     LossName,
     Matrix,
@@ -18,6 +19,7 @@ from app.wire.forms import (
     OptionalNumber,
     OptionalQuantityIds,
     OptionalTargets,
+    OptionalText,
     OptionalValue,
     OptionalVector,
     OptionalWhole,
@@ -34,6 +36,7 @@ from app.wire.forms import (
 from app.wire.limits import DEFAULT_LIMITS, Limits
 from app.wire.reading import parse_body
 from app.wire.tensors import TENSORS_TYPE, encode_tensors, parse_tensors
+from app.wire.token_place import find_token
 from app.wire.writing import encode
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "Answers",
     "KindName",
     "L2Factor",
+    "Level",
     "Limits",
     "LogBase",
     "LossName",
@@ -57,6 +61,7 @@ __all__ = [
     "OptionalNumber",
     "OptionalQuantityIds",
     "OptionalTargets",
+    "OptionalText",
     "OptionalValue",
     "OptionalVector",
     "OptionalWhole",
@@ -71,6 +76,7 @@ __all__ = [
     "WholeNumber",
     "encode",
     "encode_tensors",
+    "find_token",
     "parse_body",
     "parse_tensors",
 ]

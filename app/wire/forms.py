@@ -208,6 +208,8 @@ Answers: TypeAlias = Annotated[Mapping[str, object] | None, ANSWERS]
 OptionalNumber: TypeAlias = Annotated[float | None, Form(FINITE, NUMBER)]
 OptionalWhole: TypeAlias = Annotated[int | None, Form(WHOLE, WHOLE_SHOWN)]
 OptionalBoolean: TypeAlias = Annotated[bool | None, Form(core_schema.bool_schema(strict=True), {"type": "boolean"})]
+Level: TypeAlias = Annotated[str, _choice(LEVELS)]
+OptionalText: TypeAlias = Annotated[str | None, Form(core_schema.str_schema(strict=True), {"type": "string"})]
 OptionalLevel: TypeAlias = Annotated[str | None, _choice(LEVELS)]
 KindName: TypeAlias = Annotated[str, _choice(KINDS)]
 Shares: TypeAlias = Annotated[

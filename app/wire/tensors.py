@@ -114,10 +114,26 @@ def _describe(array: AnyArray) -> dict[str, object]:
     return {"datatype": "FP64", "shape": array.shape, "parameters": {"binary_data_size": array.nbytes}}
 
 
+def find_head(raw: bytes | bytearray) -> bytes | bytearray | None:
+    """Find the JSON at the beginning of a body in binary form.
+
+    Parameters
+    ----------
+    raw : bytes
+
+    Returns
+    -------
+    bytes or None
+        None where the body is shorter than it says.
+    """
+    length = int.from_bytes(raw[:PREFIX], "little")
+    return None if len(raw) < PREFIX or length > len(raw) - PREFIX else raw[PREFIX : PREFIX + length]
+
+
 class _Reader:
     def __init__(self, raw: bytes | bytearray, limits: Limits) -> None:
-        length = int.from_bytes(raw[:PREFIX], "little")
-        if len(raw) < PREFIX or length > len(raw) - PREFIX:
+        head = find_head(raw)
+        if head is None:
             raise BodyError(
                 400,
                 "frame",
@@ -125,8 +141,8 @@ class _Reader:
                 "then so many bytes of JSON, then the arrays",
             )
         self._raw, self._limits, self._most_values = raw, limits, limits.values
-        self._head = raw[PREFIX : PREFIX + length]
-        self._start = PREFIX + length
+        self._head = head
+        self._start = PREFIX + len(head)
         self._skeleton = Skeleton()
 
     def read(self) -> Skeleton:

@@ -3,9 +3,19 @@
 from core.grading.grade import Diagnosis, Grade, Outcome, Part, UsedTolerance, Verdict
 from core.grading.marker import Marker
 from core.grading.outright import UNSURE, Outright, find_outright
-from core.grading.submission import LEVELS, Policy, Question, Submission, Tolerance, read_asks, read_ids
+from core.grading.submission import (
+    FEWEST_DECIMALS,
+    LEVELS,
+    Policy,
+    Question,
+    Submission,
+    Tolerance,
+    read_asks,
+    read_ids,
+)
 
 __all__ = [
+    "FEWEST_DECIMALS",
     "LEVELS",
     "UNSURE",
     "Diagnosis",

@@ -5,20 +5,17 @@ follows from the table of steps (`Scenarios.spread`). An answer with more than s
 machine, in single precision or by finite differences perhaps.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.answers import Answer
 from core.arrays import Array
 from core.grading.grade import UsedTolerance
-from core.grading.submission import MOST_DECIMALS, Tolerance
+from core.grading.submission import MACHINE_RELATIVE, MOST_DECIMALS, Tolerance
 
 MOST_BY_HAND = 6
 """An answer with more decimals than this comes from a machine."""
-
-MACHINE_RELATIVE = 1e-4
-"""What single precision and finite differences may be off, as a part of the largest entry."""
 
 MACHINE_NOISE = 1e-6
 """Below this part of the largest entry an answer by machine says no more which of two numbers it is."""
@@ -88,7 +85,15 @@ def growth(sizes: Array, largest: float) -> Array:
     return np.asarray(np.clip(sizes / (largest or 1.0), 1.0, LARGEST_RATIO))
 
 
-def allow(truth: Array, spread: float, answer: Answer, tolerance: Tolerance | None, decimals: int) -> Allowance:
+def allow(
+    truth: Array,
+    spread: float,
+    answer: Answer,
+    tolerance: Tolerance | None,
+    decimals: int,
+    *,
+    may_widen: bool = True,
+) -> Allowance:
     """Find how far an answer may lie off.
 
     Parameters
@@ -101,11 +106,18 @@ def allow(truth: Array, spread: float, answer: Answer, tolerance: Tolerance | No
         As given; None where it follows from the answer.
     decimals : int
         The fewest to read the answer with.
+    may_widen : bool
+        Whether the tolerance counts where it is wider than what follows from the answer.
 
     Returns
     -------
     Allowance
     """
+    if tolerance is not None and not may_widen:
+        asked, default = (allow(truth, spread, answer, given, decimals) for given in (tolerance, None))
+        narrower = min(asked, default, key=lambda allowance: allowance.allowed)
+        # which of them it is depends on the truth, so the reply says what was asked
+        return replace(narrower, used=replace(asked.used, allowed=narrower.allowed))
     largest = float(np.abs(truth).max())
     if largest <= NOTHING * spread:
         largest = 0.0

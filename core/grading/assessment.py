@@ -84,7 +84,14 @@ class Assessment:
 
     def _to_target(self, key: str, answer: Answer, value: Array) -> Target:
         question, truth = self.solution.question, self.solution.truth(key)
-        allowance = allow(truth, self.solution.spread(key), answer, self.submission.tolerance, question.decimals)
+        allowance = allow(
+            truth,
+            self.solution.spread(key),
+            answer,
+            self.submission.tolerance,
+            question.decimals,
+            may_widen=self.submission.may_widen,
+        )
         return Target(quantity=to_quantity(key), truth=truth, answer=value, allowance=allowance)
 
     def _mark_shaped(self, target: Target, own: Array) -> Part:

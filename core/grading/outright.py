@@ -41,6 +41,8 @@ class Outright:
     answers : mapping of str to Answer
         Under numbered keys: one submission, which has the shapes of all the others.
     tolerance : Tolerance or None
+    may_widen : bool
+        Whether the tolerance counts where it is wider than the default.
 
     Notes
     -----
@@ -49,9 +51,12 @@ class Outright:
     Below that level, submissions that are written alike have one grade, and the grade of one is that of all.
     """
 
-    def __init__(self, solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None) -> None:
+    def __init__(
+        self, solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None, *, may_widen: bool
+    ) -> None:
         self._parts = [
-            (solution.truth(key).ravel(), _limits(solution, key, answer, tolerance)) for key, answer in answers.items()
+            (solution.truth(key).ravel(), _limits(solution, key, answer, tolerance, may_widen=may_widen))
+            for key, answer in answers.items()
         ]
         self.width = sum(truth.size for truth, _ in self._parts)
 
@@ -81,7 +86,9 @@ class Outright:
         return np.where(is_right, written, UNSURE)
 
 
-def find_outright(solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None) -> Outright | None:
+def find_outright(
+    solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None, *, may_widen: bool = True
+) -> Outright | None:
     """Return what tells submissions that are right outright.
 
     Parameters
@@ -91,6 +98,8 @@ def find_outright(solution: Solution, answers: Mapping[str, Answer], tolerance: 
     answers : mapping of str to Answer
         Under numbered keys: one submission of those to come, right or wrong.
     tolerance : Tolerance or None
+    may_widen : bool
+        Whether the tolerance counts where it is wider than the default.
 
     Returns
     -------
@@ -103,7 +112,7 @@ def find_outright(solution: Solution, answers: Mapping[str, Answer], tolerance: 
         truth = solution.truth(key)
         if answer.value is None or fit_shape(answer.value, truth.shape) is None or np.abs(truth).max() >= LARGEST:
             return None
-    return Outright(solution, answers, tolerance)
+    return Outright(solution, answers, tolerance, may_widen=may_widen)
 
 
 def count_decimals(numbers: Array) -> npt.NDArray[np.int64]:
@@ -138,12 +147,13 @@ def _have_decimals(numbers: Array, decimals: int) -> npt.NDArray[np.bool_]:
     return np.asarray((np.rint(numbers * unit) / unit == numbers).all(axis=1))
 
 
-def _limits(solution: Solution, key: str, answer: Answer, tolerance: Tolerance | None) -> Array:
+def _limits(solution: Solution, key: str, answer: Answer, tolerance: Tolerance | None, *, may_widen: bool) -> Array:
     """Return how far an answer that is right outright may lie off, by its decimals."""
     limits = np.empty(WAYS_TO_WRITE)
     for decimals in range(WAYS_TO_WRITE):
         counted = decimals if decimals < BY_MACHINE else ALL_DECIMALS
         written = Answer(value=answer.value, decimals=counted, reading=None)
-        allowance = allow(solution.truth(key), solution.spread(key), written, tolerance, solution.question.decimals)
+        truth, spread, fewest = solution.truth(key), solution.spread(key), solution.question.decimals
+        allowance = allow(truth, spread, written, tolerance, fewest, may_widen=may_widen)
         limits[decimals] = min(allowance.allowed, HALF * allowance.unit)
     return limits

@@ -13,6 +13,12 @@ from core.quantities import parse_quantities, parse_quantity, public_name
 MOST_DECIMALS = 15
 LARGEST_ABSOLUTE = 1e6
 
+FEWEST_DECIMALS = 2
+"""With no more an answer is read where nothing else is said."""
+
+MACHINE_RELATIVE = 1e-4
+"""What single precision and finite differences may be off, as a part of the largest entry."""
+
 LEVELS = ("verdict", "hint", "diagnosis", "location", "full")
 """Feedback levels, each adding to the one before."""
 
@@ -56,6 +62,20 @@ class Tolerance:
         _require_part("absolute", self.absolute, LARGEST_ABSOLUTE)
         if not (self.relative or self.absolute):
             raise DomainError("found a tolerance of 0; no computed number is exactly another")
+
+    def is_wider(self, decimals: int) -> bool:
+        """Tell whether it is wider than what holds by default, whatever the answer is.
+
+        Parameters
+        ----------
+        decimals : int
+            The fewest that an answer is read with.
+
+        Returns
+        -------
+        bool
+        """
+        return (self.decimals is not None and self.decimals < decimals) or (self.relative or 0.0) > MACHINE_RELATIVE
 
 
 def _require_part(name: str, value: float | None, largest: float) -> None:
@@ -129,7 +149,7 @@ class Question:
 
     problem: Problem
     asks: Mapping[str, str]
-    decimals: int = 2
+    decimals: int = FEWEST_DECIMALS
     stated: frozenset[str] | None = frozenset()
     version: int | None = None
     answers_are_asked: bool = False
@@ -158,12 +178,15 @@ class Submission:
     policy : Policy
     follow_through : bool
         Whether parts are also marked against what follows from the student's own upstream parts.
+    may_widen : bool
+        Whether the tolerance counts where it is wider than the default; otherwise the narrower of both does.
     """
 
     answers: Mapping[str, Answer]
     tolerance: Tolerance | None = None
     policy: Policy = field(default_factory=Policy)
     follow_through: bool = True
+    may_widen: bool = True
 
 
 def read_asks(ids: tuple[str, ...], problem: Problem, *, path: Path = ("asks",)) -> dict[str, str]:

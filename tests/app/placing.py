@@ -7,17 +7,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from app.access import Access
 from app.computation import Call, Computation
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.placement import Placement
 from app.settings import Settings
 from app.worker import COMPUTATIONS
 from core.budget import Budget
+
+EVERYBODY = Access(Settings.model_construct()).everybody()
 
 WEIGHTS = np.random.default_rng(0).normal(size=(200, 150)).tolist()
 WIDE: dict[str, Any] = {
@@ -28,7 +32,8 @@ WIDE_LOSS = {"targets": [[0.0] * 150], "loss": "squared_error"}
 
 
 def call(name: str, body: object, **changes: Any) -> Call:
-    return replace(Call(computation=name, raw=json.dumps(body).encode(), budget=Budget(), request_id="abc"), **changes)
+    made = Call(computation=name, raw=json.dumps(body).encode(), budget=Budget(), request_id="abc", caller=EVERYBODY)
+    return replace(made, **changes)
 
 
 def watched(name: str) -> tuple[Computation, list[int]]:
@@ -36,9 +41,10 @@ def watched(name: str) -> tuple[Computation, list[int]]:
     threads: list[int] = []
     computation = COMPUTATIONS[name]
 
-    def handler(*arguments: object) -> object:
+    @wraps(computation.handler)
+    def handler(*arguments: object, **further: object) -> object:
         threads.append(threading.get_ident())
-        return computation.handler(*arguments)
+        return computation.handler(*arguments, **further)
 
     return replace(computation, handler=handler), threads
 

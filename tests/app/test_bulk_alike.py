@@ -18,6 +18,7 @@ from core.budget import Budget
 from core.grading import Grade
 from core.marking import GradeRequest, MarkingDesk
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines
+from tests.app.placing import EVERYBODY
 
 Json = dict[str, Any]
 
@@ -54,13 +55,13 @@ def truths(defaults: Json, ids: tuple[str, ...]) -> Json:
 
 
 def mark(content: bytes, *, longest: int = 10**7) -> bytes:
-    return b"".join(Bulk(io.BytesIO(content), budget=Budget(), longest=longest).replies())
+    return b"".join(Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=longest).replies())
 
 
 def mark_one_by_one(content: bytes, *, longest: int = 10**7) -> bytes:
     """Mark each line as a chunk of its own, which none is marked together with."""
     first, *lines = io.BytesIO(content)
-    marker = ChunkMarker(Terms(defaults=first, budget=Budget(), longest=longest))
+    marker = ChunkMarker(Terms(defaults=first, budget=Budget(), longest=longest, caller=EVERYBODY))
     summary, reply = Summary(), b""
     for line in lines:
         content, part = marker.mark(line, summary.lines)

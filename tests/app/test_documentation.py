@@ -119,7 +119,7 @@ async def require_reply(reply: httpx.Response, path: str, method: str) -> None:
 async def test_every_example_is_answered_as_promised(
     client: httpx.AsyncClient, path: str, name: str, body: object
 ) -> None:
-    reply = await client.post(path, json=body)
+    reply = await client.post(path.format(kind=next(iter(KINDS))), json=body)
     assert reply.status_code == 200, reply.text
     await require_reply(reply, path, "post")
 
@@ -146,6 +146,8 @@ async def test_every_get_is_answered_as_promised(
         kind: {p["name"]: smallest(p["schema"]) for p in operation.get("parameters", ()) if p["in"] == kind}
         for kind in ("path", "query")
     }
+    # in place of the seed
+    given["query"].pop("token", None)
     reply = await client.get(path.format(**given["path"]), params=given["query"])
     assert reply.status_code == 200 or path == "/health/ready"
     await require_reply(reply, path, "get")

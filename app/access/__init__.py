@@ -1,0 +1,31 @@
+"""Who may do what: keys with scopes, and signed tokens that stand for one exercise.
+
+A route names who is admitted where it is declared, by `allow`; `Access` decides, before a body is read. Without
+keys the service is open, and everybody may do everything.
+"""
+
+from app.access.admission import TOKEN, Access, Caller
+from app.access.keys import AccessSettingError, Key, make_key, read_keys
+from app.access.refusals import SCOPES, AccessError, forbidden, unauthorized
+from app.access.scopes import EVERY_KEY, RequestCaller, allow, named_scopes
+from app.access.tokens import Grant, Tokens
+
+__all__ = [
+    "EVERY_KEY",
+    "SCOPES",
+    "TOKEN",
+    "Access",
+    "AccessError",
+    "AccessSettingError",
+    "Caller",
+    "Grant",
+    "Key",
+    "RequestCaller",
+    "Tokens",
+    "allow",
+    "forbidden",
+    "make_key",
+    "named_scopes",
+    "read_keys",
+    "unauthorized",
+]

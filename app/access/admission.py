@@ -1,0 +1,146 @@
+"""Who asks, and whether they are admitted."""
+
+import logging
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from app.access.keys import RANDOM_BYTES, AccessSettingError, Key, find_key, read_keys
+from app.access.refusals import SCOPES, forbidden, unauthorized
+from app.access.tokens import Tokens
+from app.settings import Settings
+
+logger = logging.getLogger("gradmark")
+
+TOKEN = "token"  # noqa: S105 - the word, no token
+"""Named by a route beside scopes: admits somebody without a key, and whatever else they bring has to be a token."""
+
+SHORTEST_SECRET = 32
+"""Characters: what ``openssl rand -hex 16`` gives, 128 bits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks.
+
+    Parameters
+    ----------
+    scopes : frozenset of str
+        What they may do; empty for somebody without a key, whom a token has to speak for.
+    tokens : Tokens
+        Opens the tokens that they bring.
+    """
+
+    scopes: frozenset[str]
+    tokens: Tokens
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the caller has a scope."""
+        return scope in self.scopes
+
+
+class Access:
+    """The keys and secrets of a service.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    AccessSettingError
+        If the service cannot be started with them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = _read_keys(settings)
+        own = _read_secrets(settings)
+        self._has_own_secrets = bool(own)
+        self.tokens = Tokens(own or (secrets.token_urlsafe(RANDOM_BYTES),), settings.max_token_seconds)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are no keys, and everybody may do everything."""
+        return not self._keys
+
+    def warn(self) -> None:
+        """Say in the log what is not configured."""
+        if self.is_open:
+            logger.warning("no keys are configured: the service is open, everybody may do everything")
+        if not self._has_own_secrets:
+            logger.warning("no token secrets are configured: tokens are of this process alone, and end with it")
+
+    def everybody(self) -> Caller:
+        """Return a caller who may do everything: of an open service, or at its console.
+
+        Returns
+        -------
+        Caller
+        """
+        return Caller(scopes=frozenset(SCOPES), tokens=self.tokens)
+
+    def admit(self, request: Request, admitted: Collection[str]) -> Caller:
+        """Admit the sender of a request, whose key's name is then in its state.
+
+        Parameters
+        ----------
+        request : Request
+            Its body is not read.
+        admitted : collection of str
+            The scopes of which one is needed, and perhaps `TOKEN`.
+
+        Returns
+        -------
+        Caller
+            Without scopes where a token has to speak for somebody who sent no key.
+
+        Raises
+        ------
+        AccessError
+            401 for a key that is missing or wrong, 403 for one of other scopes.
+        """
+        if self.is_open:
+            return self.everybody()
+        given = request.headers.getlist("authorization")
+        if not given and TOKEN in admitted:
+            return Caller(scopes=frozenset(), tokens=self.tokens)
+        key = find_key(self._keys, _read_bearer(given))
+        if key is None:
+            raise unauthorized()
+        request.state.key = key.name
+        if key.scopes.isdisjoint(admitted):
+            raise forbidden()
+        return Caller(scopes=key.scopes, tokens=self.tokens)
+
+
+def _read_bearer(given: list[str]) -> str:
+    scheme, _, key = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _read_keys(settings: Settings) -> tuple[Key, ...]:
+    text, file = settings.keys.get_secret_value(), settings.keys_file
+    if text and file:
+        raise AccessSettingError("GRADMARK_KEYS and GRADMARK_KEYS_FILE are both set; needed one of them")
+    try:
+        if file is not None:
+            return read_keys(file.read_text(encoding="utf-8"))
+        return read_keys(text) if text else ()
+    except (AccessSettingError, OSError, UnicodeDecodeError) as error:
+        reason = {OSError: getattr(error, "strerror", ""), UnicodeDecodeError: "the file is not UTF-8"}
+        name = "GRADMARK_KEYS_FILE" if file else "GRADMARK_KEYS"
+        said = next((said for kind, said in reason.items() if isinstance(error, kind)), str(error))
+        raise AccessSettingError(f"{name}: {said}") from None
+
+
+def _read_secrets(settings: Settings) -> tuple[str, ...]:
+    found = tuple(settings.token_secrets.get_secret_value().replace(",", " ").split())
+    for number, secret in enumerate(found, start=1):
+        if len(secret) < SHORTEST_SECRET:
+            raise AccessSettingError(
+                f"GRADMARK_TOKEN_SECRETS: secret {number} has {len(secret)} characters; needed {SHORTEST_SECRET} or "
+                "more, random ones"
+            )
+    return found

@@ -1,0 +1,147 @@
+"""API keys: made here once, kept as hashes, compared in constant time."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from app.access.refusals import SCOPES
+
+PREFIX = "gradmark_"
+"""Lets a key that got lost be recognised for what it is."""
+
+RANDOM_BYTES = 32
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HASH = re.compile("sha256:[0-9a-f]{64}")
+
+
+class AccessSettingError(Exception):
+    """Keys or secrets that the service cannot be started with; the message repeats nothing of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What is kept of a key.
+
+    Parameters
+    ----------
+    name : str
+        For logs.
+    scopes : frozenset of str
+        What it is for.
+    digest : bytes
+        The key's SHA-256. A key is 32 random bytes, which nobody guesses, so that a slow hash adds nothing.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    digest: bytes
+
+    def write(self) -> str:
+        """Return the line that keeps it.
+
+        Returns
+        -------
+        str
+        """
+        scopes = ",".join(scope for scope in SCOPES if scope in self.scopes)
+        return f"{self.name} {scopes} sha256:{self.digest.hex()}"
+
+
+def make_key(name: str, scopes: Collection[str]) -> tuple[str, Key]:
+    """Make a new random key.
+
+    Parameters
+    ----------
+    name : str
+    scopes : collection of str
+
+    Returns
+    -------
+    tuple of str and Key
+        The key itself, which is nowhere else, and what is kept of it.
+
+    Raises
+    ------
+    AccessSettingError
+        If the name or a scope is none.
+    """
+    text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    return text, _require_key(name, scopes, _digest(text))
+
+
+def read_keys(text: str) -> tuple[Key, ...]:
+    """Read keys, one a line: ``name scope[,scope] sha256:<hex>``; what follows # is a comment.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    tuple of Key
+
+    Raises
+    ------
+    AccessSettingError
+        If a line has another form, a scope is unknown, a name or hash stands twice, or there is no key at all.
+    """
+    found: list[Key] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        try:
+            found.append(_read_key(words, found))
+        except AccessSettingError as error:
+            raise AccessSettingError(f"line {number}: {error}") from None
+    if not found:
+        raise AccessSettingError("found no key; needed at least one, because without any the service would be open")
+    return tuple(found)
+
+
+def find_key(keys: Sequence[Key], text: str) -> Key | None:
+    """Find the key that a text is.
+
+    Parameters
+    ----------
+    keys : sequence of Key
+    text : str
+
+    Returns
+    -------
+    Key or None
+    """
+    digest, found = _digest(text), None
+    # every one is compared to its end: how long it takes tells nothing of which was nearly met
+    for key in keys:
+        if hmac.compare_digest(key.digest, digest):
+            found = key
+    return found
+
+
+def _read_key(words: Sequence[str], others: Sequence[Key]) -> Key:
+    if len(words) != 3:
+        raise AccessSettingError(f"found {len(words)} words; needed three, name scope[,scope] sha256:<hash>")
+    name, scopes, digest = words
+    if not HASH.fullmatch(digest):
+        raise AccessSettingError("the third word is no hash; needed sha256: and 64 hexadecimal digits in lower case")
+    key = _require_key(name, scopes.split(","), bytes.fromhex(digest.partition(":")[2]))
+    if any(key.name == other.name or key.digest == other.digest for other in others):
+        raise AccessSettingError("its name or its hash stands on a line before; each key needs its own")
+    return key
+
+
+def _require_key(name: str, scopes: Collection[str], digest: bytes) -> Key:
+    if not NAME.fullmatch(name):
+        raise AccessSettingError("the name is none; needed 1 to 64 letters, digits, dots, hyphens and underscores")
+    if not set(scopes) <= set(SCOPES) or len(set(scopes)) != len(scopes):
+        raise AccessSettingError(f"found a scope that is unknown or stands twice; there are {', '.join(SCOPES)}")
+    return Key(name=name, scopes=frozenset(scopes), digest=digest)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

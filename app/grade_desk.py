@@ -1,0 +1,99 @@
+"""Marking within what a caller may: tokens are opened, and what goes too far is refused."""
+
+from dataclasses import fields, replace
+
+from app.access import Caller, forbidden, unauthorized
+from app.schemas.grade_bodies import GradeLineBody
+from core.budget import Budget
+from core.grading import LEVELS, Grade, Outright
+from core.marking import GradeRequest, GrantedExercise, MarkingDesk, is_widening
+
+WITHOUT_AUTHOR = "location"
+"""The highest level that shows no number of the solution."""
+
+
+class GradeDesk:
+    """Marks what a caller may have marked, as far as they may see it.
+
+    Parameters
+    ----------
+    caller : Caller
+    defaults : GradeLineBody, optional
+        What submissions leave out.
+    budget : Budget
+        What each of them may hold and do.
+
+    Raises
+    ------
+    AccessError
+        If the defaults go too far, or hold a token that is none.
+    """
+
+    def __init__(self, caller: Caller, defaults: GradeLineBody | None = None, *, budget: Budget) -> None:
+        self._caller = caller
+        self._defaults = GradeRequest() if defaults is None else self._redeem(defaults)
+        self._desk = MarkingDesk(self._defaults, budget=budget, may_widen=caller.may("author"))
+        if defaults is not None:
+            self._require(self._defaults)
+
+    def mark(self, submission: GradeLineBody) -> Grade:
+        """Mark a submission.
+
+        Parameters
+        ----------
+        submission : GradeLineBody
+
+        Returns
+        -------
+        Grade
+
+        Raises
+        ------
+        AccessError
+            401 for a token that is none, 403 for what the caller may not.
+        CoreError
+            As `MarkingDesk.mark` raises it.
+        """
+        return self._desk.mark(self._admit(submission))
+
+    def find_outright(self, submission: GradeLineBody) -> Outright | None:
+        """Return what tells submissions that are right outright, as `MarkingDesk.find_outright` does.
+
+        Parameters
+        ----------
+        submission : GradeLineBody
+
+        Returns
+        -------
+        Outright or None
+        """
+        return self._desk.find_outright(self._admit(submission))
+
+    def _admit(self, submission: GradeLineBody) -> GradeRequest:
+        whole = self._redeem(submission).over(self._defaults)
+        self._require(whole)
+        return whole
+
+    def _redeem(self, submission: GradeLineBody) -> GradeRequest:
+        """Put the exercise in the place of a token."""
+        if submission.token is None:
+            return submission
+        grant = self._caller.tokens.open(submission.token)
+        exercise = GrantedExercise(kind=grant.kind, seed=grant.seed, version=grant.version, feedback=grant.feedback)
+        given = GradeRequest(**{field.name: getattr(submission, field.name) for field in fields(GradeRequest)})
+        return replace(given, exercise=exercise)
+
+    def _require(self, request: GradeRequest) -> None:
+        if self._caller.may("author"):
+            return
+        granted = request.exercise if isinstance(request.exercise, GrantedExercise) else None
+        if not self._caller.may("grade"):
+            if granted is None:
+                raise unauthorized()
+            if request.tolerance is not None or request.policy is not None:
+                raise forbidden()
+        highest = granted.feedback if granted else WITHOUT_AUTHOR
+        if request.feedback is not None and LEVELS.index(request.feedback) > LEVELS.index(highest):
+            raise forbidden()
+        if is_widening(request):
+            raise forbidden()

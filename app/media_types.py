@@ -1,0 +1,70 @@
+"""Which media types bodies and replies have: JSON, its binary form, and lines of JSON."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+import mimeparse
+from fastapi import Request
+
+from app.computation import JSON_TYPE
+from app.errors import BodyError
+from app.wire import TENSORS_TYPE
+
+PARAMETERS = r'(\s*;\s*(charset="?utf-?8"?|(?!charset)[a-z0-9_-]+=[a-z0-9_./-]+))*\s*;?\s*'
+BODY_TYPES = {
+    JSON_TYPE: re.compile("application/json" + PARAMETERS, re.IGNORECASE),
+    TENSORS_TYPE: re.compile(re.escape(TENSORS_TYPE) + r"\s*", re.IGNORECASE),
+}
+LINES_TYPE = "application/jsonl"
+LINES_TYPES = {LINES_TYPE: re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)}
+
+
+@lru_cache(maxsize=256)
+def choose_form(accept: str) -> str:
+    """Choose the form of a reply.
+
+    Parameters
+    ----------
+    accept : str
+        The header.
+
+    Returns
+    -------
+    str
+        A media type, JSON where both are as good; empty where neither is acceptable.
+    """
+    try:
+        # the last of those that are as good
+        return str(mimeparse.best_match([TENSORS_TYPE, JSON_TYPE], accept or "*/*"))
+    except mimeparse.MimeTypeParseException:
+        return ""
+
+
+def require_media_type(request: Request, known: Mapping[str, re.Pattern[str]]) -> str:
+    """Check that a body says that it is of a media type that is read, and plain.
+
+    Parameters
+    ----------
+    request : Request
+    known : mapping
+        How each media type that is read is written, in UTF-8 where it is text.
+
+    Returns
+    -------
+    str
+        The media type.
+
+    Raises
+    ------
+    BodyError
+        415 if it does not.
+    """
+    said = request.headers.get("content-type", "")
+    found = next((name for name, pattern in known.items() if pattern.fullmatch(said)), None)
+    if found is None:
+        needed = " or ".join(known)
+        raise BodyError(415, "media_type", f"the body has to be sent with Content-Type: {needed}, text in UTF-8")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise BodyError(415, "content_encoding", "the body is compressed; it has to be sent as it is")
+    return found
