@@ -1,6 +1,7 @@
 """Exercise tokens: signed words of an author, for whoever holds them and for so long."""
 
 import hashlib
+import math
 import re
 import time
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class Tokens:
                 f"found {seconds} seconds; needed 1 to {self.most_seconds}, the longest that a token holds here",
                 path=("expires_in",),
             )
-        return int(time.time()) + seconds
+        return math.ceil(time.time()) + seconds
 
     def open(self, token: str) -> Grant:
         """Open a token.
