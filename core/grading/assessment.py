@@ -12,7 +12,7 @@ from core.grading.diagnosis import Explained, choose
 from core.grading.effort import Effort
 from core.grading.following import follow, is_telling, may_lead_on, needs_no_work
 from core.grading.grade import Part
-from core.grading.invariants import find_hints
+from core.grading.invariants import MORE_DECIMALS, find_hints, has_few_digits
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.scoring import credit_entries, credit_explained
 from core.grading.search import Search
@@ -25,8 +25,6 @@ from core.scenarios import Scenarios
 
 HALF = 0.5 + 1e-9
 """Half a unit of the last decimal, and the last digit of the comparison."""
-
-MORE_DECIMALS = "Write more decimals: with these, zeros or one number for all entries would pass as well."
 
 
 @dataclass(slots=True)
@@ -133,9 +131,9 @@ class Assessment:
         return self._wrong(part, target, own, self._explain(target, search))
 
     def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
-        hints = find_hints(self.solution.question.problem, target.quantity, own, target.truth, target.allowance.allowed)
+        hints = find_hints(self.solution.question.problem, target.quantity, own, target.allowance.used)
         if explained is None or _is_rounded(target, own):
-            if target.allowance.is_coarse:
+            if has_few_digits(own, target.allowance.used):
                 hints = (*hints, MORE_DECIMALS)
             right = np.abs(own - target.truth) <= target.allowance.allowed
             score = credit_entries(right, target.truth, target.allowance.allowed, self.submission.policy)

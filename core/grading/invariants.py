@@ -1,4 +1,8 @@
-"""What holds for a right answer whatever its numbers: hints that give nothing away."""
+"""What holds for a right answer whatever its numbers: hints that give nothing away.
+
+A hint follows from the answer, from how it is written and from the problem's form. Of the truth nothing enters: how
+far an entry may lie off depends on its size, and a hint that came or not by that would tell of it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Array
+from core.grading.grade import UsedTolerance
 from core.problem import Problem
 from core.quantities import Quantity, split_node
 from core.registry import Registry
+
+MORE_DECIMALS = (
+    "Write more decimals, if there are any: with so few digits, zeros or one number for all entries might pass as well."
+)
+
+FEW_UNITS = 10.0
+FEW_APART = 4.0
+"""Units of the last decimal: with entries that are so small, or so near to each other, an answer says little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,14 +38,23 @@ class Invariant:
     residual : callable
         ``residual(value)`` is 0, or below, where the property holds; an array.
     terms : callable
-        ``terms(value)``: how many entries a residual adds up, each with its own rounding.
+        ``terms(problem, value)``: how many roundings a residual adds up.
     """
 
     name: str
     message: str
     applies: Callable[[Problem, Quantity], bool]
     residual: Callable[[Array], Array]
-    terms: Callable[[Array], int] = lambda value: 1
+    terms: Callable[[Problem, Array], int] = lambda problem, value: 1
+
+
+def _of_row(problem: Problem, value: Array) -> int:
+    return int(value.shape[-1])
+
+
+def _of_row_over_batch(problem: Problem, value: Array) -> int:
+    # each entry is a sum over samples, of numbers that were rounded themselves
+    return int(value.shape[-1]) * (1 + problem.n_samples)
 
 
 def _is_probabilities(problem: Problem, quantity: Quantity) -> bool:
@@ -59,7 +81,7 @@ INVARIANTS: Registry[Invariant] = Registry(
         message="Each row, one sample, has to sum to 1.",
         applies=_is_probabilities,
         residual=lambda value: np.abs(value.sum(axis=-1) - 1.0),
-        terms=lambda value: int(value.shape[-1]),
+        terms=_of_row,
     ),
     Invariant(
         name="probabilities_in_range",
@@ -78,52 +100,78 @@ INVARIANTS: Registry[Invariant] = Registry(
         message="Each row sums to 0: raising every pre-activation by the same amount changes no probability.",
         applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "Z"),
         residual=lambda value: np.abs(value.sum(axis=-1)),
-        terms=lambda value: int(value.shape[-1]),
+        terms=_of_row,
     ),
     Invariant(
         name="weights_gradient_rows_sum_to_zero",
         message="Each row sums to 0: what one class's weight gains, the others' lose.",
         applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "W") and _has_no_penalty(problem),
         residual=lambda value: np.abs(value.sum(axis=-1)),
-        terms=lambda value: int(value.shape[-1]),
+        terms=_of_row_over_batch,
     ),
     Invariant(
         name="bias_gradient_sums_to_zero",
         message="The entries sum to 0: what one class's bias gains, the others' lose.",
         applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "b") and _has_no_penalty(problem),
         residual=lambda value: np.abs(value.sum(axis=-1)),
-        terms=lambda value: int(value.shape[-1]),
+        terms=_of_row_over_batch,
     ),
     Invariant(
         name="softmax_jacobian_columns_sum_to_zero",
         message="Each column sums to 0, because the probabilities sum to 1 whatever changes.",
         applies=lambda problem, quantity: quantity.is_jacobian and _is_softmax_node(problem, quantity.of),
         residual=lambda value: np.abs(value.sum(axis=1)),
-        terms=lambda value: int(value.shape[1]),
+        terms=lambda problem, value: int(value.shape[1]),
     ),
 )
 
 
-def find_hints(problem: Problem, quantity: Quantity, answer: Array, truth: Array, allowed: float) -> tuple[str, ...]:
-    """List the properties of the truth that an answer lacks.
+def find_hints(problem: Problem, quantity: Quantity, answer: Array, used: UsedTolerance) -> tuple[str, ...]:
+    """List the properties of a right answer that an answer lacks.
 
     Parameters
     ----------
     problem : Problem
     quantity : Quantity
-    answer, truth : ndarray
-        Of one shape.
-    allowed : float
-        How far an entry may lie off.
+    answer : ndarray
+        In the quantity's shape.
+    used : UsedTolerance
+        How it is read.
 
     Returns
     -------
     tuple of str
     """
+    rounding = _rounding(answer, used)
     return tuple(
         invariant.message
         for invariant in INVARIANTS.values()
         if invariant.applies(problem, quantity)
-        and invariant.residual(truth).max() <= invariant.terms(truth) * allowed
-        and invariant.residual(answer).max() > invariant.terms(truth) * allowed
+        and invariant.residual(answer).max() > invariant.terms(problem, answer) * rounding
     )
+
+
+def _rounding(answer: Array, used: UsedTolerance) -> float:
+    if used.decimals is not None:
+        return 10.0**-used.decimals
+    return float((used.relative or 0.0) * np.abs(answer).max() + (used.absolute or 0.0))
+
+
+def has_few_digits(answer: Array, used: UsedTolerance) -> bool:
+    """Tell whether an answer has so few digits that it says little.
+
+    Parameters
+    ----------
+    answer : ndarray
+    used : UsedTolerance
+        How it is read.
+
+    Returns
+    -------
+    bool
+    """
+    if used.decimals is None:
+        return False
+    unit = 10.0**-used.decimals
+    is_small = np.abs(answer).max() <= FEW_UNITS * unit
+    return bool(is_small or (answer.size > 1 and np.ptp(answer) <= FEW_APART * unit))
