@@ -14,11 +14,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
+from app.access import EVERY_KEY, SCOPES, TOKEN, named_scopes
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app
+from app.routers import ROUTERS
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
@@ -62,11 +65,28 @@ def write_metrics_table() -> str:
     return "\n".join(["| metric | type | labels | what it counts |", "|---|---|---|---|", *rows]) + "\n"
 
 
+def write_scopes_table() -> str:
+    rows = [f"| `{scope}` | {what} |" for scope, what in SCOPES.items()]
+    return "\n".join(["| scope | allows |", "|---|---|", *rows]) + "\n"
+
+
+def write_routes_table() -> str:
+    rows = []
+    for route in (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)):
+        admitted = named_scopes(route.dependencies)
+        keys = " or ".join(f"`{scope}`" for scope in admitted if scope != TOKEN)
+        who = ("any key" if admitted == EVERY_KEY else keys) + (", or a token" if TOKEN in admitted else "")
+        rows += [f"| `{method} {route.path}` | {who or 'everybody'} |" for method in route.methods or ()]
+    return "\n".join(["| endpoint | whom it admits |", "|---|---|", *rows]) + "\n"
+
+
 TABLES = {
     "settings": write_settings_table,
     "log": write_log_table,
     "metrics": write_metrics_table,
     "mistakes": write_mistakes_table,
+    "scopes": write_scopes_table,
+    "routes": write_routes_table,
 }
 
 
@@ -150,7 +170,7 @@ def rows_of(table: str, text: str) -> list[str]:
     return text[text.index(f"<!-- {table}:") : text.index(f"<!-- /{table} -->")].splitlines()[3:]
 
 
-@pytest.mark.parametrize("table", ["settings", "log", "metrics"])
+@pytest.mark.parametrize("table", ["settings", "scopes", "routes", "log", "metrics"])
 def test_a_table_is_what_there_is(table: str) -> None:
     assert rows_of(table, README.read_text()) == rows_of(table, with_tables(README.read_text()))
 
