@@ -126,7 +126,7 @@ def serve(settings: Settings) -> int:
     # a thread that computes gives way to one that answers after this time; by itself it would after five milliseconds
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logs(settings.log_level)
-    run_server(app, settings)
+    return run_server(app, settings)
 
 
 def check_health(settings: Settings) -> int:

@@ -63,7 +63,7 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
 def _mark(settings: Settings, submissions: Path, grades: Path, processes: int) -> None:
     with submissions.open("rb") as source:
         # whoever has the files and this program may do everything with them
-        caller = Access(settings).everybody()
+        caller = Access(settings).everybody
         bulk = Bulk(
             source, caller=caller, budget=settings.budget, limits=settings.limits, longest=settings.max_body_bytes
         )

@@ -27,7 +27,7 @@ from core.budget import Budget
 from core.grading import Marker, Question, read_asks
 from core.problem import Layer, Network, Problem
 
-EVERYBODY = Access(Settings.model_construct()).everybody()
+EVERYBODY = Access(Settings.model_construct()).everybody
 LINES = 20_000
 FILE_LINES = 400_000
 ROUNDS = 9

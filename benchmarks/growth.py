@@ -35,7 +35,7 @@ from core.problem import Layer, Network, Problem
 from core.propagation import compute_gradients
 
 PICTURE = Path(__file__).with_name("growth.svg")
-EVERYBODY = Access(Settings.model_construct()).everybody()
+EVERYBODY = Access(Settings.model_construct()).everybody
 BOUNDLESS = Budget(numbers=10**12, operations=10**15)
 REPEATS, REPEAT_SECONDS = 9, 2.0
 PAGE = 4096

@@ -59,6 +59,8 @@ class Access:
         own = _read_secrets(settings)
         self._has_own_secrets = bool(own)
         self.tokens = Tokens(own or (secrets.token_urlsafe(RANDOM_BYTES),), settings.max_token_seconds)
+        # of an open service, and at its console
+        self.everybody = Caller(scopes=frozenset(SCOPES), tokens=self.tokens)
 
     @property
     def is_open(self) -> bool:
@@ -71,15 +73,6 @@ class Access:
             logger.warning("no keys are configured: the service is open, everybody may do everything")
         if not self._has_own_secrets:
             logger.warning("no token secrets are configured: tokens are of this process alone, and end with it")
-
-    def everybody(self) -> Caller:
-        """Return a caller who may do everything: of an open service, or at its console.
-
-        Returns
-        -------
-        Caller
-        """
-        return Caller(scopes=frozenset(SCOPES), tokens=self.tokens)
 
     def admit(self, request: Request, admitted: Collection[str]) -> Caller:
         """Admit the sender of a request, whose key's name is then in its state.
@@ -102,7 +95,7 @@ class Access:
             401 for a key that is missing or wrong, 403 for one of other scopes.
         """
         if self.is_open:
-            return self.everybody()
+            return self.everybody
         given = request.headers.getlist("authorization")
         if not given and TOKEN in admitted:
             return Caller(scopes=frozenset(), tokens=self.tokens)

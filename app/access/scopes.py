@@ -80,10 +80,8 @@ def named_scopes(dependencies: Iterable[DependsParameter]) -> tuple[str, ...]:
     tuple of str
         As given to `allow`; empty for a route for everybody.
     """
-    for depends in dependencies:
-        if isinstance(depends, SecurityParameter) and depends.dependency is require_admission:
-            return tuple(depends.scopes or ())
-    return ()
+    ours = (d for d in dependencies if isinstance(d, SecurityParameter) and d.dependency is require_admission)
+    return tuple(scope for depends in ours for scope in depends.scopes or ())
 
 
 EVERY_KEY = tuple(SCOPES)

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.worker import COMPUTATIONS
 from core.budget import Budget
 
-EVERYBODY = Access(Settings.model_construct()).everybody()
+EVERYBODY = Access(Settings.model_construct()).everybody
 
 WEIGHTS = np.random.default_rng(0).normal(size=(200, 150)).tolist()
 WIDE: dict[str, Any] = {

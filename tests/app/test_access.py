@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from app.access import SCOPES, TOKEN, named_scopes
 from app.examples import ARTICLE
@@ -151,10 +152,17 @@ async def test_an_open_service_says_so_at_start_and_needs_no_key(
 ) -> None:
     headers = {"Authorization": "Bearer whatever"}
     assert (await client.post("/v1/softmax-layer", json=ARTICLE, headers=headers)).status_code == 200
-    for app, said in ((create_app(Settings.model_construct()), True), (APP, False)):
+    secret = SecretStr("s" * 32)
+    for app, said in (
+        (create_app(Settings.model_construct()), 2),
+        (keyed_app(), 1),
+        (keyed_app(token_secrets=secret), 0),
+    ):
         caplog.clear()
         async with app.router.lifespan_context(app):
-            assert any("the service is open" in record.message for record in caplog.records) == said
+            warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert len(warnings) == said, warnings
+        assert any("the service is open" in warning for warning in warnings) == (said == 2)
 
 
 def test_openapi_says_which_scopes_an_operation_takes_where_keys_are_configured() -> None:

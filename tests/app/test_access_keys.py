@@ -116,7 +116,7 @@ def test_the_command_that_marks_files_refuses_such_settings_too(
 def test_settings_do_not_show_keys_and_secrets() -> None:
     settings = Settings.model_construct(keys=SecretStr("canary"), token_secrets=SecretStr("canary"))
     access = Access(Settings.model_construct(token_secrets=SecretStr("canary" * 6)))
-    assert "canary" not in repr(settings) + repr(access.everybody()) + repr(access.tokens)
+    assert "canary" not in repr(settings) + repr(access.everybody) + repr(access.tokens)
 
 
 def test_a_new_key_is_printed_once_with_the_line_to_keep(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,19 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
+from app.access import AccessError
 from app.bulk import MEDIA_TYPE
 from app.examples import ARTICLE_PROBLEM
+from app.grade_desk import GradeDesk
+from app.schemas.grade_bodies import GradeLineBody
+from core.budget import Budget
 from core.exercises import KINDS, draw_exercise
 from core.grading import LEVELS
 from tests.app.bulk_lines import dump_lines
@@ -217,3 +222,10 @@ async def test_no_reply_to_a_key_for_marking_holds_a_number_of_the_solution(kind
 
 def test_the_search_for_numbers_finds_them_in_words_too() -> None:
     assert list(numbers_in({"1.5": ["off by -0.25e-3", 2.5, 3], "x": {"y": None}})) == [1.5, -0.25e-3, 2.5]
+
+
+def test_nobody_without_a_key_and_a_token_has_anything_marked() -> None:
+    nobody = replace(APP.state.access.everybody, scopes=frozenset())
+    with pytest.raises(AccessError) as caught:
+        GradeDesk(nobody, budget=Budget()).mark(GradeLineBody(answers={}))
+    assert caught.value.status == 401
