@@ -246,7 +246,8 @@ class Search:
             count = int((np.abs(prediction - truth) > allowed).sum())
         if not count:
             return 0.0
-        return count * math.log(min(1.0, 2.0 * window / scale)) if scale else -math.inf
+        # no accident meets a prediction to the last bit
+        return count * math.log(min(1.0, 2.0 * window / scale)) if scale and window else -math.inf
 
     def _fits(self) -> bool:
         return fit_shape(self._target.answer, self._target.truth.shape) is not None

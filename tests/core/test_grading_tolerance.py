@@ -10,7 +10,9 @@ from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.errors import CoreError, DomainError, NonFiniteError, Path, TooLargeError, UnknownNameError
 from core.grading import Grade, Marker, Policy, Question, Tolerance, UsedTolerance
+from core.mistakes import MISTAKES
 from core.problem import Problem
+from core.scenarios import Scenarios
 from tests.problems import two_layers
 from tests.students import SOFTMAX_LAYER, TWO_LAYERS, hand_in, mark, names_in, part_of, set_question, verdicts, work_out
 
@@ -262,3 +264,11 @@ def test_a_truth_that_is_too_large_is_refused_where_it_is_asked() -> None:
     with pytest.raises(TooLargeError) as caught:
         hand_in(Marker(question, budget=Budget(numbers=100)), {})
     assert caught.value.path == ("asks", 1)
+
+
+def test_a_mistake_that_is_met_exactly_where_the_truth_is_0_is_named() -> None:
+    still = replace(SOFTMAX_LAYER, inputs=np.zeros_like(SOFTMAX_LAYER.inputs))
+    mistaken = Scenarios(still, MISTAKES["inputs_missing"].ways).value("dL_dW1", 1)
+    part = mark(still, "dL_dW", mistaken, tolerance=Tolerance(absolute=1e-3))
+    assert part.verdict == "incorrect"
+    assert "inputs_missing" in names_in(part)
