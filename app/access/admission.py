@@ -117,15 +117,17 @@ def _read_keys(settings: Settings) -> tuple[Key, ...]:
     text, file = settings.keys.get_secret_value(), settings.keys_file
     if text and file:
         raise AccessSettingError("GRADMARK_KEYS and GRADMARK_KEYS_FILE are both set; needed one of them")
+    if not (text or file):
+        return ()
     try:
-        if file is not None:
-            return read_keys(file.read_text(encoding="utf-8"))
-        return read_keys(text) if text else ()
-    except (AccessSettingError, OSError, UnicodeDecodeError) as error:
-        reason = {OSError: getattr(error, "strerror", ""), UnicodeDecodeError: "the file is not UTF-8"}
-        name = "GRADMARK_KEYS_FILE" if file else "GRADMARK_KEYS"
-        said = next((said for kind, said in reason.items() if isinstance(error, kind)), str(error))
-        raise AccessSettingError(f"{name}: {said}") from None
+        return read_keys(file.read_text(encoding="utf-8") if file else text)
+    except AccessSettingError as error:
+        said = str(error)
+    except OSError as error:
+        said = str(error.strerror)
+    except UnicodeDecodeError:
+        said = "the file is not UTF-8"
+    raise AccessSettingError(f"{'GRADMARK_KEYS_FILE' if file else 'GRADMARK_KEYS'}: {said}")
 
 
 def _read_secrets(settings: Settings) -> tuple[str, ...]:
