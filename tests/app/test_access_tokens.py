@@ -12,13 +12,14 @@ import pytest
 from itsdangerous import URLSafeSerializer
 from pydantic import SecretStr
 
-from app.access import Access, AccessError, Grant, Tokens
+from app.access import Access, AccessError, Grant, Tokens, make_key
 from app.access.tokens import SALT
 from app.settings import Settings
 from app.wire import TENSORS_TYPE
 from core.exercises import KINDS, LATEST
 from core.grading import LEVELS
 from tests.app.keyed import EXERCISE, client_of, keyed_app, mint, without_id
+from tests.app.server import run_server
 from tests.app.tensor_client import to_tensors
 
 pytestmark = pytest.mark.anyio
@@ -283,3 +284,16 @@ async def test_a_token_opens_in_an_open_service_as_well(app: Any) -> None:
         token = (await client.post("/v1/exercises/weight_gradients/tokens", json=body)).json()["token"]
         assert (await client.post("/v1/grades", json={"token": token, "answers": ANSWERS})).status_code == 200
         assert (await client.post("/v1/grades", json={"token": token + "x", "answers": ANSWERS})).status_code == 401
+
+
+def test_a_token_opens_in_the_process_that_marks_large_bodies() -> None:
+    text, key = make_key("ada", ["author"])
+    with run_server(keys=key.write(), process_bytes=1, max_keyless_bytes=2**20) as server:
+        body = {"seed": 7, "feedback": "hint", "expires_in": 60}
+        headers = {"Authorization": f"Bearer {text}"}
+        minted = server.client.post("/v1/exercises/weight_gradients/tokens", json=body, headers=headers).json()
+        held = {"token": minted["token"], "answers": ANSWERS}
+        assert server.client.post("/v1/grades", json=held).status_code == 200
+        assert server.client.post("/v1/grades", json=held | {"feedback": "full"}).status_code == 403
+        refused = server.client.post("/v1/grades", json=held | {"token": "x"})
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
