@@ -36,10 +36,15 @@ ADDRESS = "http://127.0.0.1:8000"
 
 def write_settings_table() -> str:
     rows = [
-        f"| `GRADMARK_{name.upper()}` | `{field.default}` | {field.description} |"
+        f"| `GRADMARK_{name.upper()}` | {_write_default(field.default)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(["| variable | default | what it says |", "|---|---|---|", *rows]) + "\n"
+
+
+def _write_default(default: object) -> str:
+    text = "" if default is None else str(default)
+    return f"`{text}`" if text else ""
 
 
 def write_mistakes_table() -> str:
