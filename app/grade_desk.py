@@ -6,7 +6,7 @@ from app.access import Caller, forbidden, unauthorized
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
 from core.grading import LEVELS, Grade, Outright
-from core.marking import GradeRequest, GrantedExercise, MarkingDesk, is_widening
+from core.marking import GradeRequest, GrantedExercise, MarkingDesk
 
 WITHOUT_AUTHOR = "location"
 """The highest level that shows no number of the solution."""
@@ -95,5 +95,5 @@ class GradeDesk:
         highest = granted.feedback if granted else WITHOUT_AUTHOR
         if request.feedback is not None and LEVELS.index(request.feedback) > LEVELS.index(highest):
             raise forbidden()
-        if is_widening(request):
+        if request.is_widening:
             raise forbidden()

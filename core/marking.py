@@ -124,6 +124,13 @@ class GradeRequest:
         granted = self.exercise.feedback if isinstance(self.exercise, GrantedExercise) else DEFAULT_FEEDBACK
         return self.feedback or min(DEFAULT_FEEDBACK, granted, key=LEVELS.index)
 
+    @property
+    def is_widening(self) -> bool:
+        """Whether the tolerance is wider than the default by itself, however an answer is written."""
+        kind = KINDS.get(self.exercise.kind) if self.exercise else None
+        fewest = FEWEST_DECIMALS if kind is None else kind.decimals
+        return self.tolerance is not None and self.tolerance.is_wider(fewest)
+
     def over(self, defaults: "GradeRequest") -> "GradeRequest":
         """Return the request with what it leaves out taken from defaults.
 
@@ -278,24 +285,6 @@ class MarkingDesk:
         ids = read_ids(dict.fromkeys(asks), problem) if is_answered else read_asks(asks, problem)
         question = Question(problem=problem, asks=ids, stated=stated, answers_are_asked=is_answered)
         return Marker(question, budget=self._budget)
-
-
-def is_widening(request: GradeRequest) -> bool:
-    """Tell whether a request's tolerance is wider than the default, whatever the answers are.
-
-    Parameters
-    ----------
-    request : GradeRequest
-
-    Returns
-    -------
-    bool
-        That of an answer depends on how it is written as well, and on the truth.
-    """
-    if request.tolerance is None:
-        return False
-    kind = KINDS.get(request.exercise.kind) if request.exercise else None
-    return request.tolerance.is_wider(FEWEST_DECIMALS if kind is None else kind.decimals)
 
 
 def _largest_size(problem: Problem) -> int:
