@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from app.access import Caller, named_scopes, unauthorized
 from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
 from app.errors import BodyError, describe_error, stopping
-from app.limiter import Share
+from app.held_bytes import Share
 from app.media_types import BODY_TYPES, choose_form, require_media_type
 from app.openapi import TENSOR_FORMS
 from app.settings import Settings
@@ -81,27 +81,28 @@ class JsonRoute(APIRoute):
             As ASGI has them.
         """
         request = Request(scope, receive)
-        try:
-            caller = request.app.state.access.admit(request, self.admitted)
-            if self.computation is None:
-                found = Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
-            else:
-                found = await _compute(request, self.computation, caller)
-        except BodyError as error:
-            found = answer_problem(describe_error(error), headers=error.headers)
-        except asyncio.CancelledError:
-            # only a server that stops cancels a request, when its time to finish is over
-            end = stopping()
-            found = answer_problem(describe_error(end), headers=end.headers)
-        record_of(scope).facts = found.facts
-        await send_answer(found, send)
+        placement: Placement = request.app.state.placement
+        with placement.held_bytes.share() as share:
+            try:
+                found = await self._find_answer(request, placement, share)
+            except BodyError as error:
+                found = answer_problem(describe_error(error), headers=error.headers)
+            except asyncio.CancelledError:
+                # only a server that stops cancels a request, when its time to finish is over
+                end = stopping()
+                found = answer_problem(describe_error(end), headers=end.headers)
+            record_of(scope).facts = found.facts
+            # until the client has taken it
+            share.become(len(found.content))
+            await send_answer(found, send)
 
-
-async def _compute(request: Request, computation: Computation, caller: Caller) -> Answer:
-    placement: Placement = request.app.state.placement
-    with placement.held_bytes.share() as share:
-        call = await (read_call if caller.scopes else read_keyless_call)(request, computation, caller, share)
-        return await placement.answer(computation, call, request.receive)
+    async def _find_answer(self, request: Request, placement: "Placement", share: Share) -> Answer:
+        caller = request.app.state.access.admit(request, self.admitted)
+        if self.computation is None:
+            return Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
+        read = read_call if caller.scopes else read_keyless_call
+        call = await read(request, self.computation, caller, share)
+        return await placement.answer(self.computation, call, request.receive)
 
 
 async def read_call(

@@ -1,13 +1,13 @@
-"""Places for so many requests at once, with a bounded queue before each, and what requests hold meanwhile.
+"""Places for so many requests at once, with a bounded queue before each.
 
 Whoever cannot be served soon is told so at once, and comes again: an endless queue serves nobody in time.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from functools import partial
 from typing import TypeVar, TypeVarTuple
@@ -263,95 +263,3 @@ class Turns(Limiter):
             self._inside.discard(request)
             if not turn.cancel():
                 self._tokens.release_on_behalf_of(request)
-
-
-class HeldBytes:
-    """What all requests together hold of the bodies that have arrived.
-
-    Parameters
-    ----------
-    most : int
-        In bytes; a request that is alone may hold more.
-    code, where : str
-        Where they are held, for programs and for people.
-
-    Attributes
-    ----------
-    total : int
-        In bytes, at the moment.
-    """
-
-    def __init__(self, most: int, code: str, where: str) -> None:
-        self.total = 0
-        self._most, self._code, self._where = most, code, where
-
-    @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """Hold nothing at first, and let go of everything at the end.
-
-        Yields
-        ------
-        Share
-        """
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            share.clear()
-
-    def require_room(self, size: int, own: int) -> None:
-        """Check that a request may hold more than it does.
-
-        Parameters
-        ----------
-        size : int
-            How much more.
-        own : int
-            What it holds.
-
-        Raises
-        ------
-        BusyError
-            If all together would hold too much, and it is not the only one.
-        """
-        if self.total + size > self._most and own < self.total:
-            raise BusyError(
-                self._code,
-                f"the bodies of the requests that are not answered yet would take more than {self._most} bytes "
-                f"{self._where}, the most that they may; try again in {RETRY_SECONDS} s",
-            )
-
-
-class Share:
-    """What one request holds.
-
-    Parameters
-    ----------
-    held : HeldBytes
-        What all hold.
-    """
-
-    def __init__(self, held: HeldBytes) -> None:
-        self._held, self._own = held, 0
-
-    def add(self, size: int) -> None:
-        """Hold more.
-
-        Parameters
-        ----------
-        size : int
-            How many bytes more.
-
-        Raises
-        ------
-        BusyError
-            If all together would hold too much.
-        """
-        self._held.require_room(size, self._own)
-        self._own += size
-        self._held.total += size
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        self._held.total -= self._own
-        self._own = 0

@@ -87,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
     app.state.access.warn()
+    app.state.readiness = "warming up"
     warming = asyncio.create_task(_warm_up(app))
     yield
     app.state.readiness = "draining"

@@ -14,7 +14,8 @@ from starlette.types import Receive
 
 from app.computation import JSON_TYPE, Answer, Call, Computation, Work, answer_problem
 from app.errors import ErrorItem, write_problem
-from app.limiter import RETRY_AFTER, HeldBytes, Limiter, Rounds, Threads, Turns
+from app.held_bytes import HeldBytes
+from app.limiter import RETRY_AFTER, Limiter, Rounds, Threads, Turns
 from app.settings import Settings
 from app.worker import Worker, WorkerDiedError, WorkerFailedError
 
@@ -53,7 +54,7 @@ class Placement:
     bulk : Turns
         What stands in front of each place.
     held_bytes, held_bulk_bytes : HeldBytes
-        Bodies in memory, and bulk requests in temporary files.
+        Bodies and replies in memory, and bulk requests in temporary files.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -68,7 +69,7 @@ class Placement:
         # a thread for each process: it waits for the answer
         self.processes = Threads("a process", max(1, settings.processes), **queue)
         self.bulk = Turns("the marking in bulk", settings.bulk_requests, **queue)
-        self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "in memory")
+        self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "in memory", always=settings.inline_bytes)
         self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "busy_disk", "in temporary files")
 
     @property
@@ -168,6 +169,7 @@ class Placement:
         work = computation.estimate(body)
         if self._is_small(work, call):
             return computation.compute(body, call)
+        self._require_room_for_reply(work, call)
         is_long = work is not None and work.operations >= LONG_OPERATIONS
         return self.threads if is_long and not self._is_for_process(work, call) else self._find_place(call.reads)
 
@@ -175,8 +177,13 @@ class Placement:
         body = computation.read(call)
         if isinstance(body, Answer):
             return body
-        is_for_process = self._is_for_process(computation.estimate(body), call)
-        return self.processes if is_for_process else computation.compute(body, call)
+        work = computation.estimate(body)
+        self._require_room_for_reply(work, call)
+        return self.processes if self._is_for_process(work, call) else computation.compute(body, call)
+
+    def _require_room_for_reply(self, work: Work | None, call: Call) -> None:
+        if work is not None:
+            self.held_bytes.require_room(work.numbers * BYTES_A_NUMBER, len(call.raw))
 
     def _is_small(self, work: Work | None, call: Call) -> bool:
         return (

@@ -33,8 +33,12 @@ class Settings(BaseSettings):
     receive_rate: int = Field(65_536, ge=1, description="Bytes of a request that earn it one more second to arrive.")
     idle_seconds: int = Field(10, ge=1, description="How long a connection is kept that asks nothing.")
     send_seconds: int = Field(
-        10, ge=1, description="How long a client may leave a reply unread before its connection is ended."
+        10,
+        ge=1,
+        description="How long a client may keep a reply waiting, beside what it takes earns it; then its connection "
+        "is ended.",
     )
+    send_rate: int = Field(262_144, ge=1, description="Bytes of a reply that earn its client one more second.")
     max_header_bytes: int = Field(16_384, ge=1, description="Most bytes of a request line and headers; more is 431.")
     max_headers: int = Field(64, ge=1, description="Most headers of a request; more is 431.")
     max_tiny_chunks: int = Field(
@@ -66,8 +70,8 @@ class Settings(BaseSettings):
     threads: int = Field(
         1,
         ge=1,
-        description="Requests that are computed in threads at once: binary bodies, and where there is no process, all "
-        "that is not small.",
+        description="Requests that are computed in threads at once: binary bodies, long computations, and where there "
+        "is no process, all that is not small.",
     )
     bulk_requests: int = Field(2, ge=1, description="Bulk requests that are marked at once.")
     max_waiting: int = Field(

@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from schemathesis.config import SchemathesisConfig
+from starlette.types import Receive, Scope, Send
 
 from app.main import create_app
 from app.settings import Settings
@@ -27,10 +28,22 @@ Post = Callable[[str, Json], Json]
 
 CONFIG = SchemathesisConfig.from_path(Path(__file__).parents[2] / ".ci" / "schemathesis.toml")
 SERVICE = create_app(Settings.model_construct())
+SERVICE.state.readiness = "ready"
 DOCUMENT = SERVICE.openapi()
 REPEATABLE = hypothesis.settings(derandomize=True, database=None, deadline=None)
 
-schema = schemathesis.openapi.from_asgi("/openapi.json", SERVICE, config=CONFIG)
+
+async def started_service(scope: Scope, receive: Receive, send: Send) -> None:
+    """Be the service, which is not started and stopped around every single request."""
+    if scope["type"] != "lifespan":
+        await SERVICE(scope, receive, send)
+        return
+    for event in ("startup", "shutdown"):
+        assert (await receive())["type"] == f"lifespan.{event}"
+        await send({"type": f"lifespan.{event}.complete"})
+
+
+schema = schemathesis.openapi.from_asgi("/openapi.json", started_service, config=CONFIG)
 
 
 # binary bodies are no text that can be made from a schema: test_tensors.py mutates them

@@ -10,7 +10,8 @@ import pytest
 from starlette.types import Message, Receive
 
 from app.errors import BodyError
-from app.limiter import ROUND_SECONDS, BusyError, HeldBytes, Limiter, Rounds, Threads, Turns
+from app.held_bytes import HeldBytes
+from app.limiter import ROUND_SECONDS, BusyError, Limiter, Rounds, Threads, Turns
 
 pytestmark = pytest.mark.anyio
 
@@ -193,6 +194,26 @@ def test_a_body_that_is_the_only_one_may_take_more() -> None:
         one.add(99)
         with pytest.raises(BusyError):
             other.add(1)
+
+
+def test_a_small_body_is_let_in_whatever_others_hold_and_one_byte_more_is_not() -> None:
+    held = HeldBytes(100, "busy_memory", "in memory", always=10)
+    with held.share() as one, held.share() as other:
+        one.add(100)
+        other.add(10)
+        with pytest.raises(BusyError):
+            other.add(1)
+
+
+def test_a_reply_takes_the_place_of_its_body_and_keeps_it_until_it_is_taken() -> None:
+    held = HeldBytes(100, "busy_memory", "in memory")
+    with held.share() as one, held.share() as other:
+        one.add(90)
+        one.become(200)
+        assert held.total == 200
+        with pytest.raises(BusyError):
+            other.add(1)
+    assert held.total == 0
 
 
 async def test_small_work_has_its_time_in_each_round_of_the_loop_and_what_is_more_waits_for_the_next() -> None:

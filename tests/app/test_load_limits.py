@@ -133,11 +133,13 @@ def test_a_client_that_leaves_makes_room_for_the_next(server: Server) -> None:
 
 def test_a_client_that_leaves_its_bulk_reply_makes_room_for_the_next(server: Server) -> None:
     # each takes its time, because none is like another
-    lines = [{"defaults": {"problem": ARTICLE_PROBLEM}}, *({"answers": {"L": 2 + number}} for number in range(3000))]
+    lines = [{"defaults": {"problem": ARTICLE_PROBLEM}}, *({"answers": {"L": 2 + number}} for number in range(10_000))]
     content = b"\n".join(map(dump, lines))
     with ThreadPoolExecutor(1) as pool:
         with server.client.stream("POST", BULK_PATH, content=content, headers=LINES_TYPE) as reply:
-            next(reply.iter_lines())
+            # held on to: a generator that is dropped closes its reply
+            answered = reply.iter_lines()
+            next(answered)
             waiting = pool.submit(send_lines, server)
             time.sleep(0.2)
             assert_is_busy(send_lines(server), "busy", "1 requests wait for the marking in bulk")
@@ -152,7 +154,12 @@ def test_a_client_that_leaves_its_bulk_reply_makes_room_for_the_next(server: Ser
 def small_app() -> FastAPI:
     return create_app(
         Settings.model_construct(
-            max_held_bytes=MOST, max_held_bulk_bytes=MOST, max_waiting=0, bulk_requests=1, threads=1
+            max_held_bytes=MOST,
+            max_held_bulk_bytes=MOST,
+            max_waiting=0,
+            bulk_requests=1,
+            threads=1,
+            inline_bytes=0,
         )
     )
 
@@ -204,6 +211,21 @@ async def test_bodies_take_what_they_may_together_and_one_byte_more_is_503(
     # alone it may be larger than all together
     assert (await send()).status_code == 200
     assert held.total == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("inline_bytes", [0, 10_000], ids=["in-a-thread", "on-the-loop"])
+async def test_a_large_reply_is_not_begun_where_others_hold_too_much(inline_bytes: int) -> None:
+    app = create_app(Settings.model_construct(max_held_bytes=MOST, inline_bytes=inline_bytes, inline_operations=1))
+    # 100 x 100 numbers of about twenty letters
+    layer = {"weights": [[0.1] * 100], "activation": "softmax"}
+    body = {"network": {"layers": [layer]}, "inputs": [[1]], "jacobians": ["dS_dZ"]}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        with app.state.placement.held_bytes.share() as others:
+            others.become(1)
+            assert_is_busy(await client.post("/v1/jacobians", json=body), "busy_memory", f"{MOST} bytes")
+        assert (await client.post("/v1/jacobians", json=body)).status_code == 200
+        assert app.state.placement.held_bytes.total == 0
 
 
 @pytest.mark.anyio

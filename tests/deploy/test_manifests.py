@@ -30,8 +30,6 @@ WORST = 1650
 KINDS = ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"]
 STOPPING = ["drain_seconds", "stop_seconds"]
 
-AWAITED = pytest.mark.xfail(strict=False, reason="names a setting or a route that is on its way")
-
 
 def fact(text: str, pattern: str) -> str:
     found = re.search(pattern, text, re.MULTILINE)
@@ -155,7 +153,6 @@ def test_every_port_is_the_one_that_the_image_exposes(
     assert annotations["prometheus.io/port"] == exposed
 
 
-@AWAITED
 def test_every_path_is_one_of_the_service_s(resources: dict[str, Json], container: Json, app: FastAPI) -> None:
     paths = {getattr(route, "path", None) for route in app.routes}
     for probe, path in {"startupProbe": "ready", "readinessProbe": "ready", "livenessProbe": "live"}.items():
@@ -165,7 +162,6 @@ def test_every_path_is_one_of_the_service_s(resources: dict[str, Json], containe
     assert annotations["prometheus.io/path"] in paths
 
 
-@AWAITED
 @pytest.mark.parametrize("file", [COMPOSE, KUBERNETES, ROOT / "README.md"], ids=lambda file: file.name)
 def test_every_variable_that_is_named_is_a_setting(file: Path) -> None:
     settings = {f"GRADMARK_{name.upper()}" for name in Settings.model_fields}
@@ -181,14 +177,12 @@ def test_what_is_set_makes_sense_as_settings(service: Json, container: Json, mon
             Settings()
 
 
-@AWAITED
 def test_stopping_has_the_time_that_it_may_take(service: Json, pod: Json) -> None:
     longest = sum(Settings.model_fields[name].default for name in STOPPING)
     for grace in (int(service["stop_grace_period"].removesuffix("s")), pod["terminationGracePeriodSeconds"]):
         assert grace >= longest + 2
 
 
-@AWAITED
 def test_bulk_requests_fit_into_tmp(service: Json, pod: Json, container: Json) -> None:
     names = ["max_bulk_bytes", "max_held_bulk_bytes"]
     [tmp] = service["tmpfs"]
@@ -211,7 +205,6 @@ def test_the_worst_mix_of_requests_fits_into_a_pod(container: Json) -> None:
     assert mebibytes(container["resources"]["limits"]["memory"]) > WORST
 
 
-@AWAITED
 def test_a_container_may_have_the_connections_that_it_takes(service: Json) -> None:
     # beside them there are files, pipes and the listener
     assert service["ulimits"]["nofile"] >= Settings.model_fields["max_connections"].default + 128
