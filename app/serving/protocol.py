@@ -25,7 +25,7 @@ from app.serving.refusals import (
     too_slow,
     write_refusal,
 )
-from app.serving.transports import LastTransport, count_unsent
+from app.serving.transports import CountedTransport, LastTransport
 
 LINGER_SECONDS = 2.0
 """How long a client may take to read a refusal: closed at once, the connection would be reset before it has."""
@@ -63,10 +63,10 @@ class Connection(HttpToolsProtocol):
         ----------
         transport : Transport
         """
-        super().connection_made(transport)
+        self._outgoing = CountedTransport(transport)
+        super().connection_made(cast("asyncio.Transport", self._outgoing))
         self._settings = self.server_state.settings
-        self._unanswered = self._unsent = 0
-        self._stuck = 0.0
+        self._unanswered = 0
         self._begin(Phase.SILENT)
         self.server_state.make_room(self)
 
@@ -201,8 +201,8 @@ class Connection(HttpToolsProtocol):
     def kept_waiting(self) -> float | None:
         """For how many seconds the client has kept the service waiting; None while it is the service that works."""
         if self._unanswered and self.phase is not Phase.BODY:
-            return self._stuck or None
-        return max(self._waited, self._stuck)
+            return self._outgoing.kept_waiting or None
+        return max(self._waited, self._outgoing.kept_waiting)
 
     def watch(self, seconds: float) -> None:
         """Count time that has passed, and end the connection where its client has had enough of it.
@@ -212,10 +212,8 @@ class Connection(HttpToolsProtocol):
         seconds : float
         """
         settings = self._settings
-        unsent = count_unsent(self.transport)
-        self._stuck = self._stuck + seconds if unsent and unsent == self._unsent else 0.0
-        self._unsent = unsent
-        if self._stuck > settings.send_seconds:
+        self._outgoing.watch(seconds, settings.send_rate)
+        if self._outgoing.kept_waiting > settings.send_seconds:
             self.cut("unread")
             return
         is_working = self._unanswered and self.phase is not Phase.BODY

@@ -29,22 +29,64 @@ class LastTransport:
         self.close = close
 
 
-def count_unsent(transport: asyncio.Transport) -> int:
-    """Count what was written and the client has not taken; it stays the same while the client reads nothing.
+class CountedTransport:
+    """A transport that knows how much was written to it, and for how long its client has kept that waiting.
 
     Parameters
     ----------
     transport : Transport
 
-    Returns
-    -------
-    int
-        In bytes; 0 where the operating system has taken it all.
+    Attributes
+    ----------
+    kept_waiting : float
+        In seconds, beside those that the client has earned by taking something.
     """
-    unsent = transport.get_write_buffer_size()
-    if unsent:
-        # a socket takes more only once it has much room: what is left in it tells whether the client reads
-        with suppress(AttributeError, OSError):
-            left = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-            unsent += int.from_bytes(left, sys.byteorder)
-    return unsent
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._written = self._taken = 0
+        self.kept_waiting = 0.0
+        self.abort = transport.abort
+        self.close = transport.close
+        self.get_extra_info = transport.get_extra_info
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+        self.write_eof = transport.write_eof
+
+    def write(self, data: bytes) -> None:
+        """Write.
+
+        Parameters
+        ----------
+        data : bytes
+        """
+        self._written += len(data)
+        self._transport.write(data)
+
+    def watch(self, seconds: float, rate: float) -> None:
+        """Count time that has passed.
+
+        Parameters
+        ----------
+        seconds : float
+        rate : float
+            Bytes that earn a second.
+        """
+        taken = self._written - self._count_unsent()
+        if taken == self._written:
+            self.kept_waiting = 0.0
+        else:
+            self.kept_waiting = max(0.0, self.kept_waiting + seconds - (taken - self._taken) / rate)
+        self._taken = taken
+
+    def _count_unsent(self) -> int:
+        """Count what the client has not taken; 0 where the operating system has all of it."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent:
+            # a socket takes more only once it has much room: what is left in it tells whether the client reads
+            with suppress(AttributeError, OSError):
+                left = fcntl.ioctl(self.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+                unsent += int.from_bytes(left, sys.byteorder)
+        return unsent

@@ -129,7 +129,12 @@ class Inside(Collector):
         for place, limiter in self._state.placement.limiters.items():
             running.add_metric([place], limiter.running)
             waiting.add_metric([place], limiter.waiting)
-        yield from (running, waiting)
+        held = GaugeMetricFamily(
+            f"{NAMESPACE}_held_bytes", "Bytes of bodies and replies, and of bulk requests in files.", labels=["where"]
+        )
+        held.add_metric(["memory"], self._state.placement.held_bytes.total)
+        held.add_metric(["files"], self._state.placement.held_bulk_bytes.total)
+        yield from (running, waiting, held)
 
     def _look_at_connections(self) -> Iterator[Metric]:
         is_open = GaugeMetricFamily(f"{NAMESPACE}_connections", "Connections that are open.", labels=[])

@@ -224,3 +224,21 @@ def test_a_flood_after_an_early_reply_ends_the_connection(server: Server) -> Non
     status, head, _ = send(server, post + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", flood[flood.index(b"1\r") :])
     assert status == 415
     assert "connection: close" not in head
+
+
+# what is told of it
+
+
+def test_who_is_refused_before_there_is_a_request_and_who_is_connected_is_counted(server: Server) -> None:
+    def read(series: str) -> float:
+        lines = server.client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(series))
+
+    refused = 'gradmark_turned_away_total{reason="host"}'
+    before = read(refused)
+    send(server, GET.replace(b"Host: localhost\r\n", b"") + b"\r\n")
+    assert read(refused) == before + 1
+    open_before = read("gradmark_connections ")
+    with connect(server), connect(server):
+        time.sleep(0.2)
+        assert read("gradmark_connections ") == open_before + 2

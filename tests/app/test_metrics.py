@@ -3,8 +3,8 @@
 import asyncio
 import json
 import re
+import threading
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.main import create_app
+from app.placement import Placement
 from app.settings import Settings
 from core.mistakes import MISTAKES
 from tests.app.placing import started
@@ -165,17 +166,20 @@ async def test_what_clients_make_up_makes_no_series(client: httpx.AsyncClient) -
     assert not [series for series in before if "first" in str(series)]
 
 
-async def test_places_and_connections_are_looked_at_when_somebody_asks(client: httpx.AsyncClient, app: FastAPI) -> None:
-    assert await values(client, "waiting", "place") == dict.fromkeys(app.state.placement.limiters, 0)
-    place = SimpleNamespace(running=2, waiting=3)
-    app.state.placement = SimpleNamespace(limiters={"threads": place})
-    app.state.connections = SimpleNamespace(connections={1, 2}, turned_away={"too_slow": 4})
-    assert await values(client, "running", "place") == {"threads": 2}
-    assert await values(client, "waiting", "place") == {"threads": 3}
-    assert await values(client, "turned_away_total", "reason") == {"too_slow": 4}
-    place.waiting = 0
-    assert await values(client, "waiting", "place") == {"threads": 0}
-    assert (await read(client))["connections", frozenset()] == 2
+async def test_places_are_looked_at_when_somebody_asks(client: httpx.AsyncClient, app: FastAPI) -> None:
+    placement: Placement = app.state.placement
+    assert await values(client, "waiting", "place") == dict.fromkeys(placement.limiters, 0)
+    left = threading.Event()
+    jobs = [asyncio.create_task(placement.threads.run(None, left.wait, 10)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with placement.held_bytes.share() as share:
+        share.add(17)
+        assert await values(client, "held_bytes", "where") == {"memory": 17, "files": 0}
+        assert (await values(client, "running", "place"))["threads"] == 1
+        assert (await values(client, "waiting", "place"))["threads"] == 2
+    left.set()
+    await asyncio.gather(*jobs)
+    assert (await values(client, "running", "place"))["threads"] == 0
 
 
 async def test_names_follow_the_conventions_of_prometheus(client: httpx.AsyncClient) -> None:

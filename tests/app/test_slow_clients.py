@@ -25,8 +25,10 @@ LINES_HEAD = JSON_HEAD.replace(b"softmax-layer", b"grades/bulk").replace(b"appli
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server that waits for a second, and for one more for every 20,000 bytes."""
-    with run_server(receive_seconds=1, receive_rate=20_000, idle_seconds=1, send_seconds=1, processes=0) as running:
+    """A server that waits for a second, and for one more for every 20,000 bytes that come or 200,000 that go."""
+    with run_server(
+        receive_seconds=1, receive_rate=20_000, idle_seconds=1, send_seconds=1, send_rate=200_000, processes=0
+    ) as running:
         yield running
 
 
@@ -170,6 +172,16 @@ def test_a_client_that_does_not_read_its_reply_loses_it(server: Server) -> None:
     with connect(server) as connection:
         ask_for_much(connection)
         time.sleep(3)
+        assert not read_rest(connection).endswith(b"}")
+
+
+def test_a_client_that_takes_its_reply_in_drops_loses_it(server: Server) -> None:
+    with connect(server) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        ask_for_much(connection)
+        for _ in range(40):
+            connection.recv(8192)
+            time.sleep(0.1)
         assert not read_rest(connection).endswith(b"}")
 
 
