@@ -15,18 +15,23 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
+from itertools import islice
 
 import numpy as np
 import orjson
 
-from app.examples import ARTICLE, GRADES
+from app.examples import ARTICLE
 from app.settings import Settings
 from benchmarks.environment import describe_machine
 from benchmarks.load_client import Ask, Outcome, ask_closed, ask_open, come_first
 from benchmarks.report import seconds as write_seconds
 from benchmarks.servers import serve_ours, write_request
+from benchmarks.students import keys_of, make_mistakes
+from core.exercises import draw_exercise
+from core.grading import Marker, Question
 
 LARGE_WIDTH = 230
+SEEDS = 8
 ALONE_SECONDS = 2.0
 CAPACITY_SECONDS = 6.0
 IN_FLIGHT = 16
@@ -67,16 +72,31 @@ class Measured:
 
 
 def make_asks() -> list[Ask]:
-    """Make the mix: mostly markings and small computations, and some large JSON."""
+    """Make the mix of a deadline: mostly submissions, beside them small computations and some large JSON."""
     source = np.random.default_rng(0)
     layer = {"weights": source.standard_normal((LARGE_WIDTH, LARGE_WIDTH)), "activation": "tanh"}
     large = {"network": {"layers": [layer]}, "inputs": source.standard_normal((1, LARGE_WIDTH))}
     content = orjson.dumps(large, option=orjson.OPT_SERIALIZE_NUMPY)
+    submissions = make_submissions()
     return [
-        Ask("a marking", write_request("/v1/grades", json.dumps(GRADES["article"]["value"]).encode()), 0.6),
-        Ask("a small computation", write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode()), 0.38),
-        Ask(f"{len(content) / 1e6:.1f} MB of JSON", write_request("/v1/forward", content), 0.02),
+        *(Ask("a submission", write_request("/v1/grades", body), 0.75 / len(submissions)) for body in submissions),
+        Ask("a small computation", write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode()), 0.22),
+        Ask(f"{len(content) / 1e6:.1f} MB of JSON", write_request("/v1/forward", content), 0.03),
     ]
+
+
+def make_submissions() -> list[bytes]:
+    """Make submissions for exercises of two layers, six gradients each, every one with another mistake."""
+    bodies = []
+    for seed in range(SEEDS):
+        exercise = draw_exercise("two_layer_network", seed)
+        ids = keys_of(exercise)
+        made = make_mistakes(Marker(Question(problem=exercise.problem, asks=ids)).solution.suspects, ids)
+        for _, answers in islice(made, seed, None, SEEDS):
+            written = {text: np.round(value, exercise.decimals).tolist() for text, value in answers.items()}
+            reference = {"kind": exercise.kind, "seed": seed}
+            bodies.append(orjson.dumps({"exercise": reference, "answers": written}))
+    return bodies
 
 
 def measure(*, times: float, seconds: float, **settings: object) -> Measured:
@@ -86,9 +106,10 @@ def measure(*, times: float, seconds: float, **settings: object) -> Measured:
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=come_first)
     with serve_ours(**settings) as port, pool:
         alone = {}
-        for ask in asks:
-            found = pool.submit(ask_closed, port, [ask], 1, ALONE_SECONDS).result()
-            alone[ask.kind] = float(np.median([outcome.seconds for outcome in found]))
+        for kind in dict.fromkeys(ask.kind for ask in asks):
+            alike = [ask for ask in asks if ask.kind == kind]
+            found = pool.submit(ask_closed, port, alike, 1, ALONE_SECONDS).result()
+            alone[kind] = float(np.median([outcome.seconds for outcome in found]))
         found = pool.submit(ask_closed, port, asks, IN_FLIGHT, CAPACITY_SECONDS).result()
         capacity = sum(outcome.is_accepted for outcome in found) / CAPACITY_SECONDS
         rate = min(times * capacity, MOST_REQUESTS / seconds)
