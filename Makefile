@@ -7,6 +7,8 @@ BENCH_BIN = $(BENCH_VENV)/bin
 BENCH ?=
 LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras --no-header --no-annotate --quiet
 
+# what a link points to is somebody else's
+REQUIRE_OWN = test ! -L $(VENV) || { echo "$(VENV) is a link: remove it, or set VENV"; exit 1; }
 REQUIRE_PYTHON = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Gradmark needs Python 3.11 or newer, found " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
 
 .PHONY: help demo serve test check quality bench marking load growth format lock clean
@@ -16,6 +18,7 @@ help: ## list the targets
 
 $(VENV)/.ready: requirements-dev.txt
 	@$(REQUIRE_PYTHON)
+	@$(REQUIRE_OWN)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@touch $@

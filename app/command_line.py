@@ -2,13 +2,14 @@
 
 import argparse
 import http.client
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.access import SCOPES, AccessSettingError, make_key
+from app.access import SCOPES, AccessSettingError, make_key, require_meant
 from app.grade_file import grade_file
 from app.settings import Settings
 from app.watch.logs import configure_logs
@@ -119,6 +120,7 @@ def serve(settings: Settings) -> int:
     from app.serving import run_server  # noqa: PLC0415
 
     try:
+        require_meant(os.environ)
         app = create_app(settings)
     except AccessSettingError as error:
         sys.stderr.write(f"{error}\n")

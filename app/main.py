@@ -14,6 +14,7 @@ from app.cors import add_cors
 from app.documentation import add_documentation
 from app.errors import add_error_handlers
 from app.examples import ARTICLE
+from app.memory import settle
 from app.openapi import TAGS, add_openapi
 from app.placement import Placement
 from app.routers import ROUTERS
@@ -100,6 +101,7 @@ async def _warm_up(app: FastAPI) -> None:
     await asyncio.to_thread(_run_article)
     await asyncio.to_thread(app.openapi)
     await asyncio.to_thread(app.state.placement.start)
+    await asyncio.to_thread(settle)
     # a signal may have come meanwhile
     if app.state.readiness == "warming up":
         app.state.readiness = "ready"

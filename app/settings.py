@@ -128,8 +128,8 @@ class Settings(BaseSettings):
     )
     cors_origins: str = Field(
         "",
-        pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]+(,https?://[A-Za-z0-9.:\[\]-]+)*)?$",
-        description="Origins whose pages may read replies, apart by commas, or `*` for all; by default none.",
+        pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+(,https?://[a-z0-9.:\[\]-]+)*)?$",
+        description="Origins whose pages may read replies, in lower case and apart by commas; `*` for all; else none.",
     )
 
     max_depth: int = Field(

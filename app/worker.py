@@ -16,6 +16,7 @@ from typing import Any
 
 from app.computation import Answer, Call
 from app.json_route import JsonRoute
+from app.memory import settle
 from app.routers import ROUTERS
 from app.watch.logs import configure_logs, describe_exception
 
@@ -138,6 +139,7 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
         os.nice(NICENESS)
     # what it says beside its answers, NumPy's warnings for one, has the form of all that is logged
     configure_logs("warning")
+    settle()
     with suppress(EOFError, OSError):
         answers.send(None)
         while True:

@@ -5,7 +5,7 @@ keys the service is open, and everybody may do everything.
 """
 
 from app.access.admission import TOKEN, Access, Caller
-from app.access.keys import AccessSettingError, Key, make_key, read_keys
+from app.access.keys import AccessSettingError, Key, make_key, read_keys, require_meant
 from app.access.refusals import SCOPES, AccessError, forbidden, unauthorized
 from app.access.scopes import EVERY_KEY, RequestCaller, allow, named_scopes
 from app.access.tokens import Grant, Tokens
@@ -27,5 +27,6 @@ __all__ = [
     "make_key",
     "named_scopes",
     "read_keys",
+    "require_meant",
     "unauthorized",
 ]

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.access.refusals import SCOPES
@@ -49,6 +49,23 @@ class Key:
         """
         scopes = ",".join(scope for scope in SCOPES if scope in self.scopes)
         return f"{self.name} {scopes} sha256:{self.digest.hex()}"
+
+
+def require_meant(environment: Mapping[str, str]) -> None:
+    """Check that keys are not left out by a variable that was meant to hold some.
+
+    Parameters
+    ----------
+    environment : mapping
+
+    Raises
+    ------
+    AccessSettingError
+        If a variable for keys is there and empty.
+    """
+    for name in ("GRADMARK_KEYS", "GRADMARK_KEYS_FILE"):
+        if environment.get(name) == "":
+            raise AccessSettingError(f"{name} is empty; needed keys, or no such variable for a service open to all")
 
 
 def make_key(name: str, scopes: Collection[str]) -> tuple[str, Key]:

@@ -144,4 +144,4 @@ def log_loop_error(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) 
     context : mapping
         As the loop gives it.
     """
-    logging.getLogger("gradmark").error("%s", context["message"], exc_info=context.get("exception"))
+    logging.getLogger("gradmark").error("a task or callback failed", exc_info=context.get("exception"))

@@ -130,6 +130,13 @@ def find_head(raw: bytes | bytearray) -> bytes | bytearray | None:
     return None if len(raw) < PREFIX or length > len(raw) - PREFIX else raw[PREFIX : PREFIX + length]
 
 
+def _require_characters(document: object) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BodyError(400, "json", "text holds half of a surrogate pair; needed whole characters") from None
+
+
 class _Reader:
     def __init__(self, raw: bytes | bytearray, limits: Limits) -> None:
         head = find_head(raw)
@@ -153,6 +160,7 @@ class _Reader:
         except orjson.JSONDecodeError:
             # 1e400, and among answers NaN
             document = json.loads(head, parse_int=_read_whole)
+            _require_characters(document)
         self._skeleton.document = self._split(document, ())
         if self._start != len(self._raw):
             raise BodyError(

@@ -117,7 +117,9 @@ def allow(
         asked, default = (allow(truth, spread, answer, given, decimals) for given in (tolerance, None))
         narrower = min(asked, default, key=lambda allowance: allowance.allowed)
         # which of them it is depends on the truth, so the reply says what was asked
-        return replace(narrower, used=replace(asked.used, allowed=narrower.allowed))
+        used = replace(asked.used, allowed=narrower.allowed)
+        # a larger unit would tell fewer mistakes from the truth
+        return replace(narrower, unit=min(asked.unit, default.unit), used=used)
     largest = float(np.abs(truth).max())
     if largest <= NOTHING * spread:
         largest = 0.0

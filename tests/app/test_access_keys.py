@@ -156,3 +156,17 @@ def test_the_real_server_starts_with_keys_and_exits_with_2_where_they_are_wrong(
 def test_origins_that_are_none_are_refused(origins: str) -> None:
     with pytest.raises(ValidationError, match="cors_origins"):
         Settings(cors_origins=origins)
+
+
+@pytest.mark.parametrize("name", ["keys", "keys_file"])
+def test_a_variable_for_keys_that_is_empty_does_not_open_the_service(name: str) -> None:
+    start = subprocess.run(
+        command("serve"),
+        cwd=ROOT,
+        env=environment(**{name: ""}),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (start.returncode, start.stderr.split(" is empty")[0]) == (2, f"GRADMARK_{name.upper()}")

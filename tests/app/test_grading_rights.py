@@ -229,3 +229,38 @@ def test_nobody_without_a_key_and_a_token_has_anything_marked() -> None:
     with pytest.raises(AccessError) as caught:
         GradeDesk(nobody, budget=Budget()).mark(GradeLineBody(answers={}))
     assert caught.value.status == 401
+
+
+# pixels and tiny weights: what L2 adds is smaller than a part of the gradient that single precision leaves open
+FORGOTTEN_L2: Json = {
+    "problem": {
+        "network": {
+            "layers": [
+                {
+                    "weights": [[-0.0007, -0.0005, -0.0003], [0.0004, 0.001, -0.0001], [0.0014, -0.0007, 0.0004]],
+                    "activation": "softmax",
+                }
+            ]
+        },
+        "inputs": [[217, 163, 130], [69, 78, 10], [19, 4, 44], [208, 166, 233]],
+        "targets": [0, 1, 2, 0],
+        "loss": "cross_entropy",
+        "conventions": {"reduction": "sum", "l2": {"strength": 0.1}},
+    },
+    "answers": {
+        "dL_dW": [
+            [-233.64957, 88.54275, 145.10682],
+            [-176.25898, 48.84258, 127.4164],
+            [-204.03303, 114.60471, 89.42832],
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "tolerance", [None, *({"absolute": 10.0**power} for power in range(-5, 3)), {"relative": 1e-4}, {"relative": 1e-6}]
+)
+async def test_no_tolerance_of_a_grader_makes_a_mistake_right_that_is_one_without(tolerance: Json | None) -> None:
+    body = FORGOTTEN_L2 | ({} if tolerance is None else {"tolerance": tolerance})
+    [part] = (await grade(body, *GRADER)).json()["parts"]
+    assert part["verdict"] == "incorrect"

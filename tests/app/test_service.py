@@ -1,5 +1,6 @@
 """Settings, health, version, the command line's parts, the page of documentation."""
 
+import gc
 import re
 import tomllib
 from pathlib import Path
@@ -38,6 +39,17 @@ async def test_ready_is_503_until_warmed_up_and_again_while_draining() -> None:
                     await anyio.sleep(0.01)
             assert (reply.status_code, reply.json()) == (200, {"status": "ready"})
         assert (await client.get("/health/ready")).json()["detail"] == "the service is draining"
+
+
+async def test_what_is_there_once_it_is_warm_is_not_looked_at_by_the_collector_any_more() -> None:
+    app = create_app(Settings.model_construct(processes=0))
+    gc.unfreeze()
+    async with app.router.lifespan_context(app):
+        with anyio.fail_after(30):
+            while app.state.readiness != "ready":  # noqa: ASYNC110 - set by a task of the application
+                await anyio.sleep(0.01)
+        assert gc.get_freeze_count() > 10_000
+    gc.unfreeze()
 
 
 async def test_the_version_is_the_projects(client: httpx.AsyncClient) -> None:

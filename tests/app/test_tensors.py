@@ -264,3 +264,10 @@ async def test_mutated_bodies_are_answered_or_refused_and_nothing_else(client: h
         if reply.status_code == 200:
             assert all(np.isfinite(array).all() for array in [from_tensors(reply.content)["grad_inputs"]])
     assert statuses == {200, 400, 422}
+
+
+@pytest.mark.parametrize("head", [rb'{"x":"\ud800"}', rb'{"\ud800":1}', rb'{"inputs":["a\udfff"]}'])
+async def test_text_that_is_no_text_is_refused(client: httpx.AsyncClient, head: bytes) -> None:
+    content = len(head).to_bytes(8, "little") + head
+    reply = await client.post("/v1/forward", content=content, headers=HEADERS)
+    assert (reply.status_code, reply.json()["errors"][0]["code"]) == (400, "json")
