@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from app.limiter import RETRY_SECONDS, BusyError
 
@@ -26,6 +27,8 @@ class HeldBytes:
 
     def __init__(self, most: int, code: str, where: str, *, always: int = 0) -> None:
         self.total = 0
+        # threads hold, too
+        self.lock = Lock()
         self._most, self._code, self._where, self._always = most, code, where, always
 
     @contextmanager
@@ -90,23 +93,38 @@ class Share:
         BusyError
             If all together would hold too much.
         """
-        self._held.require_room(size, self._own)
-        self._own += size
-        self._held.total += size
+        with self._held.lock:
+            self._held.require_room(size, self._own)
+            self._own += size
+            self._held.total += size
+
+    def expect(self, size: int) -> None:
+        """Hold what something will take that is to come.
+
+        Parameters
+        ----------
+        size : int
+            In bytes, with what is held already.
+
+        Raises
+        ------
+        BusyError
+            If all together would hold too much.
+        """
+        self.add(max(0, size - self._own))
 
     def become(self, size: int) -> None:
-        """Hold something else in place of what there was: a reply, which is there already.
+        """Hold what there is after all, in place of what was expected.
 
         Parameters
         ----------
         size : int
             In bytes.
         """
-        self.clear()
-        self._own = size
-        self._held.total += size
+        with self._held.lock:
+            self._held.total += size - self._own
+            self._own = size
 
     def clear(self) -> None:
         """Let go of everything."""
-        self._held.total -= self._own
-        self._own = 0
+        self.become(0)

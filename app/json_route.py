@@ -5,7 +5,6 @@ run time: the body becomes the handler's first argument through `app.wire`, whic
 framework converts, `Placement` decides where the work is done, and the reply goes out as it is.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -17,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.access import Caller, named_scopes, unauthorized
 from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
-from app.errors import BodyError, describe_error, stopping
+from app.errors import BodyError, describe_error
 from app.held_bytes import Share
 from app.media_types import BODY_TYPES, choose_form, require_media_type
 from app.openapi import TENSOR_FORMS
@@ -82,27 +81,24 @@ class JsonRoute(APIRoute):
         """
         request = Request(scope, receive)
         placement: Placement = request.app.state.placement
-        with placement.held_bytes.share() as share:
+        with placement.held_reply_bytes.share() as reply:
             try:
-                found = await self._find_answer(request, placement, share)
+                found = await self._find_answer(request, placement, reply)
             except BodyError as error:
                 found = answer_problem(describe_error(error), headers=error.headers)
-            except asyncio.CancelledError:
-                # only a server that stops cancels a request, when its time to finish is over
-                end = stopping()
-                found = answer_problem(describe_error(end), headers=end.headers)
             record_of(scope).facts = found.facts
             # until the client has taken it
-            share.become(len(found.content))
+            reply.become(len(found.content))
             await send_answer(found, send)
 
-    async def _find_answer(self, request: Request, placement: "Placement", share: Share) -> Answer:
+    async def _find_answer(self, request: Request, placement: "Placement", reply: Share) -> Answer:
         caller = request.app.state.access.admit(request, self.admitted)
         if self.computation is None:
             return Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
         read = read_call if caller.scopes else read_keyless_call
-        call = await read(request, self.computation, caller, share)
-        return await placement.answer(self.computation, call, request.receive)
+        with placement.held_bytes.share() as share:
+            call = await read(request, self.computation, caller, share)
+            return await placement.answer(self.computation, call, request.receive, reply)
 
 
 async def read_call(

@@ -5,7 +5,7 @@ Whoever cannot be served soon is told so at once, and comes again: an endless qu
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
@@ -111,6 +111,10 @@ async def _wait_until_gone(receive: Receive) -> None:
         pass
 
 
+def _call(work: Sequence[Callable[[], Found]]) -> Found:
+    return work[0]()
+
+
 class Threads(Limiter):
     """A place of so many threads that call functions.
 
@@ -149,7 +153,8 @@ class Threads(Limiter):
             400 if the client leaves before.
         """
         self.require_room()
-        job = self._executor.submit(copy_context().run, partial(function, *arguments))
+        work = [partial(function, *arguments)]
+        job = self._executor.submit(copy_context().run, _call, work)
         self._inside.add(job)
         job.add_done_callback(self._inside.discard)
         done = asyncio.wrap_future(job)
@@ -158,8 +163,9 @@ class Threads(Limiter):
                 raise refusal
             return await done
         finally:
-            # what has begun cannot be taken back
-            job.cancel()
+            # what has begun cannot be taken back; of what has not, the executor keeps the job, but not what it holds
+            if job.cancel():
+                work.clear()
 
     def stop(self) -> None:
         """Begin nothing of what waits; an application may start again, and then there are new threads."""

@@ -11,10 +11,11 @@ from app.computation import JSON_TYPE
 from app.errors import BodyError
 from app.wire import TENSORS_TYPE
 
-PARAMETERS = r'(\s*;\s*(charset="?utf-?8"?|(?!charset)[a-z0-9_-]+=[a-z0-9_./-]+))*\s*;?\s*'
+# possessive throughout: a header of spaces alone is gone over once
+PARAMETERS = r'(\s*+;\s*+(charset="?utf-?8"?|(?!charset)[a-z0-9_-]++=[a-z0-9_./-]++))*+\s*+;?\s*+'
 BODY_TYPES = {
     JSON_TYPE: re.compile("application/json" + PARAMETERS, re.IGNORECASE),
-    TENSORS_TYPE: re.compile(re.escape(TENSORS_TYPE) + r"\s*", re.IGNORECASE),
+    TENSORS_TYPE: re.compile(re.escape(TENSORS_TYPE) + r"\s*+", re.IGNORECASE),
 }
 LINES_TYPE = "application/jsonl"
 LINES_TYPES = {LINES_TYPE: re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)}

@@ -14,7 +14,7 @@ from starlette.types import Receive
 
 from app.computation import JSON_TYPE, Answer, Call, Computation, Work, answer_problem
 from app.errors import ErrorItem, write_problem
-from app.held_bytes import HeldBytes
+from app.held_bytes import HeldBytes, Share
 from app.limiter import RETRY_AFTER, Limiter, Rounds, Threads, Turns
 from app.settings import Settings
 from app.worker import Worker, WorkerDiedError, WorkerFailedError
@@ -53,7 +53,7 @@ class Placement:
     threads, processes : Threads
     bulk : Turns
         What stands in front of each place.
-    held_bytes, held_bulk_bytes : HeldBytes
+    held_bytes, held_reply_bytes, held_bulk_bytes : HeldBytes
         Bodies and replies in memory, and bulk requests in temporary files.
     """
 
@@ -69,7 +69,11 @@ class Placement:
         # a thread for each process: it waits for the answer
         self.processes = Threads("a process", max(1, settings.processes), **queue)
         self.bulk = Turns("the marking in bulk", settings.bulk_requests, **queue)
-        self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "in memory", always=settings.inline_bytes)
+        always = settings.inline_bytes
+        self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "of bodies in memory", always=always)
+        self.held_reply_bytes = HeldBytes(
+            settings.max_held_reply_bytes, "busy_replies", "of replies in memory", always=always
+        )
         self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "busy_disk", "in temporary files")
 
     @property
@@ -105,7 +109,9 @@ class Placement:
             if worker_or_none is not None:
                 worker_or_none.close()
 
-    async def answer(self, computation: Computation, call: Call, receive: Receive | None = None) -> Answer:
+    async def answer(
+        self, computation: Computation, call: Call, receive: Receive | None = None, reply: Share | None = None
+    ) -> Answer:
         """Answer a call in the place that fits it.
 
         Parameters
@@ -114,6 +120,8 @@ class Placement:
         call : Call
         receive : callable, optional
             As ASGI has it, after the request's body: a client that leaves gives up its turn.
+        reply : Share, optional
+            Of `held_reply_bytes`, until the reply has been sent.
 
         Returns
         -------
@@ -124,13 +132,17 @@ class Placement:
         BusyError
             If there is too much to do.
         """
+        reply = reply or Share(self.held_reply_bytes)
         found: Answer | Threads = self._find_place(call.reads)
         if self._is_short(computation, call.reads, len(call.raw)):
             await self.loop.wait()
             with self.loop:
-                found = self._answer_on_loop(computation, call)
+                found = self._answer_on_loop(computation, call, reply)
+        elif len(call.raw) >= self._settings.process_bytes:
+            # nobody has read it, so it is taken for as large as the body
+            reply.expect(len(call.raw))
         if found is self.threads:
-            found = await self.threads.run(receive, self._answer_in_thread, computation, call)
+            found = await self.threads.run(receive, self._answer_in_thread, computation, call, reply)
         if isinstance(found, Answer):
             return found
         return await self.processes.run(receive, self._answer_in_process, call)
@@ -161,7 +173,7 @@ class Placement:
     def _find_place(self, reads: str) -> Threads:
         return self.processes if reads == JSON_TYPE and self._has_workers else self.threads
 
-    def _answer_on_loop(self, computation: Computation, call: Call) -> Answer | Threads:
+    def _answer_on_loop(self, computation: Computation, call: Call, reply: Share) -> Answer | Threads:
         """Answer what is small, and say where other work is to be done."""
         body = computation.read(call)
         if isinstance(body, Answer):
@@ -169,21 +181,17 @@ class Placement:
         work = computation.estimate(body)
         if self._is_small(work, call):
             return computation.compute(body, call)
-        self._require_room_for_reply(work, call)
+        _expect_reply(work, reply)
         is_long = work is not None and work.operations >= LONG_OPERATIONS
         return self.threads if is_long and not self._is_for_process(work, call) else self._find_place(call.reads)
 
-    def _answer_in_thread(self, computation: Computation, call: Call) -> Answer | Threads:
+    def _answer_in_thread(self, computation: Computation, call: Call, reply: Share) -> Answer | Threads:
         body = computation.read(call)
         if isinstance(body, Answer):
             return body
         work = computation.estimate(body)
-        self._require_room_for_reply(work, call)
+        _expect_reply(work, reply)
         return self.processes if self._is_for_process(work, call) else computation.compute(body, call)
-
-    def _require_room_for_reply(self, work: Work | None, call: Call) -> None:
-        if work is not None:
-            self.held_bytes.require_room(work.numbers * BYTES_A_NUMBER, len(call.raw))
 
     def _is_small(self, work: Work | None, call: Call) -> bool:
         return (
@@ -221,3 +229,8 @@ class Placement:
             if worker is not None:
                 self._busy.discard(worker)
             self._idle.put(worker)
+
+
+def _expect_reply(work: Work | None, reply: Share) -> None:
+    if work is not None:
+        reply.expect(work.numbers * BYTES_A_NUMBER)

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         "its threads do that work, too.",
     )
     inline_bytes: int = Field(
-        64 * 1024, ge=0, description="Largest JSON body that is read on the event loop; a larger one is in a process."
+        16 * 1024, ge=0, description="Largest JSON body that is read on the event loop; a larger one is in a process."
     )
     inline_operations: int = Field(
         10_000_000,
@@ -84,6 +84,12 @@ class Settings(BaseSettings):
         64 * 1024 * 1024,
         ge=1,
         description="Bytes of bodies in memory, of all requests that are not answered yet; a request that would make "
+        "it more is 503, unless it is the only one.",
+    )
+    max_held_reply_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1,
+        description="Bytes of replies in memory, of all that are being made or sent; a request whose reply would make "
         "it more is 503, unless it is the only one.",
     )
     max_held_bulk_bytes: int = Field(

@@ -1,6 +1,5 @@
 """Marking, one submission or many."""
 
-import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,7 +12,6 @@ from fastapi.responses import StreamingResponse
 
 from app.access import TOKEN, RequestCaller, allow
 from app.bulk import MEDIA_TYPE, Bulk
-from app.errors import stopping
 from app.examples import BULK, GRADES
 from app.grade_desk import GradeDesk
 from app.json_route import JsonRoute, RequestBudget, read_budget, stream_body
@@ -82,21 +80,17 @@ async def create_grades(request: Request, caller: RequestCaller, until_sent: Unt
     # replying while still reading deadlocks clients that write first and read afterwards
     spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
     file = cast("BinaryIO", until_sent.enter_context(spooled))
-    try:
-        await _fill(file, request, until_sent)
-        await until_sent.enter_async_context(placement.bulk.turn(request.receive))
-        file.seek(0)
-        bulk = await run_in_threadpool(
-            Bulk,
-            file,
-            caller=caller,
-            budget=read_budget(request),
-            limits=settings.limits,
-            longest=settings.max_body_bytes,
-        )
-    except asyncio.CancelledError:
-        # only a server that stops cancels a request, when its time to finish is over
-        raise stopping() from None
+    await _fill(file, request, until_sent)
+    await until_sent.enter_async_context(placement.bulk.turn(request.receive))
+    file.seek(0)
+    bulk = await run_in_threadpool(
+        Bulk,
+        file,
+        caller=caller,
+        budget=read_budget(request),
+        limits=settings.limits,
+        longest=settings.max_body_bytes,
+    )
     record_of(request.scope).summary = bulk.summary
     return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE)
 

@@ -130,9 +130,10 @@ class Inside(Collector):
             running.add_metric([place], limiter.running)
             waiting.add_metric([place], limiter.waiting)
         held = GaugeMetricFamily(
-            f"{NAMESPACE}_held_bytes", "Bytes of bodies and replies, and of bulk requests in files.", labels=["where"]
+            f"{NAMESPACE}_held_bytes", "Bytes of bodies and replies, and of bulk requests in files.", labels=["what"]
         )
-        held.add_metric(["memory"], self._state.placement.held_bytes.total)
+        held.add_metric(["bodies"], self._state.placement.held_bytes.total)
+        held.add_metric(["replies"], self._state.placement.held_reply_bytes.total)
         held.add_metric(["files"], self._state.placement.held_bulk_bytes.total)
         yield from (running, waiting, held)
 

@@ -1,12 +1,13 @@
 """The outermost middleware: whatever comes in and goes out passes here, once."""
 
+import asyncio
 import time
 
 from asgi_correlation_id import correlation_id
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import handle_error
+from app.errors import handle_error, stopping
 from app.watch.exchange import Exchange
 from app.watch.line import write_line
 from app.watch.metrics import Metrics
@@ -44,12 +45,19 @@ class Watch:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            # only a server that stops cancels a request, when its time to finish is over
+            await _answer(exchange, stopping())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered and logged
-            response = await handle_error(Request(scope), error)
-            if not exchange.status:
-                await response(scope, exchange.receive, exchange.send)
+            await _answer(exchange, error)
         finally:
             seconds = time.perf_counter() - exchange.started
             self._metrics.in_flight.dec()
             self._metrics.count(exchange, seconds)
             write_line(exchange, seconds)
+
+
+async def _answer(exchange: Exchange, error: Exception) -> None:
+    response = await handle_error(Request(exchange.scope), error)
+    if not exchange.status:
+        await response(exchange.scope, exchange.receive, exchange.send)

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 
 import pytest
 from starlette.types import Message, Receive
@@ -205,7 +208,7 @@ def test_a_small_body_is_let_in_whatever_others_hold_and_one_byte_more_is_not() 
             other.add(1)
 
 
-def test_a_reply_takes_the_place_of_its_body_and_keeps_it_until_it_is_taken() -> None:
+def test_what_there_is_takes_the_place_of_what_was_expected_even_where_it_is_more() -> None:
     held = HeldBytes(100, "busy_memory", "in memory")
     with held.share() as one, held.share() as other:
         one.add(90)
@@ -214,6 +217,45 @@ def test_a_reply_takes_the_place_of_its_body_and_keeps_it_until_it_is_taken() ->
         with pytest.raises(BusyError):
             other.add(1)
     assert held.total == 0
+
+
+def test_what_is_expected_is_held_once_and_gives_way_to_what_there_is() -> None:
+    held = HeldBytes(100, "busy_replies", "of replies in memory")
+    with held.share() as one, held.share() as other:
+        one.expect(60)
+        one.expect(60)
+        one.expect(30)
+        assert held.total == 60
+        with pytest.raises(BusyError, match="more than 100 bytes of replies in memory"):
+            other.expect(41)
+        one.become(50)
+        other.expect(41)
+        assert held.total == 91
+
+
+async def test_what_leaves_the_queue_takes_its_arguments_along() -> None:
+    threads = Threads("a thread", 1, max_waiting=1, queue_seconds=0.05)
+    let_go = threading.Event()
+    first = asyncio.create_task(threads.run(None, let_go.wait, PATIENCE))
+    await asyncio.sleep(0)
+
+    class Body:
+        """What a request holds."""
+
+    body = Body()
+    watched = weakref.ref(body)
+
+    async def give_up(body: Body) -> None:
+        with suppress(BusyError):
+            await threads.run(None, id, body)
+
+    await give_up(body)
+    del body
+    gc.collect()
+    assert watched() is None
+    let_go.set()
+    await first
+    threads.stop()
 
 
 async def test_small_work_has_its_time_in_each_round_of_the_loop_and_what_is_more_waits_for_the_next() -> None:

@@ -216,16 +216,18 @@ async def test_bodies_take_what_they_may_together_and_one_byte_more_is_503(
 @pytest.mark.anyio
 @pytest.mark.parametrize("inline_bytes", [0, 10_000], ids=["in-a-thread", "on-the-loop"])
 async def test_a_large_reply_is_not_begun_where_others_hold_too_much(inline_bytes: int) -> None:
-    app = create_app(Settings.model_construct(max_held_bytes=MOST, inline_bytes=inline_bytes, inline_operations=1))
+    app = create_app(
+        Settings.model_construct(max_held_reply_bytes=MOST, inline_bytes=inline_bytes, inline_operations=1)
+    )
     # 100 x 100 numbers of about twenty letters
     layer = {"weights": [[0.1] * 100], "activation": "softmax"}
     body = {"network": {"layers": [layer]}, "inputs": [[1]], "jacobians": ["dS_dZ"]}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        with app.state.placement.held_bytes.share() as others:
+        with app.state.placement.held_reply_bytes.share() as others:
             others.become(1)
-            assert_is_busy(await client.post("/v1/jacobians", json=body), "busy_memory", f"{MOST} bytes")
+            assert_is_busy(await client.post("/v1/jacobians", json=body), "busy_replies", f"{MOST} bytes")
         assert (await client.post("/v1/jacobians", json=body)).status_code == 200
-        assert app.state.placement.held_bytes.total == 0
+        assert app.state.placement.held_reply_bytes.total == 0
 
 
 @pytest.mark.anyio
@@ -245,6 +247,28 @@ async def test_without_processes_markings_and_exercises_wait_for_a_thread(
     left.set()
     await other
     assert (await send()).status_code == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_who_still_waits_when_the_service_stops_is_told_so(anyio_backend: str, method: str) -> None:
+    app = create_app(Settings.model_construct(max_waiting=1, threads=1))
+    left = threading.Event()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        other = asyncio.create_task(app.state.placement.threads.run(None, left.wait, 10))
+        await asyncio.sleep(0)
+        path = "/v1/grades" if method == "POST" else "/v1/exercises/softmax_forward?seed=7"
+        content = GRADE if method == "POST" else None
+        headers = {"Content-Type": "application/json"}
+        waiting = asyncio.create_task(client.request(method, path, content=content, headers=headers))
+        await asyncio.sleep(0.1)
+        # as a server does with those that are left at the end
+        waiting.cancel()
+        reply = await waiting
+        assert_is_problem(reply, 503)
+        assert (reply.headers["retry-after"], reply.json()["errors"][0]["code"]) == ("1", "stopping")
+        left.set()
+        await other
 
 
 @pytest.mark.anyio

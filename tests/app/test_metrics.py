@@ -174,7 +174,7 @@ async def test_places_are_looked_at_when_somebody_asks(client: httpx.AsyncClient
     await asyncio.sleep(0)
     with placement.held_bytes.share() as share:
         share.add(17)
-        assert await values(client, "held_bytes", "where") == {"memory": 17, "files": 0}
+        assert await values(client, "held_bytes", "what") == {"bodies": 17, "replies": 0, "files": 0}
         assert (await values(client, "running", "place"))["threads"] == 1
         assert (await values(client, "waiting", "place"))["threads"] == 2
     left.set()

@@ -1,6 +1,7 @@
 """Which form a body has and a reply takes: what a client says decides, and what cannot be is refused."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -70,3 +71,15 @@ async def test_a_reply_goes_out_in_pieces_and_whole(size: int) -> None:
     assert b"".join(piece["body"] for piece in pieces) == content
     assert all(len(piece["body"]) <= PIECE_BYTES for piece in pieces)
     assert [piece.get("more_body", False) for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+@pytest.mark.parametrize("path", ["/v1/forward", "/v1/grades/bulk"])
+@pytest.mark.parametrize("filler", [" ", " ;", ";a=b", "; "])
+async def test_a_long_media_type_is_gone_over_once(client: httpx.AsyncClient, path: str, filler: str) -> None:
+    started = time.monotonic()
+    for _ in range(10):
+        said = "application/json" + filler * (16_000 // len(filler)) + "?"
+        reply = await client.post(path, content=b"{}", headers={"Content-Type": said})
+        assert reply.status_code == 415
+    # gone over for each of its characters, it would take some seconds
+    assert time.monotonic() - started < 2
