@@ -161,6 +161,11 @@ REFUSED = [
         ("many asks", {"problem": problem(*[1] * 21, loss=False), "asks": jacobian_ids(20)}),
         ("samples by outputs", {"problem": MANY, "asks": ["L"]}),
     ),
+    *of_json(
+        "exercises/weight_gradients/tokens",
+        ("unknown keys", {"seed": 1, "feedback": "hint", "expires_in": 60} | {f"k{n}": 1 for n in range(5_000)}),
+        ("a seed of many digits", b'{"seed":%b}' % (b"9" * 900)),
+    ),
     *of_tensors(
         "forward",
         ("terabytes described", frame(dump({"network": {"layers": []}, "inputs": described(10**6, 10**6)}))),

@@ -70,8 +70,9 @@ def test_a_bomb_is_small(bomb: Bomb) -> None:
 
 
 def test_there_is_a_bomb_for_every_body_that_is_read(app: FastAPI) -> None:
-    taking = {route.path for route in app.routes if isinstance(route, APIRoute) and "POST" in (route.methods or ())}
-    assert {bomb.path for bomb in BOMBS} == taking
+    taking = [route for route in app.routes if isinstance(route, APIRoute) and "POST" in (route.methods or ())]
+    paths = {bomb.path for bomb in BOMBS}
+    assert [route.path for route in taking if not any(map(route.path_regex.match, paths))] == []
 
 
 COUNT = 1_000
