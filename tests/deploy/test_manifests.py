@@ -25,7 +25,7 @@ KUBERNETES = ROOT / "deploy" / "kubernetes.yaml"
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
 MIB = 1024**2
 UNITS = {"m": 1, "G": 1024, "Mi": 1, "Gi": 1024}
-WORST = 1650
+WORST = 1300
 """MiB that both processes held in the worst mix of requests within the default limits."""
 KINDS = ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"]
 STOPPING = ["drain_seconds", "stop_seconds"]
