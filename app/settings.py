@@ -28,7 +28,7 @@ class Settings(BaseSettings):
         3, ge=0, description="How long requests are still taken after SIGTERM, while `/health/ready` says 503."
     )
     receive_seconds: int = Field(
-        10, ge=1, description="How long a request may take to arrive, beside what its bytes earn it; later is 408."
+        10, ge=1, description="How long a request may keep waiting, beside what its bytes earn meanwhile; then 408."
     )
     receive_rate: int = Field(65_536, ge=1, description="Bytes of a request that earn it one more second to arrive.")
     idle_seconds: int = Field(10, ge=1, description="How long a connection is kept that asks nothing.")
@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     max_headers: int = Field(64, ge=1, description="Most headers of a request; more is 431.")
     max_tiny_chunks: int = Field(
         10_000, ge=0, description="Most chunks of a body that have less than 16 bytes; more is 400."
+    )
+    max_pipelined: int = Field(
+        16,
+        ge=1,
+        description="Most requests that one connection sends before it is answered; after one more it is ended.",
     )
     max_connections: int = Field(
         4096,

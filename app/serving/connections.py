@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.serving.protocol import Connection
+    from app.serving.waiting import WaitingProtocol
 
 # not everywhere
 resource: Any = import_module("resource") if find_spec("resource") else None
@@ -41,11 +41,11 @@ class Connections(ServerState):
         self.turned_away: Counter[str] = Counter()
         """How many clients were refused or left before there was a request, by reason."""
 
-    def all(self) -> list["Connection"]:
+    def all(self) -> list["WaitingProtocol"]:
         """Return the connections there are now."""
-        return cast("list[Connection]", list(self.connections))
+        return cast("list[WaitingProtocol]", list(self.connections))
 
-    def make_room(self, newcomer: "Connection") -> None:
+    def make_room(self, newcomer: "WaitingProtocol") -> None:
         """Where there are too many connections, close those that have kept the service waiting for longest.
 
         Parameters

@@ -22,8 +22,8 @@ def too_slow(settings: Settings) -> BodyError:
     return BodyError(
         408,
         "too_slow",
-        f"the request took too long to arrive: it has {settings.receive_seconds} s, and one more for every "
-        f"{settings.receive_rate} bytes, so that slow clients hold nobody up",
+        f"the request took too long to arrive: it may keep waiting for {settings.receive_seconds} s, and for one more "
+        f"with every {settings.receive_rate} bytes that come meanwhile, so that slow clients hold nobody up",
     )
 
 
@@ -49,10 +49,15 @@ def not_http(reason: str) -> BodyError:
     return BodyError(400, "not_http", f"what was sent is not HTTP/1.1 as it is read here: {reason}")
 
 
-def other_protocol() -> BodyError:
-    """Return the error for a body that comes with the wish for another protocol."""
-    message = "the request has a body and asks for another protocol; needed HTTP/1.1 without Upgrade"
-    return BodyError(400, "upgrade", message)
+def no_proxy() -> BodyError:
+    """Return the error for a request that only a proxy can answer."""
+    return BodyError(400, "connect", "found the method CONNECT, which asks a proxy to pass bytes on; this is none")
+
+
+def too_many_pipelined(settings: Settings) -> BodyError:
+    """Return the error for requests over the limit that come before those ahead of them are answered."""
+    limit = settings.max_pipelined
+    return BodyError(400, "pipelined", f"more than {limit} requests wait on this connection, the most that may")
 
 
 def too_many_chunks(settings: Settings) -> BodyError:
@@ -75,7 +80,7 @@ def too_much_around_chunks(settings: Settings) -> BodyError:
     )
 
 
-def write_refusal(error: BodyError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def write_refusal(error: BodyError, headers: Iterable[tuple[bytes, bytes]], *, has_body: bool = True) -> bytes:
     """Write the reply to a client whose request never gets to the application.
 
     Parameters
@@ -83,6 +88,8 @@ def write_refusal(error: BodyError, headers: Iterable[tuple[bytes, bytes]]) -> b
     error : BodyError
     headers : iterable of tuple of bytes
         Further headers.
+    has_body : bool
+        Replies to HEAD have none.
 
     Returns
     -------
@@ -102,4 +109,4 @@ def write_refusal(error: BodyError, headers: Iterable[tuple[bytes, bytes]]) -> b
         *(f"{name}: {value}" for name, value in error.headers.items()),
         *(f"{name.decode('ascii')}: {value.decode('ascii')}" for name, value in headers),
     ]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + content
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + (content if has_body else b"")

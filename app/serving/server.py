@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from app.errors import stopping
 from app.listening import listen
 from app.serving.connections import Connections
-from app.serving.protocol import Connection, Phase
+from app.serving.phases import Phase
+from app.serving.protocol import Connection
 from app.settings import Settings
 
 logger = logging.getLogger("gradmark")

@@ -2,31 +2,59 @@
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 # not everywhere
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 termios: Any = import_module("termios") if find_spec("termios") else None
 
+Waiting = deque[tuple[RequestResponseCycle, Any]]
 
-class LastTransport:
-    """A transport as a reply sees it after which the connection ends.
+
+class ReplyTransport:
+    """A transport as replies see it.
 
     Parameters
     ----------
     transport : Transport
     close : callable
-        What is done when the reply has been sent.
+        What is done after a reply that ends the connection.
     """
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
         self.write = transport.write
         self.is_closing = transport.is_closing
         self.close = close
+
+
+class PipelineFlow(FlowControl):
+    """The flow of one connection, on which little comes of requests that are behind others.
+
+    It is not stopped altogether: that a client has left is heard at the end of what it sent.
+
+    Parameters
+    ----------
+    transport : Transport
+    pipeline : deque
+        The requests behind the one that is being answered.
+    """
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Waiting) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """Read on, unless there is much already that waits for its turn."""
+        if self.read_paused and sum(len(cycle.body) for cycle, _ in self._pipeline) <= HIGH_WATER_LIMIT:
+            super().resume_reading()
 
 
 class CountedTransport:
@@ -56,12 +84,14 @@ class CountedTransport:
         self.write_eof = transport.write_eof
 
     def write(self, data: bytes) -> None:
-        """Write.
+        """Write; nothing where the client has left.
 
         Parameters
         ----------
         data : bytes
         """
+        if self.is_closing():
+            return
         self._written += len(data)
         self._transport.write(data)
 

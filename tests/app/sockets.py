@@ -49,3 +49,9 @@ def ask_for_much(connection: socket.socket, header: bytes = b"") -> None:
         b"%bContent-Length: %d\r\n\r\n%b" % (header, len(body), body)
     )
     assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def read_metric(server: Server, series: str) -> float:
+    """Read a figure of a server's metrics: the sum of what begins with a name and labels."""
+    lines = server.client.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(series))

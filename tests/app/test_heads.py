@@ -10,7 +10,7 @@ from app.errors import MEDIA_TYPE
 from app.examples import ARTICLE
 from app.settings import Settings
 from tests.app.server import Server, dump, run_server
-from tests.app.sockets import KEPT, connect, read_all
+from tests.app.sockets import KEPT, connect, read_all, read_metric
 
 DEFAULTS = Settings.model_construct()
 GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
@@ -87,6 +87,16 @@ def test_as_many_headers_as_the_limit_pass_and_one_more_is_431(server: Server) -
     assert str(DEFAULTS.max_headers) in message
 
 
+def test_a_refusal_of_a_head_request_has_no_body(server: Server) -> None:
+    status, head, body = send(server, head_of(DEFAULTS.max_header_bytes + 1).replace(b"GET", b"HEAD"))
+    assert (status, body, "content-length: 0" in head) == (431, b"", False)
+
+
+def test_an_old_version_is_not_told_to_go_on(server: Server) -> None:
+    head = POST.replace(b"1.1", b"1.0") + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    assert send(server, head, BODY)[0] == 200
+
+
 HOSTS = [
     (b"GET /health/live HTTP/1.1\r\n\r\n", "found 0"),
     (b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "found 2"),
@@ -146,21 +156,63 @@ def test_a_head_that_comes_with_another_request_is_limited_too(server: Server) -
     assert b"200 OK" not in send(server, body + head_of(2 * limit))[2]
 
 
+def test_as_many_requests_as_the_limit_may_wait_on_one_connection_and_one_more_ends_it(server: Server) -> None:
+    limit, refused = DEFAULTS.max_pipelined, 'gradmark_turned_away_total{reason="pipelined"}'
+    before = read_metric(server, refused)
+    assert send(server, KEPT * (limit - 1) + GET + b"\r\n")[2].count(b"HTTP/1.1 200 OK") == limit - 1
+    assert read_metric(server, refused) == before
+    _, _, rest = send(server, KEPT * (limit + 1))
+    assert rest.count(b"HTTP/1.1 200 OK") == limit - 1
+    assert rest.lower().count(b"connection: close") == 1
+    assert read_metric(server, refused) == before + 1
+
+
+def test_a_second_head_of_the_limit_passes_and_one_byte_more_is_not_answered(server: Server) -> None:
+    start = KEPT[:-2] + b"X: y\r\n" * 50 + b"Connection: close\r\nX: "
+    for more in (0, 1):
+        head = start + b"x" * (DEFAULTS.max_header_bytes + more - len(start) - 4) + b"\r\n\r\n"
+        assert send(server, KEPT + head)[2].count(b"HTTP/1.1 200 OK") == 1 - more
+
+
 def test_a_request_is_answered_before_the_connection_ends_over_the_next_one(server: Server) -> None:
     first = POST.replace(b"Connection: close\r\n", b"") + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    refused = 'gradmark_turned_away_total{reason="not_http"}'
+    before = read_metric(server, refused)
     status, head, body = send(server, first + b"not HTTP\r\n\r\n")
+    assert read_metric(server, refused) == before + 1
     assert status == 200
     assert "connection: close" in head
     assert json.loads(body)["loss"] > 0
 
 
-def test_a_request_that_asks_for_another_protocol_is_answered_where_it_has_no_body(server: Server) -> None:
-    upgrade = b"Upgrade: h2c\r\n".join([b"", b"\r\n"])
-    get = KEPT[:-2] + b"Connection: upgrade\r\n" + upgrade
-    status, head, _ = send(server, get)
-    assert (status, "\r\nconnection: close" in head) == (200, True)
-    post = POST.replace(b"close", b"upgrade") + b"Content-Length: %d\r\n" % len(BODY) + upgrade + BODY
-    assert_is_refused(send(server, post), 400, "upgrade")
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+UPGRADING = POST.replace(b"Connection: close\r\n", UPGRADE)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [KEPT[:-2] + UPGRADE + b"\r\n"],
+        [KEPT[:-2] + UPGRADE[:40], UPGRADE[40:] + b"\r", b"\n"],
+        [UPGRADING + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY],
+        [UPGRADING + b"Content-Length: %d\r\n\r\n" % len(BODY), BODY[:9], BODY[9:]],
+        [UPGRADING + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BODY), BODY + b"\r\n0\r\n", b"\r\n"],
+    ],
+    ids=["get", "get in pieces", "post", "post in pieces", "chunks"],
+)
+def test_the_wish_for_another_protocol_is_ignored(server: Server, pieces: list[bytes]) -> None:
+    # in one piece with the last, and by itself
+    for ends in ([pieces[-1] + GET + b"\r\n"], [pieces[-1], GET + b"\r\n"]):
+        status, head, rest = send(server, *pieces[:-1], *ends)
+        assert (status, "connection: close" in head) == (200, False)
+        assert rest.count(b"HTTP/1.1 200 OK") == 1
+
+
+def test_a_request_to_pass_bytes_on_is_400(server: Server) -> None:
+    for target in (b"a:80", b"/health/live"):
+        assert_is_refused(
+            send(server, GET.replace(b"GET /health/live", b"CONNECT " + target) + b"\r\n"), 400, "connect"
+        )
 
 
 # chunks
@@ -205,6 +257,12 @@ def test_trailers_have_a_limit(server: Server, trailers: bytes) -> None:
     assert_is_refused(send(server, chunked(BODY, 99, trailers=trailers)), 400, "chunk_flood")
 
 
+def test_trailers_have_a_limit_where_another_request_follows_at_once(server: Server) -> None:
+    kept = POST.replace(b"Connection: close\r\n", b"")
+    body = chunked(BODY, 99, trailers=b"X: " + b"x" * 2 * DEFAULTS.max_header_bytes + b"\r\n").replace(POST, kept)
+    assert_is_refused(send(server, body + KEPT), 400, "chunk_flood")
+
+
 @pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 400)])
 def test_extensions_and_trailers_have_a_limit_with_the_head(server: Server, more: int, status: int) -> None:
     limit = 2 * DEFAULTS.max_header_bytes
@@ -230,15 +288,11 @@ def test_a_flood_after_an_early_reply_ends_the_connection(server: Server) -> Non
 
 
 def test_who_is_refused_before_there_is_a_request_and_who_is_connected_is_counted(server: Server) -> None:
-    def read(series: str) -> float:
-        lines = server.client.get("/metrics").text.splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith(series))
-
     refused = 'gradmark_turned_away_total{reason="host"}'
-    before = read(refused)
+    before = read_metric(server, refused)
     send(server, GET.replace(b"Host: localhost\r\n", b"") + b"\r\n")
-    assert read(refused) == before + 1
-    open_before = read("gradmark_connections ")
+    assert read_metric(server, refused) == before + 1
+    open_before = read_metric(server, "gradmark_connections ")
     with connect(server), connect(server):
         time.sleep(0.2)
-        assert read("gradmark_connections ") == open_before + 2
+        assert read_metric(server, "gradmark_connections ") == open_before + 2

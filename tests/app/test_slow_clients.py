@@ -137,6 +137,14 @@ def test_a_large_body_may_take_as_long_as_its_bytes_allow(server: Server) -> Non
         assert read_all(connection)[0] == 200
 
 
+def test_bytes_that_came_at_once_earn_no_silence_afterwards(server: Server) -> None:
+    with connect(server) as connection:
+        connection.sendall(POST + b"Content-Length: 300000\r\n\r\n" + b" " * 200_000)
+        asked = time.monotonic()
+        assert_is_refused(read_all(connection), 408, "too_slow")
+        assert time.monotonic() < asked + 4
+
+
 def test_one_request_does_not_use_up_the_time_of_the_next(server: Server) -> None:
     with connect(server) as connection:
         for _ in range(3):
