@@ -141,7 +141,7 @@ class Connection(WaitingProtocol):
         """
         if self.parser.should_upgrade():
             return
-        if measure(self.headers) > 2 * self._settings.max_header_bytes:
+        if self.headers and measure(self.headers) > 2 * self._settings.max_header_bytes:
             raise too_much_around_chunks(self._settings)
         super().on_message_complete()
         self.phase = Phase.DONE

@@ -70,9 +70,10 @@ class WaitingProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """End a reply: the client may send the next request, or has to end one that was answered early."""
         super().on_response_complete()
-        if not self.pipeline and not self.transport.is_closing():
+        if self.flow.read_paused and not self.transport.is_closing():
+            # less waits now than before
             self.flow.resume_reading()
-        # none after the last
+        # none is left after the last
         self._unanswered = max(0, self._unanswered - 1)
         if self._unanswered:
             # what is being received belongs to a later request

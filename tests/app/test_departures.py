@@ -1,5 +1,7 @@
 """The real server and clients that leave, or hear late: what is not done for the former, and reaches the latter."""
 
+import asyncio
+import socket
 import time
 from collections import deque
 from types import SimpleNamespace
@@ -8,10 +10,11 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
+import uvloop
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from app.examples import ARTICLE_PROBLEM
-from app.serving.transports import PipelineFlow
+from app.serving.transports import CountedTransport, PipelineFlow
 from tests.app.server import Server, dump, run_server
 from tests.app.sockets import KEPT, connect, read_metric
 
@@ -89,3 +92,19 @@ def test_no_more_is_read_where_much_waits_behind_another_request(sizes: list[int
     pipeline.clear()
     flow.resume_reading()
     assert transport.is_reading
+
+
+def test_what_is_written_to_a_client_that_has_left_is_dropped() -> None:
+    async def write() -> bytes:
+        here, there = socket.socketpair()
+        with there:
+            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=here)
+            counted = CountedTransport(transport)
+            counted.write(b"before")
+            transport.close()
+            await asyncio.sleep(0.01)
+            counted.write(b"after")
+            return there.recv(100)
+
+    # as the server runs: with it, writing raises
+    assert uvloop.run(write()) == b"before"
