@@ -55,3 +55,15 @@ def read_metric(server: Server, series: str) -> float:
     """Read a figure of a server's metrics: the sum of what begins with a name and labels."""
     lines = server.client.get("/metrics").text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(series))
+
+
+def count_open(sockets: list[socket.socket]) -> int:
+    """Count those that the server has not closed yet; what it sent before is read and forgotten."""
+    still_open = 0
+    for connection in sockets:
+        try:
+            while piece := connection.recv(65536):
+                assert piece.startswith(b"HTTP/1.1 408 "), piece
+        except BlockingIOError:
+            still_open += 1
+    return still_open

@@ -1,6 +1,5 @@
 """The real server and clients that are slow or say nothing: how long it waits for them, and for whom."""
 
-import resource
 import select
 import signal
 import socket
@@ -11,11 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.examples import ARTICLE, ARTICLE_PROBLEM
-from app.serving.connections import SPARE_FILES, Connections, raise_file_limit
 from app.settings import Settings
-from tests.app.server import Server, dump, post, run_server
-from tests.app.sockets import KEPT, ask_for_much, connect, read_all, read_rest, split
+from tests.app.server import Server, run_server
+from tests.app.sockets import KEPT, ask_for_much, connect, count_open, read_all, read_rest, split
 from tests.app.test_heads import BODY, POST, assert_is_refused, chunked
 
 DEFAULTS = Settings.model_construct()
@@ -232,18 +229,6 @@ def be_in_the_body(number: int) -> bytes:
 KINDS: list[Callable[[int], bytes]] = [be_silent, be_in_the_head, be_in_the_body]
 
 
-def count_open(sockets: list[socket.socket]) -> int:
-    """Count those that the server has not closed yet; what it sent before is read and forgotten."""
-    still_open = 0
-    for connection in sockets:
-        try:
-            while piece := connection.recv(65536):
-                assert piece.startswith(b"HTTP/1.1 408 "), piece
-        except BlockingIOError:
-            still_open += 1
-    return still_open
-
-
 def hold(server: Server, each: int, most_seconds: float) -> tuple[float, float]:
     """Hold so many connections of each kind; return when all were closed, and the longest answer of health."""
     with ExitStack() as stack:
@@ -285,45 +270,3 @@ def test_time_in_which_the_server_itself_was_stopped_does_not_count() -> None:
         time.sleep(0.5)
         connection.sendall(KEPT[20:])
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-
-
-def test_a_server_may_open_as_many_files_as_the_system_lets_it() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert raise_file_limit() == hard
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
-
-
-def test_there_are_never_more_connections_than_files_may_be_open() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert Connections(Settings.model_construct(max_connections=10 * hard)).most == hard - SPARE_FILES
-
-
-def test_past_the_most_connections_those_that_waited_longest_are_closed() -> None:
-    most = 64
-    with run_server(max_connections=most, processes=0) as server, ExitStack() as stack:
-        # the test's own client holds one
-        sockets = [stack.enter_context(connect(server)) for _ in range(most - 1)]
-        for connection in sockets:
-            connection.settimeout(0)
-        time.sleep(0.5)
-        assert count_open(sockets) == most - 1
-        for _ in range(20):
-            assert post(server, "/v1/softmax-layer", dump(ARTICLE)).status_code == 200
-        late = stack.enter_context(connect(server))
-        late.sendall(KEPT)
-        assert late.recv(65536).startswith(b"HTTP/1.1 200 ")
-        assert most - 4 <= count_open(sockets) < most - 1
-        assert post(server, "/v1/softmax-layer", dump(ARTICLE)).status_code == 200
-
-
-def test_those_that_are_worked_for_are_not_closed_for_others() -> None:
-    # a second of steps, more than the default budget allows
-    body = dump(ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 30_000})
-    with run_server(max_connections=1, processes=0, max_operations=10**11) as server, connect(server) as busy:
-        head = POST.replace(b"/v1/softmax-layer", b"/v1/steps") + b"Content-Length: %d\r\n\r\n" % len(body)
-        busy.sendall(head + body)
-        time.sleep(0.3)
-        for _ in range(8):
-            with connect(server) as late:
-                assert late.recv(1) == b""
-        assert read_all(busy)[0] == 200
