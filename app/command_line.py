@@ -115,9 +115,8 @@ def serve(settings: Settings) -> int:
     int
         2 for keys or secrets that make no sense.
     """
-    # the other commands start faster without
-    from app.main import create_app  # noqa: PLC0415
-    from app.serving import run_server  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415 - the other commands start faster without
+    from app.serving import run_server  # noqa: PLC0415 - as above
 
     try:
         require_meant(os.environ)
