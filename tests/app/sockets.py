@@ -1,11 +1,15 @@
 """What is sent to the real server, and read from it, below any client library."""
 
 import socket
+import time
 
 from tests.app.server import Server, dump
 
 KEPT = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 """A request after which the connection is kept."""
+
+HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+"""Of a request with a body: path, media type and length are to be filled in."""
 
 
 def connect(server: Server) -> socket.socket:
@@ -55,6 +59,14 @@ def read_metric(server: Server, series: str) -> float:
     """Read a figure of a server's metrics: the sum of what begins with a name and labels."""
     lines = server.client.get("/metrics").text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(series))
+
+
+def wait_for_metric(server: Server, series: str, value: float) -> None:
+    """Wait until a figure of a server's metrics has a value."""
+    deadline = time.monotonic() + 10
+    while (found := read_metric(server, series)) != value:
+        assert time.monotonic() < deadline, (series, found)
+        time.sleep(0.02)
 
 
 def count_open(sockets: list[socket.socket]) -> int:

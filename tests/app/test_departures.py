@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections import deque
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,10 +14,8 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from app.examples import ARTICLE_PROBLEM
 from app.serving.transports import CountedTransport, PipelineFlow
-from tests.app.server import Server, dump, run_server
-from tests.app.sockets import KEPT, connect, read_metric
-
-HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+from tests.app.server import dump, run_server
+from tests.app.sockets import HEAD, KEPT, connect, read_metric, wait_for_metric
 
 
 def steps(count: int) -> bytes:
@@ -27,31 +24,23 @@ def steps(count: int) -> bytes:
     return HEAD % (b"/v1/steps", b"application/json", len(body)) + body
 
 
-def wait_for(server: Server, series: str, value: float) -> None:
-    """Wait until a metric has a value."""
-    deadline = time.monotonic() + 2
-    while (found := read_metric(server, series)) != value:
-        assert time.monotonic() < deadline, (series, found)
-        time.sleep(0.05)
-
-
 def test_a_client_that_leaves_loses_its_place_although_another_request_is_behind_the_first() -> None:
     waiting, running = 'gradmark_waiting{place="threads"}', 'gradmark_running{place="threads"}'
     lines = b'{"exercise": {"kind": "softmax_layer", "seed": 1}}\n' * 5000
     with run_server(processes=0, max_operations=10**12, queue_seconds=60) as server:
         with connect(server) as busy:
             busy.sendall(steps(100_000))
-            wait_for(server, running, 1)
+            wait_for_metric(server, running, 1)
             with connect(server) as one, connect(server) as another:
                 one.sendall(steps(30_000))
                 another.sendall(steps(30_000) + KEPT * 2)
-                wait_for(server, waiting, 2)
-            wait_for(server, waiting, 0)
+                wait_for_metric(server, waiting, 2)
+            wait_for_metric(server, waiting, 0)
             assert read_metric(server, running) == 1
         with connect(server) as bulk:
             bulk.sendall(HEAD % (b"/v1/grades/bulk", b"application/jsonl", len(lines)) + lines + KEPT)
             assert bulk.recv(12) == b"HTTP/1.1 200"
-        wait_for(server, 'gradmark_running{place="bulk"}', 0)
+        wait_for_metric(server, 'gradmark_running{place="bulk"}', 0)
         assert b"ERROR" not in server.logged()
 
 

@@ -22,11 +22,13 @@ from app.routers.grades import IN_MEMORY
 from app.settings import Settings
 from tests.app.placing import children_of
 from tests.app.server import Server, assert_is_problem, dump, post, run_server
+from tests.app.sockets import HEAD, wait_for_metric
 
 GRADE = dump(GRADES["article"]["value"])
 LINES = BULK["single"]["value"].encode()
 BULK_PATH = "/v1/grades/bulk"
 LINES_TYPE = {"Content-Type": "application/jsonl"}
+RUNNING, WAITING = 'gradmark_running{place="processes"}', 'gradmark_waiting{place="processes"}'
 MOST = 2000
 
 
@@ -105,7 +107,7 @@ def wait_for(replies: list[Future[httpx.Response]], count: int) -> list[httpx.Re
 def test_a_request_whose_turn_does_not_come_is_told_so_in_time() -> None:
     with run_server(processes=1, queue_seconds=0.3) as server, stuck(server) as pool:
         first = pool.submit(ask, server)
-        time.sleep(0.2)
+        wait_for_metric(server, RUNNING, 1)
         started = time.monotonic()
         assert_is_busy(ask(server), "busy_too_long", "0.3 s")
         assert 0.2 < time.monotonic() - started < 3
@@ -114,34 +116,31 @@ def test_a_request_whose_turn_does_not_come_is_told_so_in_time() -> None:
 
 
 def test_a_client_that_leaves_makes_room_for_the_next(server: Server) -> None:
-    head = (
-        b"POST /v1/grades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    )
     with stuck(server) as pool:
         first = pool.submit(ask, server)
-        time.sleep(0.2)
+        wait_for_metric(server, RUNNING, 1)
         with socket.create_connection(("127.0.0.1", server.port)) as leaver:
-            leaver.sendall(head % len(GRADE) + GRADE)
-            time.sleep(0.2)
+            leaver.sendall(HEAD % (b"/v1/grades", b"application/json", len(GRADE)) + GRADE)
+            wait_for_metric(server, WAITING, 1)
             assert_is_busy(ask(server), "busy", "1 requests wait")
-        time.sleep(0.2)
+        wait_for_metric(server, WAITING, 0)
         next_one = pool.submit(ask, server)
-        time.sleep(0.2)
+        wait_for_metric(server, WAITING, 1)
         assert not next_one.done()
     assert (first.result().status_code, next_one.result().status_code) == (200, 200)
 
 
 def test_a_client_that_leaves_its_bulk_reply_makes_room_for_the_next(server: Server) -> None:
-    # each takes its time, because none is like another
-    lines = [{"defaults": {"problem": ARTICLE_PROBLEM}}, *({"answers": {"L": 2 + number}} for number in range(10_000))]
-    content = b"\n".join(map(dump, lines))
+    # the reply, of 25 MB, is more than the operating system takes of it, so that it lasts as long as this wants
+    wrong = dump({"answers": {"S": [[1, 2, 3]], "dL_dW": [[9] * 5] * 3}})
+    content = b"\n".join([dump({"defaults": {"problem": ARTICLE_PROBLEM}}), *[wrong] * 40_000])
     with ThreadPoolExecutor(1) as pool:
         with server.client.stream("POST", BULK_PATH, content=content, headers=LINES_TYPE) as reply:
             # held on to: a generator that is dropped closes its reply
             answered = reply.iter_lines()
             next(answered)
             waiting = pool.submit(send_lines, server)
-            time.sleep(0.2)
+            wait_for_metric(server, 'gradmark_waiting{place="bulk"}', 1)
             assert_is_busy(send_lines(server), "busy", "1 requests wait for the marking in bulk")
             assert not waiting.done()
         assert waiting.result().status_code == 200
