@@ -260,15 +260,20 @@ def test_an_array_in_the_place_of_an_id_is_refused_as_an_array(ids: object) -> N
 
 def test_more_keys_than_the_limit_are_too_many_for_both_readers() -> None:
     layers = [{"weights": [[1]], "bias": [0], "activation": "relu"}] * 6_800
-    adapter: TypeAdapter[Any] = TypeAdapter(ForwardBody)
     with pytest.raises(BodyError, match="20403 keys"):
-        parse_body(adapter, json.dumps({"network": {"layers": layers}, "inputs": [[1]]}).encode())
+        parse_body(TypeAdapter(ForwardBody), json.dumps({"network": {"layers": layers}, "inputs": [[1]]}).encode())
 
 
 def test_a_small_body_is_left_to_the_reference() -> None:
-    raw = json.dumps(TWO_LAYER_PROBLEM).encode()
-    assert len(raw) < FAST_FROM
+    assert len(raw := json.dumps(TWO_LAYER_PROBLEM).encode()) < FAST_FROM
     assert isinstance(parse_body(TypeAdapter(ForwardBody), raw), ForwardBody)
+
+
+KEYS = [b'"k%d":1' % number for number in range(257)]
+
+
+def test_as_many_keys_as_one_object_may_have_are_not_odd() -> None:
+    assert split_json(b"{%s}" % b",".join(KEYS[1:])).document
 
 
 @pytest.mark.parametrize(
@@ -286,7 +291,8 @@ def test_a_small_body_is_left_to_the_reference() -> None:
         b'{"weights\\u0000":[1]}',
         b'{"":[1]}',
         b'\xef\xbb\xbf{"weights":[1]}',
-        b"{%s}" % b",".join(b'"%d":1' % number for number in range(20_001)),
+        b"{%s}" % b",".join(KEYS),
+        b'{"layers":[%s]}' % b",".join([b'{"size":1}'] * 20_000),
     ],
 )
 def test_what_might_be_read_differently_is_odd(raw: bytes) -> None:
