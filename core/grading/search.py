@@ -216,13 +216,20 @@ class Search:
                 nearer = self._arrange(rows[hopeful], order)
                 yield from self._near([chosen[i] for i in hopeful], nearer, names, chance / count)
 
-    def _near(self, chosen: Sequence[int], rows: Array, names: tuple[str, ...], chance: float) -> Iterator[Match]:
+    def _near(
+        self,
+        chosen: Sequence[int],
+        rows: Array,
+        names: tuple[str, ...],
+        chance: float,
+        fitted: float = 0.0,
+    ) -> Iterator[Match]:
         answer = self._target.answer.ravel()
         differences = np.abs(rows - answer)
         allowed = self._allowed(rows)
         for index in map(int, np.flatnonzero(differences.max(axis=1) <= allowed)):
             window = max(float(differences[index].max()), 0.5 * self._target.allowance.unit)
-            log_chance = self._log_chance(rows[index], float(allowed[index]), window)
+            log_chance = self._log_chance(rows[index], float(allowed[index]), window, fitted)
             least = math.log(chance if self._is_possible(chosen[index]) else chance * CONTRADICTED)
             if log_chance <= least:
                 distance = float(np.linalg.norm(differences[index]))
@@ -237,14 +244,17 @@ class Search:
         largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
         return np.asarray(allowance.allowed * growth(largest, allowance.largest))
 
-    def _log_chance(self, prediction: Array, allowed: float, window: float) -> float:
+    def _log_chance(self, prediction: Array, allowed: float, window: float, fitted: float) -> float:
         """Bound the chance that a slip comes as near to a prediction, in every entry that tells it from the truth."""
         truth, count = self._baseline.ravel(), prediction.size
-        scale = max(float(np.abs(prediction).max()), float(np.abs(truth).max()))
+        # what a factor was fitted to is as large as the slip, whatever the truth, and one entry is spent on the factor
+        scale = fitted or max(float(np.abs(prediction).max()), float(np.abs(truth).max()))
         # in another shape even the right numbers are wrong
         if truth.size == prediction.size and self._fits():
             count = int((np.abs(prediction - truth) > allowed).sum())
-        if not count:
+        if fitted:
+            count -= 1
+        if count < 1:
             return 0.0
         # no accident meets a prediction to the last bit
         return count * math.log(min(1.0, 2.0 * window / scale)) if scale and window else -math.inf
@@ -275,6 +285,7 @@ class Search:
                             (fitted[index] + start.ravel())[None],
                             (mistake.name,),
                             chance / len(choices),
+                            float(np.abs(fitted[index]).max()),
                         )
 
     def _is_telling(self, prediction: Array) -> bool:

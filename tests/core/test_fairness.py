@@ -166,3 +166,14 @@ def test_a_prompt_says_what_the_problem_is_whatever_its_loss() -> None:
     assert "half-squared-error sum((a - y)**2) / 2" in prompt
     assert "logarithm" not in prompt
     assert "Y = [[0.5]]" in prompt
+
+
+@pytest.mark.parametrize("size", [0.3, 0.05, 0.015, 0.004, 0.0015])
+def test_noise_is_rarely_taken_for_a_mistake_times_a_factor_however_small_it_is(size: float) -> None:
+    source, named = np.random.default_rng(0), 0
+    for _ in range(40):
+        noise = source.normal(size=3) * size
+        # it adds up to 0, as the gradient itself does
+        answer = {"dL_db": np.append(noise[:2], -noise[:2].sum())}
+        named += bool(part_of(hand_in_exercise("weight_gradients", 7, answer), "dL_db").diagnoses)
+    assert named <= 4
