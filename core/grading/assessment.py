@@ -131,7 +131,8 @@ class Assessment:
         return self._wrong(part, target, own, self._explain(target, search))
 
     def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
-        hints = find_hints(self.solution.question.problem, target.quantity, own, target.allowance.used)
+        problem, decimals = self.solution.question.problem, self.answers[target.key].decimals
+        hints = find_hints(problem, target.quantity, own, decimals, target.allowance.used)
         if explained is None or _is_rounded(target, own):
             if has_few_digits(own, target.allowance.used):
                 hints = (*hints, MORE_DECIMALS)

@@ -1,7 +1,8 @@
 """What holds for a right answer whatever its numbers: hints that give nothing away.
 
-A hint follows from the answer, from how it is written and from the problem's form. Of the truth nothing enters: how
-far an entry may lie off depends on its size, and a hint that came or not by that would tell of it.
+A hint follows from the answer, from how it is written, from what was asked and from the problem's form. Of the
+truth nothing enters: how far an entry may lie off depends on its size, and a hint that came or not by that would
+tell of it.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,11 @@ from core.registry import Registry
 
 MORE_DECIMALS = (
     "Write more decimals, if there are any: with so few digits, zeros or one number for all entries might pass as well."
+)
+
+COARSE = (
+    "Decimals: found {found}, needed {needed} unless the numbers end there. Rounded more coarsely than that, right "
+    "numbers may count as wrong."
 )
 
 FEW_UNITS = 10.0
@@ -126,8 +132,10 @@ INVARIANTS: Registry[Invariant] = Registry(
 )
 
 
-def find_hints(problem: Problem, quantity: Quantity, answer: Array, used: UsedTolerance) -> tuple[str, ...]:
-    """List the properties of a right answer that an answer lacks.
+def find_hints(
+    problem: Problem, quantity: Quantity, answer: Array, decimals: int | None, used: UsedTolerance
+) -> tuple[str, ...]:
+    """List what an answer lacks that a right one has: the decimals asked for, and the properties of the quantity.
 
     Parameters
     ----------
@@ -135,6 +143,8 @@ def find_hints(problem: Problem, quantity: Quantity, answer: Array, used: UsedTo
     quantity : Quantity
     answer : ndarray
         In the quantity's shape.
+    decimals : int or None
+        Those that it is written with.
     used : UsedTolerance
         How it is read.
 
@@ -143,12 +153,22 @@ def find_hints(problem: Problem, quantity: Quantity, answer: Array, used: UsedTo
     tuple of str
     """
     rounding = _rounding(answer, used)
-    return tuple(
+    missed = tuple(
         invariant.message
         for invariant in INVARIANTS.values()
         if invariant.applies(problem, quantity)
         and invariant.residual(answer).max() > invariant.terms(problem, answer) * rounding
     )
+    if _is_coarse(quantity, decimals, used):
+        return (COARSE.format(found=decimals, needed=used.decimals), *missed)
+    return missed
+
+
+def _is_coarse(quantity: Quantity, decimals: int | None, used: UsedTolerance) -> bool:
+    if decimals is None or used.decimals is None:
+        return False
+    # whole numbers in a Jacobian are slopes of 0 and 1, which nobody has rounded
+    return decimals < used.decimals and not (decimals == 0 and quantity.is_jacobian)
 
 
 def _rounding(answer: Array, used: UsedTolerance) -> float:

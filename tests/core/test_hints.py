@@ -1,16 +1,22 @@
 """Hints: they hold for every right answer, and nothing of the truth enters them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from core.answers import read_answer
+from core.exercises import KINDS, draw_exercise
+from core.grading import FEWEST_DECIMALS, Tolerance, read_asks
 from core.grading.grade import UsedTolerance
-from core.grading.invariants import INVARIANTS, find_hints, has_few_digits
-from core.problem import Problem
+from core.grading.invariants import COARSE, INVARIANTS, find_hints, has_few_digits
+from core.marking import ExerciseReference, GradeRequest, MarkingDesk
+from core.problem import Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
 from tests.problems import problems
-from tests.students import SOFTMAX_LAYER, hand_in, set_question, work_out
+from tests.students import SOFTMAX_LAYER, hand_in, mark, part_of, set_question, with_hidden, work_out
 
 EXACT = UsedTolerance(relative=1e-6, absolute=1e-9)
 
@@ -24,7 +30,7 @@ def test_no_right_answer_gets_a_hint(problem: Problem) -> None:
     keys += [f"dL_db{depth}"] if problem.network.layers[-1].bias is not None else []
     scenarios = Scenarios(problem)
     for key in keys:
-        assert find_hints(problem, to_quantity(key), scenarios.value(key), EXACT) == (), key
+        assert find_hints(problem, to_quantity(key), scenarios.value(key), 4, EXACT) == (), key
 
 
 def test_every_invariant_is_missed_by_some_answer_and_met_by_a_right_one_rounded() -> None:
@@ -34,9 +40,9 @@ def test_every_invariant_is_missed_by_some_answer_and_met_by_a_right_one_rounded
     missed = set()
     for key in ("A1", "L", "dL_dZ1", "dL_dW1", "dL_db1", "dA1_dZ1"):
         quantity = to_quantity(key)
-        assert find_hints(SOFTMAX_LAYER, quantity, truths[key], used) == ()
+        assert find_hints(SOFTMAX_LAYER, quantity, truths[key], 4, used) == ()
         for wrong in (truths[key] + 0.1, truths[key] - 9.0):
-            missed |= set(find_hints(SOFTMAX_LAYER, quantity, wrong, used))
+            missed |= set(find_hints(SOFTMAX_LAYER, quantity, wrong, 4, used))
     assert missed == {invariant.message for invariant in INVARIANTS.values()}
 
 
@@ -61,3 +67,96 @@ def test_few_digits_are_told_from_the_answer_alone(answer: object, decimals: int
 def test_a_wrong_answer_of_few_digits_is_told_to_write_more() -> None:
     part = hand_in(set_question(SOFTMAX_LAYER, "dL_db"), {"dL_db": [0.03, -0.01, 0.02]}).parts[0]
     assert any("more decimals" in hint for hint in part.hints or ())
+
+
+def coarse(found: int, needed: int) -> str:
+    return COARSE.format(found=found, needed=needed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_right_numbers_of_an_exercise_that_are_too_coarse_are_told_how_many_decimals_it_asks_for(kind: str) -> None:
+    exercise = draw_exercise(kind, 7)
+    needed, told = exercise.decimals, 0
+    for asked in exercise.asks:
+        key = read_asks((asked,), exercise.problem)[asked]
+        truth = Scenarios(exercise.problem).value(key)
+        for decimals in range(needed + 1):
+            answer = np.round(truth, decimals).tolist()
+            reference = ExerciseReference(kind=kind, seed=7)
+            request = GradeRequest(exercise=reference, answers={asked: answer}, feedback="hint")
+            part, written = part_of(MarkingDesk().mark(request), asked), read_answer(answer).decimals
+            assert part.hints is not None
+            is_told = coarse(int(written or 0), needed) in part.hints
+            is_wrong = part.verdict == "incorrect" and written != needed
+            assert is_told == (is_wrong and not (written == 0 and to_quantity(key).is_jacobian)), (asked, decimals)
+            told += is_told
+    assert told
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "found"),
+    [
+        ("0.5", 4, 1),
+        ("0.5000", 4, 1),
+        ("5e-2", 4, 2),
+        ("50e-2", 4, 1),
+        ("12.125", 4, 3),
+        ("0.5125", 4, None),
+        ("51251e-5", 4, None),
+        ("0.51255", 4, None),
+        ("0.51", FEWEST_DECIMALS, None),
+        ("0.5", FEWEST_DECIMALS, 1),
+        ("0", FEWEST_DECIMALS, 0),
+        ("1", 4, 0),
+        ("150", 4, 0),
+        ("1/2", 4, None),
+        ("0.51234567", 4, None),
+    ],
+)
+def test_a_wrong_loss_is_told_of_its_decimals_where_it_has_fewer_than_asked(
+    answer: str, asked: int, found: int | None
+) -> None:
+    part = hand_in(set_question(SOFTMAX_LAYER, "L", decimals=asked), {"L": answer}).parts[0]
+    assert part.verdict == "incorrect"
+    told = [hint for hint in part.hints or () if hint.startswith("Decimals")]
+    assert told == ([] if found is None else [coarse(found, asked)])
+
+
+def test_the_most_decimals_of_any_entry_are_those_of_an_answer() -> None:
+    marker = set_question(SOFTMAX_LAYER, "dL_db", decimals=4)
+    for answer, hints in (
+        ([0.5, 1, -1.25], (coarse(2, 4),)),
+        ("0.5 1 -1/8", (coarse(1, 4),)),
+        ([0.5, 1, -1.0625], ()),
+    ):
+        part = hand_in(marker, {"dL_db": answer}).parts[0]
+        assert part.verdict == "incorrect"
+        assert tuple(hint for hint in part.hints or () if hint.startswith("Decimals")) == hints
+
+
+def test_decimals_are_those_of_a_tolerance_that_is_given_and_none_are_needed_for_another() -> None:
+    marker = set_question(SOFTMAX_LAYER, "L", decimals=4)
+    for tolerance, needed in ((Tolerance(decimals=3), 3), (Tolerance(decimals=2), None), (Tolerance(relative=1e-3), 0)):
+        part = hand_in(marker, {"L": "0.51"}, tolerance=tolerance).parts[0]
+        assert part.verdict == "incorrect"
+        assert part.hints == ((coarse(2, needed),) if needed else ())
+
+
+def test_a_right_answer_whose_numbers_end_early_is_told_nothing() -> None:
+    layer = replace(SOFTMAX_LAYER.network.layers[0], weights=np.zeros((2, 3)), bias=np.array([1.0, 0.0, 0.5]))
+    problem = replace(SOFTMAX_LAYER, network=Network(layers=(layer,)))
+    part = hand_in(set_question(problem, "Z", decimals=4), {"Z": [[1, 0, 0.5]] * 4}).parts[0]
+    assert (part.verdict, part.hints) == ("correct", ())
+
+
+def test_zeros_and_ones_for_a_jacobian_are_slopes_and_nothing_that_was_rounded() -> None:
+    problem = with_hidden("relu")
+    truth = Scenarios(problem).value("dA1_dZ1")
+    marker = set_question(problem, "dA1_dZ1", decimals=4)
+    part = hand_in(marker, {"dA1_dZ1": 1.0 - truth}).parts[0]
+    assert (part.verdict, part.hints) == ("incorrect", ())
+
+
+def test_labels_in_place_of_probabilities_are_told_of_their_shape_alone() -> None:
+    part = mark(SOFTMAX_LAYER, "S", [2, 0, 2, 1])
+    assert (part.verdict, part.hints) == ("wrong_shape", ("Found shape (4,), needed shape (4, 3).",))
