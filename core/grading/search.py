@@ -15,8 +15,8 @@ from core.grading.allowance import growth
 from core.grading.effort import Effort
 from core.grading.matches import Match, Target
 from core.grading.shapes import fit_shape
-from core.grading.suspects import Indices, Signs, Suspects, select
-from core.mistakes import PRECEDENCE
+from core.grading.suspects import Suspects, select
+from core.mistakes import PRECEDENCE, Indices, Signs
 from core.scenarios import Scenarios
 
 Predictions = tuple[tuple[int, ...], list[int], Array, Array]

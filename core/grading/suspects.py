@@ -1,6 +1,5 @@
 """What can have gone wrong in a problem: the ways of all mistakes that apply there, and pairs of them."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,18 +8,14 @@ from itertools import combinations
 from operator import or_
 
 import numpy as np
-import numpy.typing as npt
 
 from core.arrays import Array
 from core.grading.shapes import fit_shape
-from core.mistakes import MISTAKES, Mistake, Transform, Way
+from core.mistakes import MISTAKES, Indices, Mistake, Signs, Transform, Way
 from core.problem import Problem
 from core.quantities import Quantity
 from core.scenarios import Scenarios
 from core.steps import RULES, Change
-
-Indices = npt.NDArray[np.int32]
-Signs = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -255,6 +250,4 @@ def select(
     result = transform.apply(problem, quantity, np.broadcast_to(np.ones(()), shape), 1.0)
     if result is None or fit_shape(answer, result.shape) is None:
         return None
-    numbered = np.arange(1.0, math.prod(shape) + 1.0).reshape(shape)
-    flat = np.asarray(transform.apply(problem, quantity, numbered, 1.0)).ravel()
-    return result.shape, np.maximum(np.abs(flat).astype(np.int32) - 1, 0), np.sign(flat).astype(np.int8)
+    return transform.choose(problem, quantity, shape)

@@ -14,7 +14,7 @@ from core.mistakes.finished import FINISHED_MISTAKES
 from core.mistakes.layers import LAYER_MISTAKES
 from core.mistakes.logits import LOGITS_MISTAKES
 from core.mistakes.loss import LOSS_MISTAKES
-from core.mistakes.mistake import Mistake, Transform, Way
+from core.mistakes.mistake import Indices, Mistake, Signs, Transform, Way
 from core.mistakes.parameters import PARAMETER_MISTAKES
 from core.mistakes.regularisation import REGULARISATION_MISTAKES
 from core.mistakes.softmax import SOFTMAX_MISTAKES
@@ -35,4 +35,4 @@ MISTAKES: Registry[Mistake] = Registry(
 PRECEDENCE = {name: place for place, name in enumerate(MISTAKES)}
 """Where each stands in the registry; of several that give the same numbers, the first is named."""
 
-__all__ = ["MISTAKES", "PRECEDENCE", "Mistake", "Transform", "Way"]
+__all__ = ["MISTAKES", "PRECEDENCE", "Indices", "Mistake", "Signs", "Transform", "Way"]

@@ -1,14 +1,36 @@
 """What a mistake is: other rules in the table of steps, or something done to the finished answer."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from core.arrays import Array
-from core.problem import Problem
-from core.quantities import Quantity
+from core.problem import Layer, Network, Problem
+from core.quantities import Quantity, n_components, shape_of, to_quantity
 from core.steps import Change
 
 Way = tuple[Change, ...]
+
+Indices = npt.NDArray[np.int32]
+Signs = npt.NDArray[np.int8]
+
+SAMPLE = Problem(
+    network=Network(
+        layers=(
+            Layer(weights=np.ones((2, 4)), bias=np.ones(4), activation="tanh"),
+            Layer(weights=np.ones((4, 3)), bias=np.ones(3), activation="softmax"),
+        )
+    ),
+    inputs=np.ones((5, 2)),
+    targets=np.zeros(5, dtype=np.int64),
+    loss="cross_entropy",
+)
+"""What transforms are tried on, of which the shapes matter: all its dimensions are different."""
+
+SAMPLE_KEYS = ("L", "Z1", "A2", "dL_dX", "dL_dW1", "dL_db1", "dL_dZ2", "dL_dA2", "dA2_dZ2", "dZ1_dW1", "dA2_dW1")
 
 
 def _always(problem: Problem) -> bool:
@@ -23,7 +45,9 @@ class Transform:
     ----------
     apply : callable
         ``apply(problem, quantity, value, number)`` gives what is handed in, in whatever shape; None where
-        it cannot be done to this quantity.
+        it cannot be done to this quantity. Without `accepts` it may only pick, reorder and negate entries, or
+        put 0 in their place, whatever their values: the search does that to many values at once. A constant
+        factor is a way of the mistake.
     accepts : callable or None
         ``accepts(number)``, for a transform with a number of its own, in which it is linear: which numbers
         it can be. Without, the number is 1.
@@ -34,6 +58,31 @@ class Transform:
     apply: Callable[[Problem, Quantity, Array, float], Array | None]
     accepts: Callable[[float], bool] | None = None
     examples: tuple[float, ...] = (1.0,)
+
+    def choose(
+        self, problem: Problem, quantity: Quantity, shape: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], Indices, Signs] | None:
+        """Write a transform without a number of its own as a choice of entries and their signs.
+
+        Parameters
+        ----------
+        problem : Problem
+        quantity : Quantity
+        shape : tuple of int
+            The quantity's.
+
+        Returns
+        -------
+        tuple or None
+            The shape of the result, the flat index of each entry, and its sign (0 for an entry that is 0);
+            None where the transform cannot be done to this quantity.
+        """
+        numbered = np.arange(1.0, math.prod(shape) + 1.0).reshape(shape)
+        result = self.apply(problem, quantity, numbered, 1.0)
+        if result is None:
+            return None
+        flat = result.ravel()
+        return result.shape, np.maximum(np.abs(flat).astype(np.int32) - 1, 0), np.sign(flat).astype(np.int8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +109,11 @@ class Mistake:
         The convention under which it is no mistake: ``("reduction", "sum")``.
     since : int
         The version of the catalogue that it came with. An exercise's version counts mistakes up to it.
+
+    Raises
+    ------
+    ValueError
+        If a transform without `accepts` does more than pick, reorder and negate entries.
     """
 
     name: str
@@ -71,3 +125,32 @@ class Mistake:
     applies: Callable[[Problem], bool] = _always
     switch: tuple[str, str | float] | None = None
     since: int = 1
+
+    def __post_init__(self) -> None:
+        plain = [transform for transform in self.transforms if transform.accepts is None]
+        for key in SAMPLE_KEYS:
+            if not all(_is_choice(transform, to_quantity(key)) for transform in plain):
+                raise ValueError(
+                    f"a transform of {self.name} makes other numbers of {key}; without accepts it may only pick, "
+                    "reorder and negate entries, because the search does that to many values at once. A constant "
+                    "factor is one of the mistake's ways, as in factor_two"
+                )
+
+
+def _is_choice(transform: Transform, quantity: Quantity) -> bool:
+    shape = _sample_shape(quantity)
+    chosen = transform.choose(SAMPLE, quantity, shape)
+    if chosen is None:
+        return True
+    # other numbers than those that the choice was read off, of another order and sign
+    values = -np.sqrt(np.arange(1.0, math.prod(shape) + 1.0))
+    result = transform.apply(SAMPLE, quantity, values.reshape(shape), 1.0)
+    found, index, signs = chosen
+    picked = np.take(values, index, mode="clip") * signs
+    return result is not None and bool(np.array_equal(result, picked.reshape(found)))
+
+
+def _sample_shape(quantity: Quantity) -> tuple[int, ...]:
+    if quantity.is_jacobian:
+        return (SAMPLE.n_samples, *(n_components(node, SAMPLE) for node in (quantity.of, str(quantity.by))))
+    return shape_of(quantity.by or quantity.of, SAMPLE)

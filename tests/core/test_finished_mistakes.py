@@ -1,11 +1,13 @@
 """Mistakes made with a finished answer: orientation, order and scale."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from core.arrays import Array
 from core.jacobians import compute_jacobians
-from core.mistakes import MISTAKES
+from core.mistakes import MISTAKES, Mistake, Transform
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity
 from core.steps import evaluate
@@ -225,3 +227,54 @@ def test_every_transform_takes_every_quantity_and_leaves_it_as_it_is(seed: int) 
                 found = transform.apply(problem, quantity, value, transform.examples[0])
                 assert found is None or np.isfinite(found).all()
         np.testing.assert_array_equal(value, before)
+
+
+def made_of(apply: Callable[[Array], Array | None], accepts: Callable[[float], bool] | None = None) -> Mistake:
+    """Make a mistake of one transform, which looks at the value alone."""
+    transform = Transform(apply=lambda problem, quantity, value, number: apply(value), accepts=accepts)
+    return Mistake(name="new", family="", produces="", message="", transforms=(transform,))
+
+
+@pytest.mark.parametrize(
+    "apply",
+    [
+        lambda value: 3.0 * value,
+        lambda value: 0.5 * value,
+        lambda value: value + 1.0,
+        lambda value: value.sum(keepdims=True),
+        lambda value: np.ones(value.shape),
+        np.abs,
+        lambda value: np.sort(value, axis=None),
+        lambda value: np.maximum(value, 0.0),
+        lambda value: value if value.max() > 0 else None,
+        lambda value: 2.0 * value if value.ndim == 3 else None,
+    ],
+    ids=["factor", "half", "shift", "sum", "constant", "size", "sorted", "positive", "some", "Jacobians alone"],
+)
+def test_a_transform_that_makes_other_numbers_is_refused_as_it_is_written_down(
+    apply: Callable[[Array], Array | None],
+) -> None:
+    with pytest.raises(ValueError, match=r"a transform of new makes other numbers of \w+; without accepts it may only"):
+        made_of(apply)
+    made_of(apply, accepts=lambda number: number > 0)
+
+
+@pytest.mark.parametrize(
+    "apply",
+    [
+        lambda value: -value,
+        lambda value: value.ravel()[::-1],
+        lambda value: value[..., :1],
+        lambda value: np.stack([value, np.zeros(value.shape)]),
+        lambda value: None,
+    ],
+    ids=["sign", "reversed", "picked", "padded", "nothing"],
+)
+def test_a_transform_may_pick_reorder_and_negate_entries(apply: Callable[[Array], Array | None]) -> None:
+    value = np.asarray([[0.5, -2.0, 3.0]])
+    transform = made_of(lambda value: apply(value) if value.ndim else None).transforms[0]
+    chosen, expected = transform.choose(two_layers(), Quantity("Z2"), value.shape), apply(value)
+    assert (chosen is None) == (expected is None)
+    if chosen is not None and expected is not None:
+        shape, index, signs = chosen
+        np.testing.assert_array_equal((value.ravel()[index] * signs).reshape(shape), expected)
