@@ -12,7 +12,7 @@ from core.grading.diagnosis import Explained, choose
 from core.grading.effort import Effort
 from core.grading.following import follow, is_telling, may_lead_on, needs_no_work
 from core.grading.grade import Part
-from core.grading.invariants import MORE_DECIMALS, find_hints, has_few_digits
+from core.grading.invariants import find_hints
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.scoring import credit_entries, credit_explained
 from core.grading.search import Search
@@ -134,8 +134,6 @@ class Assessment:
         problem, decimals = self.solution.question.problem, self.answers[target.key].decimals
         hints = find_hints(problem, target.quantity, own, decimals, target.allowance.used)
         if explained is None or _is_rounded(target, own):
-            if has_few_digits(own, target.allowance.used):
-                hints = (*hints, MORE_DECIMALS)
             right = np.abs(own - target.truth) <= target.allowance.allowed
             score = credit_entries(right, target.truth, target.allowance.allowed, self.submission.policy)
             return replace(part, verdict="incorrect", score=score, hints=hints)

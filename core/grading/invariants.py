@@ -135,7 +135,7 @@ INVARIANTS: Registry[Invariant] = Registry(
 def find_hints(
     problem: Problem, quantity: Quantity, answer: Array, decimals: int | None, used: UsedTolerance
 ) -> tuple[str, ...]:
-    """List what an answer lacks that a right one has: the decimals asked for, and the properties of the quantity.
+    """List what an answer lacks that a right one has: the decimals asked for, the quantity's properties, digits.
 
     Parameters
     ----------
@@ -153,15 +153,15 @@ def find_hints(
     tuple of str
     """
     rounding = _rounding(answer, used)
-    missed = tuple(
+    missed = [
         invariant.message
         for invariant in INVARIANTS.values()
         if invariant.applies(problem, quantity)
         and invariant.residual(answer).max() > invariant.terms(problem, answer) * rounding
-    )
-    if _is_coarse(quantity, decimals, used):
-        return (COARSE.format(found=decimals, needed=used.decimals), *missed)
-    return missed
+    ]
+    coarse = [COARSE.format(found=decimals, needed=used.decimals)] if _is_coarse(quantity, decimals, used) else []
+    few = [MORE_DECIMALS] if has_few_digits(answer, used) else []
+    return (*coarse, *missed, *few)
 
 
 def _is_coarse(quantity: Quantity, decimals: int | None, used: UsedTolerance) -> bool:

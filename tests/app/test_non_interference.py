@@ -1,7 +1,7 @@
 """A reply below the level full tells of a problem's numbers what verdicts, scores and diagnoses tell, and no more.
 
-Two problems of one form, one submission: where these are the same, the bytes of the replies are the same. At the
-level location, which entries are right is part of what is the same.
+Two problems of one form, one submission: where these are the same, the bytes of the replies are the same. Below the
+level diagnosis, verdicts and scores are enough; at the level location, which entries are right is part of it.
 """
 
 from collections.abc import Mapping
@@ -106,24 +106,24 @@ def grade_at(level: str, problem: Problem, answers: Mapping[str, object], tolera
     return GradeDesk(caller, budget=Budget()).mark(submission)
 
 
-def told(grade: Grade, *, entries: bool) -> Any:
-    """Return what is allowed to tell two problems apart."""
+def told(grade: Grade, level: str) -> Any:
+    """Return what is allowed to tell two problems apart at a level."""
     return grade.score, [
         (
             part.verdict,
             part.score,
             part.diagnoses,
             part.convention,
-            None if part.entries is None or not entries else part.entries.tolist(),
+            None if part.entries is None else part.entries.tolist(),
         )
-        for part in grade.parts
+        for part in grade.at(level).parts
     ]
 
 
 def compare_pairs(count: int, seed: int) -> dict[str, int]:
     """Compare replies on pairs of problems until so many were the same in what may differ; count the verdicts seen."""
     source = np.random.default_rng(seed)
-    compared, seen = 0, dict.fromkeys(("correct", "diagnosed", "hinted", "other problems"), 0)
+    compared, seen = 0, dict.fromkeys(("correct", "diagnosed", "hinted", "other problems", "other diagnoses"), 0)
     for _ in range(20 * count):
         form, keys = FORMS[source.integers(len(FORMS))]
         one = draw_problem(source, form)
@@ -136,13 +136,14 @@ def compare_pairs(count: int, seed: int) -> dict[str, int]:
             both = [grade_at("location", problem, answers, tolerance) for problem in (one, other)]
         except NonFiniteError:
             continue
-        if told(both[0], entries=False) != told(both[1], entries=False):
-            continue
-        compared += 1
-        levels = LEVELS[: 4 if told(both[0], entries=True) == told(both[1], entries=True) else 3]
+        levels = [level for level in LEVELS[:4] if told(both[0], level) == told(both[1], level)]
         for level in levels:
             first, second = (encode(grade.at(level)) for grade in both)
             assert first == second, (level, one, other, answers, tolerance)
+        seen["other diagnoses"] += "hint" in levels and "diagnosis" not in levels
+        if "diagnosis" not in levels:
+            continue
+        compared += 1
         # a level that is asked for is what is left of a fuller one
         assert encode(grade_at(levels[compared % len(levels)], one, answers, tolerance)) == encode(
             both[0].at(levels[compared % len(levels)])
