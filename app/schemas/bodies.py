@@ -105,7 +105,7 @@ class ForwardBody(Problem):
     inputs: Annotated[Matrix, Field(description="X, shape (n_samples, n_in).")]
     targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID)] = None
     loss: Annotated[OptionalLossName, Field(description=LOSS_SAID)] = None
-    conventions: Annotated[ConventionsBody, Field(description="The choices on which textbooks differ.")] = field(
+    conventions: Annotated[ConventionsBody, Field(description="How the loss is taken; echoed complete.")] = field(
         default_factory=ConventionsBody
     )
 

@@ -133,23 +133,42 @@ ANSWERS_SAID = (
 class GradeLineBody(GradeRequest):
     """A submission in bulk, or the defaults that all of them share."""
 
-    problem: Annotated[MarkedProblemBody | None, LEFT_OUT] = None
-    """What is marked against: this, an exercise, or the exercise of a token."""
-    exercise: Annotated[ExerciseBody | None, LEFT_OUT] = None
-    """What is marked against: this, or a problem. All its conventions are stated."""
-    token: OptionalText = None
-    """What is marked against, in place of the two: the exercise that it stands for, up to its level of feedback."""
-    asks: OptionalQuantityIds = None
-    """The problem's quantities that count; by default those that are answered."""
+    # descriptions stand in the annotations here, because the class below inherits those and not docstrings
+    problem: Annotated[
+        MarkedProblemBody | None,
+        LEFT_OUT,
+        Field(description="What is marked against: this, an exercise, or the exercise of a token."),
+    ] = None
+    exercise: Annotated[
+        ExerciseBody | None,
+        LEFT_OUT,
+        Field(description="What is marked against: this, or a problem. All its conventions are stated."),
+    ] = None
+    token: Annotated[
+        OptionalText,
+        Field(description="In place of the two: the exercise that it stands for, up to its level of feedback."),
+    ] = None
+    asks: Annotated[
+        OptionalQuantityIds,
+        Field(description="The problem's quantities that count; by default those that are answered."),
+    ] = None
     answers: Annotated[Answers, Field(description=ANSWERS_SAID)] = None
-    tolerance: Annotated[ToleranceBody | None, LEFT_OUT] = None
-    """By default it follows from how an answer is written."""
-    feedback: OptionalLevel = None
-    """How much the reply says, each level more than the one before; by default diagnosis. Only full shows numbers."""
-    follow_through: OptionalBoolean = None
-    """Whether parts are also marked against what follows from the student's own earlier parts; by default true."""
-    policy: Annotated[PolicyBody | None, LEFT_OUT] = None
-    """What verdicts are worth."""
+    tolerance: Annotated[
+        ToleranceBody | None, LEFT_OUT, Field(description="By default it follows from how an answer is written.")
+    ] = None
+    feedback: Annotated[
+        OptionalLevel,
+        Field(
+            description="How much is said, each level adding to the last; by default diagnosis; numbers in full only."
+        ),
+    ] = None
+    follow_through: Annotated[
+        OptionalBoolean,
+        Field(description="Whether what follows from the student's own earlier parts is right; by default true."),
+    ] = None
+    policy: Annotated[
+        PolicyBody | None, LEFT_OUT, Field(description="How much each quantity counts, and which faults get credit.")
+    ] = None
 
     def __post_init__(self) -> None:
         """Check that a token comes alone: it says itself what is marked against."""
@@ -188,6 +207,7 @@ class AuditBody:
     """A teacher's own problem."""
 
     problem: ForwardBody
+    """With targets and loss where students are asked for a derivative of it."""
     asks: Annotated[tuple[QuantityId, ...], Field(fail_fast=True, json_schema_extra={"minItems": 1})]
     """The quantities that students are asked for."""
     decimals: WholeNumber = 4

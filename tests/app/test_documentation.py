@@ -98,6 +98,34 @@ def test_operation_ids_are_distinct() -> None:
     assert len(set(ids)) == len(ids)
 
 
+def names_of_schemas(document: Any) -> set[str]:
+    """Find the schemas that part of the document refers to, and those that they refer to."""
+    found: set[str] = set()
+    left = [document]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            name = str(part.get("$ref", "")).removeprefix("#/components/schemas/")
+            if name and name not in found:
+                found.add(name)
+                left.append(DOCUMENT["components"]["schemas"][name])
+        left += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return found
+
+
+def test_every_field_of_a_body_and_every_parameter_is_described() -> None:
+    bodies = names_of_schemas([operation.get("requestBody") for _, _, operation in OPERATIONS])
+    assert {"GradeBody", "PolicyBody", "LayerBody"} <= bodies
+    shown = {
+        f"{name}.{field}": about
+        for name in bodies
+        for field, about in DOCUMENT["components"]["schemas"][name].get("properties", {}).items()
+    }
+    for path, _, operation in OPERATIONS:
+        shown |= {f"{path} {about['name']}": about for about in operation.get("parameters", ())}
+    assert [name for name, about in shown.items() if not about.get("description")] == []
+
+
 def test_every_array_of_a_body_says_its_shape() -> None:
     for name, schema in DOCUMENT["components"]["schemas"].items():
         for field, shown in schema.get("properties", {}).items():
