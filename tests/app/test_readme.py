@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -25,6 +25,7 @@ from app.routers import ROUTERS
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
+from core.grading.grade import Outcome, Verdict
 from core.mistakes import MISTAKES
 from tests.app.log_lines import collected
 from tests.app.server import Server, run_server
@@ -201,6 +202,12 @@ def test_the_table_of_mistakes_has_none_that_the_registry_has_not() -> None:
     assert [row for row in registered if row in rows_of("mistakes", README.read_text())] == rows_of(
         "mistakes", README.read_text()
     )
+
+
+def test_the_section_on_marking_names_every_verdict() -> None:
+    _, _, rest = README.read_text().partition("## Marking an answer\n")
+    named = set(re.findall("`([a-z_]+)`", rest.partition("\n## ")[0]))
+    assert {*get_args(Verdict), *get_args(Outcome)} <= named
 
 
 def test_every_link_of_the_readme_leads_to_a_file() -> None:
