@@ -6,15 +6,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pydantic import TypeAdapter, with_config
-
 from app.access import Caller
 from app.bulk.forms import Form, FormKey, find_key, has_form
+from app.bulk.line_bodies import read_defaults, read_submission
 from app.bulk.summary import Summary
 from app.errors import BodyError, ErrorItem, describe_error
 from app.grade_desk import GradeDesk
 from app.schemas.grade_bodies import GradeLineBody
-from app.wire import DEFAULT_LIMITS, STRICT, Limits, encode, parse_body
+from app.wire import DEFAULT_LIMITS, Limits, encode
 from core.budget import Budget
 from core.grading import UNSURE, Grade, Outright
 
@@ -30,19 +29,6 @@ MOST_BYTES = 8 * 1024 * 1024
 """Of all lines and replies that are kept."""
 
 Value = TypeVar("Value")
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
-class DefaultsLine:
-    """The first line of a bulk request, where it is one that others share."""
-
-    defaults: GradeLineBody
-    """What lines leave out."""
-
-
-LINE: TypeAdapter[GradeLineBody] = TypeAdapter(GradeLineBody)
-DEFAULTS: TypeAdapter[DefaultsLine] = TypeAdapter(DefaultsLine)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +108,7 @@ class ChunkMarker:
         self._terms = terms
         defaults = None
         if terms.defaults is not None:
-            defaults = parse_body(DEFAULTS, terms.defaults, limits=terms.limits).defaults
+            defaults = read_defaults(terms.defaults, terms.limits)
         self._desk = GradeDesk(terms.caller, defaults, budget=terms.budget)
         self._form: Form | None = None
         self._forms: Recent[Form] = Recent(MOST_FORMS)
@@ -221,7 +207,7 @@ class ChunkMarker:
     def _read(self, line: bytes) -> GradeLineBody:
         if _is_too_long(line, self._terms.longest):
             raise BodyError(413, "too_large", f"the line has more than {self._terms.longest} bytes")
-        return parse_body(LINE, line, limits=self._terms.limits)
+        return read_submission(line, self._terms.limits)
 
 
 class Recent(Generic[Value]):

@@ -34,7 +34,7 @@ from app.wire.forms import (
     WholeNumber,
 )
 from app.wire.limits import DEFAULT_LIMITS, Limits
-from app.wire.reading import parse_body
+from app.wire.reading import NotJsonError, parse_body
 from app.wire.tensors import TENSORS_TYPE, encode_tensors, parse_tensors
 from app.wire.token_place import find_token
 from app.wire.writing import encode
@@ -53,6 +53,7 @@ __all__ = [
     "LogBase",
     "LossName",
     "Matrix",
+    "NotJsonError",
     "OptionalBoolean",
     "OptionalFlags",
     "OptionalLabels",

@@ -97,6 +97,21 @@ def require_size(raw: bytes | bytearray, most_values: int) -> None:
         raise BodyError(422, "too_large", f"the body holds about {values} values, the limit is {most_values}")
 
 
+class NotJsonError(BodyError):
+    """Text that is not JSON.
+
+    Parameters
+    ----------
+    error : json.JSONDecodeError
+        What is wrong, and where.
+    """
+
+    def __init__(self, error: json.JSONDecodeError) -> None:
+        place = f"line {error.lineno}, column {error.colno}"
+        super().__init__(400, "json", f"the body is not JSON: {error.msg} at {place}")
+        self.error = error
+
+
 class _Constant(str):
     """NaN or Infinity, written as a bare word that is not JSON."""
 
@@ -180,8 +195,7 @@ def _explain_json(raw: bytes | bytearray) -> None:
     except UnicodeDecodeError as error:
         raise BodyError(400, "encoding", f"byte {error.start} is not UTF-8; a JSON body is UTF-8 text") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise BodyError(400, "json", f"the body is not JSON: {error.msg} at {place}") from None
+        raise NotJsonError(error) from None
 
 
 def _require_distinct_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:

@@ -104,7 +104,8 @@ async def test_without_defaults_the_first_line_is_a_submission(client: httpx.Asy
 
 
 BAD_LINES = [
-    (b"{", 400, "", "not JSON"),
+    (b"{", 400, "", "this line is not JSON: Expecting property name enclosed in double quotes at column 2"),
+    (b'{"answers": {"L": 1}} {"answers": {"L": 1}}', 400, "", "Extra data at column 23; each line ends with a newline"),
     (b"not json", 400, "", "not JSON"),
     (b"[]", 422, "", "found an array, needed an object"),
     (b"null", 422, "", "found null"),
@@ -186,6 +187,12 @@ BAD_DEFAULTS = [
     (b'{ "defaults": {"feedback": "full",}}', 400, ""),
     (b'{"defaults"', 400, ""),
 ]
+
+
+async def test_lines_sent_without_their_newlines_are_told_so(client: httpx.AsyncClient) -> None:
+    error = await refuse(client, dump_lines(DEFAULTS, RIGHT).replace(b"\n", b""), 400)
+    assert "the line of defaults is not JSON: Extra data at column" in error["message"]
+    assert "--data-binary" in error["message"]
 
 
 @pytest.mark.parametrize(("defaults", "status", "pointer"), BAD_DEFAULTS)

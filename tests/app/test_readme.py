@@ -114,11 +114,16 @@ def run_shell(example: Example) -> None:
     lines = example.parsed.replace("\\\n", " ")
     words = shlex.split(lines)
     if words[0] == "curl":
-        url, headers, data = words[1], words[3], words[5]
-        assert (words[2], words[4], len(words)) == ("-H", "-d", 6)
-        name, value = headers.split(": ")
-        url = url.replace(ADDRESS, address_of(example.namespace["server"]))
-        example.namespace["reply"] = httpx.post(url, content=data.encode(), headers={name: value}).json()
+        url = words[1].replace(ADDRESS, address_of(example.namespace["server"]))
+        options = dict(zip(words[2::2], words[3::2], strict=True))
+        name, value = options.pop("-H").split(": ")
+        if "-d" in options:
+            content = options.pop("-d").encode()
+            example.namespace["reply"] = httpx.post(url, content=content, headers={name: value}).json()
+        else:
+            content = Path(options.pop("--data-binary").removeprefix("@")).read_bytes()
+            Path(options.pop("-o")).write_bytes(httpx.post(url, content=content, headers={name: value}).content)
+        assert not options
         return
     for line in lines.strip().splitlines():
         program, *arguments = line.split()
