@@ -54,7 +54,7 @@ class ProblemDocument:
     status: int
     """The HTTP status."""
     detail: str
-    """The first error's message, and how many there are."""
+    """The first error's place and message, and how many there are."""
     errors: list[ErrorItem]
     """What is wrong and where; at most 20."""
     request_id: str
@@ -85,7 +85,8 @@ def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, de
     """
     name, title = PROBLEMS.get(status, (f"http-{status}", HTTPStatus(status).phrase))
     if items:
-        detail = ("" if count == 1 else f"{count} errors, the first: ") + items[0].message
+        place = f"{items[0].pointer}: " if items[0].pointer else ""
+        detail = ("" if count == 1 else f"{count} errors, the first: ") + place + items[0].message
     return ProblemDocument(
         type=f"urn:gradmark:problem:{name}",
         title=title,
