@@ -1,9 +1,11 @@
 // The binary form of bodies and replies, for browsers and Node: no library needed.
 //
-//   import { post } from "./tensors.mjs";
+//   import { post, tensor } from "./tensors.mjs";
 //   const weights = tensor([3, 2], new Float64Array(6));
 //   const reply = await post(address + "/v1/forward", { network: { layers: [{ weights, activation: "relu" }] }, ... });
 //   reply.outputs.shape, reply.outputs.data        // a Float64Array over the bytes received
+//
+// Where a key is needed, it is the third argument: { Authorization: "Bearer gradmark_…" }.
 
 export const MEDIA_TYPE = "application/vnd.gradmark.tensors";
 
@@ -51,9 +53,10 @@ export function decode(buffer) {
   });
 }
 
-export async function post(url, body) {
-  const headers = { "Content-Type": MEDIA_TYPE, Accept: MEDIA_TYPE };
-  const reply = await fetch(url, { method: "POST", headers, body: encode(body) });
+export async function post(url, body, headers = {}) {
+  const forms = { "Content-Type": MEDIA_TYPE, Accept: MEDIA_TYPE };
+  const reply = await fetch(url, { method: "POST", headers: { ...headers, ...forms }, body: encode(body) });
+  // where the first error is, and what it is
   if (!reply.ok) throw new Error((await reply.json()).detail);
   return decode(await reply.arrayBuffer());
 }
