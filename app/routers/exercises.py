@@ -9,6 +9,7 @@ from app.access import EVERY_KEY, TOKEN, Grant, RequestCaller, allow, forbidden
 from app.examples import AUDITS, TOKENS
 from app.json_route import JsonRoute, RequestBudget, json_response
 from app.openapi import BODY_PROBLEMS, problems
+from app.query import DISTINCT
 from app.schemas.grade_bodies import AuditBody, ExerciseQuery, TokenBody
 from app.schemas.grade_replies import AuditReply, ExerciseReply, KindReply, KindsReply, TokenReply
 from app.wire import KindName, encode
@@ -36,7 +37,7 @@ def read_exercises() -> KindsReply:
     "/v1/exercises/{kind}",
     response_model=ExerciseReply,
     responses=problems(401, 403, 422, 500, 503),
-    dependencies=[allow("grade", "author", TOKEN)],
+    dependencies=[allow("grade", "author", TOKEN), DISTINCT],
 )
 async def read_exercise(
     request: Request,

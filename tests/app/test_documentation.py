@@ -181,6 +181,16 @@ async def test_every_get_is_answered_as_promised(
     await require_reply(reply, path, "get")
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [(path, p["name"]) for path, _, about in OPERATIONS for p in about.get("parameters", ()) if p["in"] == "query"],
+)
+async def test_no_parameter_of_a_query_is_taken_twice(client: httpx.AsyncClient, path: str, name: str) -> None:
+    reply = await client.get(path.format(kind=next(iter(KINDS))), params={name: ["1", "1"]})
+    assert reply.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in reply.json()["errors"]] == [(f"/{name}", "duplicate_key")]
+
+
 def smallest(schema: dict[str, Any]) -> str | int:
     """Return the first value that a parameter can have."""
     choices = schema.get("enum") or [schema.get("minimum", schema.get("anyOf", [{}])[0].get("minimum"))]

@@ -130,6 +130,8 @@ REFUSED = [
     ("seed=1&version=", "/version", "type"),
     (f"seed=1&version={LATEST + 1}", "/version", "domain"),
     ("seed=1&Seed=2", "/Seed", "unknown_key"),
+    ("seed=7&seed=8", "/seed", "duplicate_key"),
+    ("seed=7&version=1&seed=7", "/seed", "duplicate_key"),
     ("seed=1&token=x", "/seed", "domain"),
     ("version=1&token=x", "/version", "domain"),
 ]
