@@ -1,6 +1,7 @@
 """What the OpenAPI document says beside the signatures: errors, tags, operation ids."""
 
 from collections.abc import Iterable
+from inspect import getdoc
 from typing import Any
 
 from fastapi import FastAPI
@@ -68,8 +69,9 @@ def add_openapi(app: FastAPI) -> None:
         if app.openapi_schema is None:
             routes = [route for route in app.routes if isinstance(route, APIRoute)]
             for route in routes:
-                # an operation's id is its handler's name
+                # an operation's id is its handler's name, its summary the first line of what the handler says of itself
                 route.operation_id = route.name
+                route.summary, _, route.description = (getdoc(route.endpoint) or "").partition("\n\n")
             document = get_openapi(
                 title=app.title,
                 version=app.version,
