@@ -7,7 +7,7 @@ import numpy as np
 from core.arrays import Array
 from core.budget import Budget, forward_operations
 from core.conventions import Conventions
-from core.errors import DomainError, NonFiniteError
+from core.errors import DomainError, NonFiniteError, counted
 from core.problem import Layer, Network, Problem
 from core.propagation import parameter_gradient_names
 from core.steps import evaluate
@@ -63,7 +63,7 @@ def descend(problem: Problem, learning_rate: float, count: int, *, budget: Budge
     require_steps(learning_rate, count)
     budget = budget or Budget()
     operations = 3 * forward_operations(problem.network, problem.n_samples)
-    budget.require_operations(operations * (count + 1), f"{count} steps of {operations}", path=("count",))
+    budget.require_operations(operations * (count + 1), f"{counted(count, 'step')} of {operations}", path=("count",))
     losses: list[float] = []
     for step in range(count):
         values = _evaluate_step(problem, ("L", *parameter_gradient_names(problem)), step, count, budget)

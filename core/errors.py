@@ -54,3 +54,19 @@ class TooLargeError(CoreError):
 
 class NonFiniteError(CoreError):
     """A result that float64 cannot hold."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many of something there are.
+
+    Parameters
+    ----------
+    number : int
+    noun : str
+        For one; more are written with an s.
+
+    Returns
+    -------
+    str
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,7 +12,7 @@ import numpy as np
 from core.activations import ACTIVATIONS
 from core.arrays import Array, require_array
 from core.conventions import Conventions
-from core.errors import DomainError, ShapeError
+from core.errors import DomainError, ShapeError, counted
 from core.losses import LOSSES
 
 
@@ -49,8 +49,8 @@ class Layer:
             require_array(self.bias, 1, "bias", path=("bias",))
             if len(self.bias) != self.n_out:
                 raise ShapeError(
-                    f"the bias has {len(self.bias)} numbers, the weights have {self.n_out} columns; "
-                    "they must be equal because Z = X·W + b",
+                    f"the bias has {counted(len(self.bias), 'number')}, the weights have "
+                    f"{counted(self.n_out, 'column')}; they must be equal because Z = X·W + b",
                     path=("bias",),
                 )
 
@@ -88,8 +88,8 @@ class Network:
         for number, (below, above) in enumerate(pairwise(self.layers), start=1):
             if below.n_out != above.n_in:
                 raise ShapeError(
-                    f"layer {number} gives {below.n_out} outputs, the weights of layer {number + 1} have "
-                    f"{above.n_in} rows; they must be equal because Z{number + 1} = A{number}·W{number + 1}",
+                    f"layer {number} gives {counted(below.n_out, 'output')}, the weights of layer {number + 1} have "
+                    f"{counted(above.n_in, 'row')}; they must be equal because Z{number + 1} = A{number}·W{number + 1}",
                     path=("layers", number, "weights"),
                 )
 
@@ -166,8 +166,8 @@ class Problem:
         n_in = self.network.widths[0]
         if self.n_features != n_in:
             raise ShapeError(
-                f"inputs have {self.n_features} features, weights of the first layer have {n_in} rows; "
-                "they must be equal because Z = X·W",
+                f"inputs have {counted(self.n_features, 'feature')}, weights of the first layer have "
+                f"{counted(n_in, 'row')}; they must be equal because Z = X·W",
                 path=("inputs",),
             )
         if (self.targets is None) != (self.loss is None):
@@ -240,7 +240,7 @@ class Problem:
         require_array(targets, n_axes, "targets", kind="i" if n_axes == 1 else "f", path=("targets",))
         if len(targets) != self.n_samples:
             raise ShapeError(
-                f"targets have {len(targets)} samples, inputs have {self.n_samples}; they must be equal "
+                f"targets have {counted(len(targets), 'sample')}, inputs have {self.n_samples}; they must be equal "
                 "because each sample has its own target",
                 path=("targets",),
             )
@@ -248,8 +248,8 @@ class Problem:
             self._require_labels(targets)
         elif targets.shape[1] != self.n_out:
             raise ShapeError(
-                f"targets have {targets.shape[1]} columns, the last layer has {self.n_out} outputs; they must "
-                "be equal because the loss compares them one by one",
+                f"targets have {counted(targets.shape[1], 'column')}, the last layer has "
+                f"{counted(self.n_out, 'output')}; they must be equal because the loss compares them one by one",
                 path=("targets",),
             )
         else:
@@ -267,6 +267,6 @@ class Problem:
             row = int(wrong.argmax())
             raise DomainError(
                 f"the class index of sample {row} is {labels[row]}; needed 0 to {self.n_out - 1}, because the "
-                f"last layer has {self.n_out} outputs and classes count from 0",
+                f"last layer has {counted(self.n_out, 'output')} and classes count from 0",
                 path=("targets", row),
             )

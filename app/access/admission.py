@@ -11,6 +11,7 @@ from app.access.keys import RANDOM_BYTES, AccessSettingError, Key, find_key, rea
 from app.access.refusals import SCOPES, forbidden, unauthorized
 from app.access.tokens import Tokens
 from app.settings import Settings
+from core.errors import counted
 
 logger = logging.getLogger("gradmark")
 
@@ -135,7 +136,7 @@ def _read_secrets(settings: Settings) -> tuple[str, ...]:
     for number, secret in enumerate(found, start=1):
         if len(secret) < SHORTEST_SECRET:
             raise AccessSettingError(
-                f"GRADMARK_TOKEN_SECRETS: secret {number} has {len(secret)} characters; needed {SHORTEST_SECRET} or "
-                "more, random ones"
+                f"GRADMARK_TOKEN_SECRETS: secret {number} has {counted(len(secret), 'character')}; needed "
+                f"{SHORTEST_SECRET} or more, random ones"
             )
     return found

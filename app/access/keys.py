@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.access.refusals import SCOPES
+from core.errors import counted
 
 PREFIX = "gradmark_"
 """Lets a key that got lost be recognised for what it is."""
@@ -142,7 +143,7 @@ def find_key(keys: Sequence[Key], text: str) -> Key | None:
 
 def _read_key(words: Sequence[str], others: Sequence[Key]) -> Key:
     if len(words) != 3:
-        raise AccessSettingError(f"found {len(words)} words; needed three, name scope[,scope] sha256:<hash>")
+        raise AccessSettingError(f"found {counted(len(words), 'word')}; needed three, name scope[,scope] sha256:<hash>")
     name, scopes, digest = words
     if not HASH.fullmatch(digest):
         raise AccessSettingError("the third word is no hash; needed sha256: and 64 hexadecimal digits in lower case")

@@ -12,7 +12,7 @@ from app.wire.skeletons import RESOLVES, TAKES, AnyArray, OddBodyError, Take
 from core.activations import ACTIVATIONS
 from core.arrays import Array, Flags
 from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
-from core.errors import ShapeError
+from core.errors import ShapeError, counted
 from core.exercises import KINDS
 from core.grading import LEVELS
 from core.losses import LOSSES
@@ -52,8 +52,8 @@ def _matrix(value: list[list[float]]) -> Array:
     for index, row in enumerate(value):
         if len(row) != len(value[0]):
             raise ShapeError(
-                f"row {index} has {len(row)} numbers, row 0 has {len(value[0])}; they must be equal because an "
-                "array has one number for each row and column",
+                f"row {index} has {counted(len(row), 'number')}, row 0 has {len(value[0])}; they must be equal because "
+                "an array has one number for each row and column",
                 path=(index,),
             )
     return _array(value)

@@ -25,7 +25,7 @@ from app.wire.reading import ANSWERS, require_json, require_size
 from app.wire.skeletons import AnyArray, OddBodyError, Skeleton
 from app.wire.writing import encode_one, require_no_null
 from core.arrays import as_index
-from core.errors import NonFiniteError, Path
+from core.errors import NonFiniteError, Path, counted
 
 Body = TypeVar("Body")
 
@@ -144,8 +144,8 @@ class _Reader:
             raise BodyError(
                 400,
                 "frame",
-                f"the body has {len(raw)} bytes; needed the length of the head in the first {PREFIX}, little-endian, "
-                "then so many bytes of JSON, then the arrays",
+                f"the body has {counted(len(raw), 'byte')}; needed the length of the head in the first {PREFIX}, "
+                "little-endian, then so many bytes of JSON, then the arrays",
             )
         self._raw, self._limits, self._most_values = raw, limits, limits.values
         self._head = head
@@ -166,7 +166,8 @@ class _Reader:
             raise BodyError(
                 400,
                 "frame",
-                f"{len(self._raw) - self._start} bytes are left over behind the arrays that the head describes",
+                f"found {counted(len(self._raw) - self._start, 'byte')} behind the arrays that the head describes; "
+                "needed none",
             )
         return self._skeleton
 
@@ -204,7 +205,10 @@ class _Reader:
         if self._start + size > len(self._raw):
             left = len(self._raw) - self._start
             raise BodyError(
-                400, "frame", f"an array of {size} bytes is described, {left} are left of the body", path=path
+                400,
+                "frame",
+                f"an array of {size} bytes is described, the rest of the body has {counted(left, 'byte')}",
+                path=path,
             )
         # a copy of its own: at an odd address sums are added up in another order, and the last digits differ
         array = np.array(np.frombuffer(self._raw, DATATYPES[datatype], math.prod(shape), self._start)).reshape(shape)

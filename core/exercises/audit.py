@@ -202,4 +202,4 @@ def _require_affordable(problem: Problem, keys: Sequence[str], budget: Budget) -
     passes = forward_operations(problem.network, problem.n_samples) * len(MISTAKES) * n_looks
     budget.require_operations(passes, "every mistake, in the problem and in changed ones", path=("problem",))
     comparisons = COMPARISON_COST * len(keys) * N_VARIANTS * n_looks
-    budget.require_operations(passes + comparisons, f"{len(keys)} quantities under every mistake", path=("asks",))
+    budget.require_operations(passes + comparisons, "the quantities asked, under every mistake", path=("asks",))

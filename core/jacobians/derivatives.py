@@ -7,7 +7,7 @@ from typing import TypeAlias
 from core.arrays import Array
 from core.budget import Budget, forward_operations
 from core.conventions import Conventions
-from core.errors import DomainError, NonFiniteError, TooLargeError
+from core.errors import DomainError, NonFiniteError, TooLargeError, counted
 from core.jacobians.labels import labels_of
 from core.jacobians.paths import Link, factor_names, multiply_links, names_behind, path_between
 from core.jacobians.sizes import require_room
@@ -80,7 +80,9 @@ def compute_jacobians(problem: Problem, ids: Sequence[str], *, budget: Budget | 
     """
     budget = budget or Budget()
     least = len(ids) * forward_operations(problem.network, problem.n_samples)
-    budget.require_operations(least, f"{len(ids)} derivatives, at least a forward pass each", path=("jacobians",))
+    budget.require_operations(
+        least, f"{counted(len(ids), 'derivative')}, at least a forward pass each", path=("jacobians",)
+    )
     quantities = parse_quantities(ids, problem, path=("jacobians",))
     for index, quantity in enumerate(quantities.values()):
         if quantity.by is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.arrays import Array, is_finite, range_of
 from core.budget import Budget, forward_operations
-from core.errors import NonFiniteError, ShapeError, UnknownNameError
+from core.errors import NonFiniteError, ShapeError, UnknownNameError, counted
 from core.problem import Problem
 from core.quantities import public_name, shape_of
 from core.steps.fusion import FusedStep, fuse
@@ -236,5 +236,5 @@ def _require_room(problem: Problem, plan: _Plan, budget: Budget) -> None:
     shapes = [shape for step in plan.steps if (shape := _shape_of_step(step.output, problem))]
     budget.require_numbers(
         sum(math.prod(shape) for shape in shapes),
-        f"{len(shapes)} arrays for {n_samples} samples and up to {max(widths)} outputs a layer",
+        f"{len(shapes)} arrays for {counted(n_samples, 'sample')} and up to {counted(max(widths), 'output')} a layer",
     )

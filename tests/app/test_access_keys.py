@@ -149,7 +149,7 @@ def test_the_real_server_starts_with_keys_and_exits_with_2_where_they_are_wrong(
         command("serve"), cwd=ROOT, env=wrong, capture_output=True, text=True, timeout=30, check=False
     )
     assert (ended.returncode, "canary" in ended.stderr) == (2, False)
-    assert ended.stderr.startswith("GRADMARK_KEYS: line 1: found 1 words; needed three")
+    assert ended.stderr.startswith("GRADMARK_KEYS: line 1: found 1 word; needed three")
 
 
 @pytest.mark.parametrize("origins", ["localhost", "http://a.b/path", "http://a,", "ftp://a", "* "])

@@ -116,10 +116,10 @@ GOOD = described()
 REFUSED = [
     # frames
     (b"", 400, "", "has 0 bytes"),
-    (b"\x01", 400, "", "has 1 bytes"),
+    (b"\x01", 400, "", "has 1 byte;"),
     (b"\xff" * 8, 400, "", "needed the length of the head"),
-    (GOOD[:-1], 400, "/inputs", "16 bytes is described, 15 are left"),
-    (GOOD + b"\0", 400, "", "1 bytes are left over"),
+    (GOOD[:-1], 400, "/inputs", "16 bytes is described, the rest of the body has 15"),
+    (GOOD + b"\0", 400, "", "found 1 byte behind"),
     (json.dumps(ARTICLE_PROBLEM).encode(), 400, "", "needed the length of the head"),
     (b"PK\x03\x04" + b"\0" * 100, 400, "", "needed the length"),
     # heads
@@ -163,7 +163,7 @@ REFUSED = [
     (described(parameters={"binary_data_size": 16, "allow_pickle": True}), 422, "/inputs", "nothing else"),
     (described(parameters=None), 422, "/inputs", "has 16 bytes"),
     # this describes nothing
-    (described(more=1), 400, "", "16 bytes are left over"),
+    (described(more=1), 400, "", "found 16 bytes behind"),
     # numbers
     (to_tensors(problem(inputs=np.array([[1, 2, np.nan]]))), 422, "/inputs/0/2", "not finite"),
     (to_tensors(layer(bias=np.array([np.inf, 1], np.float32))), 422, "/network/layers/0/bias/0", "not finite"),

@@ -135,7 +135,7 @@ COMPARISONS = 2 * COMPARISON_COST * N_VARIANTS * N_LOOKS
         (Budget(numbers=9 * N_VARIANTS), None),
         (Budget(numbers=9 * N_VARIANTS - 1), "the answers of all mistakes"),
         (Budget(operations=PASSES + COMPARISONS), None),
-        (Budget(operations=PASSES + COMPARISONS - 1), "2 quantities under every mistake"),
+        (Budget(operations=PASSES + COMPARISONS - 1), "the quantities asked, under every mistake"),
         (Budget(operations=PASSES - 1), "every mistake, in the problem and in changed ones"),
     ],
 )
