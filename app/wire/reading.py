@@ -22,7 +22,7 @@ FAST_FROM = 4096
 ANSWERS = ("answers",)
 """Where NaN and Infinity are taken as Python's json writes them: an answer may be anything."""
 
-STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 LONG_NUMBER = re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{640,}")
 STRING_OR_LONG_NUMBER = re.compile(STRING.pattern + b"|" + LONG_NUMBER.pattern)
