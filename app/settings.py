@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         description="Most characters of one number in a body; more is 400, in an answer read as float64.",
     )
 
+    max_head_bytes: int = Field(
+        DEFAULT_LIMITS.head,
+        ge=4096,
+        description="Most bytes of JSON before the arrays of a body in binary form; more is 413.",
+    )
+
     @property
     def budget(self) -> Budget:
         """What one request may hold and do."""
@@ -163,4 +169,4 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one document may be like."""
-        return Limits(values=self.max_numbers, depth=self.max_depth, digits=self.max_digits)
+        return Limits(values=self.max_numbers, depth=self.max_depth, digits=self.max_digits, head=self.max_head_bytes)

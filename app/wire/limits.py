@@ -52,11 +52,14 @@ class Limits:
         The most lists and objects inside each other.
     digits : int
         The most characters of a number.
+    head : int
+        The most bytes of JSON before arrays in binary form.
     """
 
     values: int = Budget().numbers
     depth: int = 64
     digits: int = 1_000
+    head: int = 1024 * 1024
 
 
 DEFAULT_LIMITS = Limits()

@@ -20,6 +20,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError
+from app.wire.forms import LARGEST_WHOLE
 from app.wire.limits import DEFAULT_LIMITS, Limits
 from app.wire.reading import ANSWERS, require_json, require_size
 from app.wire.skeletons import AnyArray, OddBodyError, Skeleton
@@ -60,8 +61,8 @@ def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits:
     Raises
     ------
     BodyError
-        If the frame is broken or the head is not JSON (400); if a description does not fit its bytes, a number
-        is not finite, or there is too much (422).
+        If the frame is broken or the head is not JSON (400); if the head is too large (413); if a description
+        does not fit its bytes, a number is not finite, or there is too much (422).
     pydantic.ValidationError
         If the values are wrong, as for JSON.
     """
@@ -146,6 +147,13 @@ class _Reader:
                 "frame",
                 f"the body has {counted(len(raw), 'byte')}; needed the length of the head in the first {PREFIX}, "
                 "little-endian, then so many bytes of JSON, then the arrays",
+            )
+        if len(head) > limits.head:
+            raise BodyError(
+                413,
+                "head_too_large",
+                f"the head has {len(head)} bytes of JSON, the limit is {limits.head}; numbers belong into the arrays "
+                "behind it",
             )
         self._raw, self._limits, self._most_values = raw, limits, limits.values
         self._head = head
@@ -245,10 +253,18 @@ def _read_whole(text: str) -> float:
 
 
 def _to_plain(value: object, skeleton: Skeleton) -> object:
-    """Put lists back for arrays: whole numbers in full, of others one entry an axis."""
+    """Put lists back for arrays, with as few numbers as say what is wrong with them."""
     array = skeleton.find(value)
     if array is not None:
-        return (array if array.dtype.kind == "i" else array[(slice(1),) * array.ndim]).tolist()
+        return _shorten(array).tolist()
     if isinstance(value, dict):
         return {key: _to_plain(part, skeleton) for key, part in value.items()}
     return [_to_plain(part, skeleton) for part in value] if isinstance(value, list) else value
+
+
+def _shorten(array: AnyArray) -> AnyArray:
+    """Keep one entry an axis; of class indices all up to the first that is none."""
+    if array.dtype.kind != "i" or array.ndim != 1:
+        return array[(slice(1),) * array.ndim]
+    wrong = (array > LARGEST_WHOLE) | (array < -LARGEST_WHOLE)
+    return array[: int(wrong.argmax()) + 1] if array.size else array

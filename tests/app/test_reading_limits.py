@@ -3,16 +3,19 @@
 import json
 import random
 import string
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError
 from app.main import create_app
+from app.schemas.grade_bodies import GradeBody
 from app.settings import Settings
-from app.wire import Limits
+from app.wire import Limits, parse_body
 from app.wire.limits import MOST_LISTS, TOKEN, find_depth, may_hold_long_number, require_bounds
 from app.wire.reading import FAST_FROM
 from tests.app.tensor_client import MEDIA_TYPE as TENSORS
@@ -88,6 +91,32 @@ async def test_a_number_in_a_head_is_as_long_as_the_limit(client: httpx.AsyncCli
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("send", [as_it_is, in_pieces])
+@pytest.mark.parametrize(("over", "expected"), [(0, (422, "missing")), (1, (413, "head_too_large"))])
+async def test_the_head_of_a_binary_body_has_as_many_bytes_as_the_limit(
+    client: httpx.AsyncClient, send: Any, over: int, expected: Any
+) -> None:
+    content = frame(b"{}".ljust(LIMITS.head + over))
+    reply = await client.post("/v1/forward", content=send(content), headers={"Content-Type": TENSORS})
+    assert code_of(reply) == expected
+    assert reply.status_code == 422 or str(LIMITS.head) in reply.json()["detail"]
+
+
+@pytest.mark.parametrize("unit", [b"a", b"\\n", b"\\u2212", b"\\\\a"])
+def test_text_of_escapes_takes_few_times_its_own_memory(unit: bytes) -> None:
+    raw = b'{"x":"%b\\t"}' % (unit * (2**20 // len(unit)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValidationError):
+            parse_body(TypeAdapter(GradeBody), raw)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # the pattern that goes back held 125 times as much
+    assert peak < 30 * len(raw)
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("levels", [63, 64, 65, 300, 30_000])
 @pytest.mark.parametrize("wrap", [as_it_is, frame])
 async def test_an_answer_that_is_too_deep_is_unreadable(client: httpx.AsyncClient, levels: int, wrap: Any) -> None:
@@ -125,7 +154,7 @@ async def test_a_line_of_bulk_is_within_the_same_limits(client: httpx.AsyncClien
 
 @pytest.mark.anyio
 async def test_the_limits_are_settings() -> None:
-    app = create_app(Settings.model_construct(max_depth=20, max_digits=40))
+    app = create_app(Settings.model_construct(max_depth=20, max_digits=40, max_head_bytes=5000))
     transport = httpx.ASGITransport(app)
     headers = {"Content-Type": "application/json"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
@@ -137,6 +166,8 @@ async def test_the_limits_are_settings() -> None:
         ]:
             found = code_of(await client.post("/v1/forward", content=content))
             assert found == code or found[1] == code
+        reply = await client.post("/v1/forward", content=frame(b" " * 5001), headers={"Content-Type": TENSORS})
+        assert code_of(reply) == (413, "head_too_large")
 
 
 @pytest.mark.parametrize(
