@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.access import SCOPES, AccessSettingError, make_key, require_meant
 from app.grade_file import grade_file
-from app.settings import Settings
+from app.settings import SettingError, Settings, require_known
 from app.watch.logs import configure_logs
 
 SWITCH_SECONDS = 0.001
@@ -30,6 +30,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit status; 2 for settings that make no sense.
     """
+    parsed = build_parser().parse_args(arguments)
+    if parsed.command == "key":
+        return print_key(parsed.name, parsed.scopes.split(","))
+    try:
+        # as the settings themselves are read, whatever the case of their names
+        environment = {name.upper(): value for name, value in os.environ.items()}
+        require_known(environment)
+        require_meant(environment)
+        settings = Settings()
+    except SettingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            sys.stderr.write(f"GRADMARK_{str(item['loc'][0]).upper()}: {item['msg']}\n")
+        return 2
+    if parsed.command == "grade":
+        return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)
+    return {"serve": serve, "health": check_health}[parsed.command](settings)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build what reads the command line.
+
+    Returns
+    -------
+    ArgumentParser
+    """
     parser = argparse.ArgumentParser(
         prog="python -m app", description="Gradmark; settings come from GRADMARK_* variables."
     )
@@ -45,18 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grade.add_argument(
         "--processes", type=read_count, help="how many mark at once; by default one for each core that it may use"
     )
-    parsed = parser.parse_args(arguments)
-    if parsed.command == "key":
-        return print_key(parsed.name, parsed.scopes.split(","))
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            sys.stderr.write(f"GRADMARK_{str(item['loc'][0]).upper()}: {item['msg']}\n")
-        return 2
-    if parsed.command == "grade":
-        return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)
-    return {"serve": serve, "health": check_health}[parsed.command](settings)
+    return parser
 
 
 def print_key(name: str, scopes: Sequence[str]) -> int:
@@ -95,12 +112,12 @@ def read_count(text: str) -> int:
 
     Raises
     ------
-    ValueError
+    ArgumentTypeError
         If it is no whole number above 0.
     """
-    if (count := int(text)) < 1:
-        raise ValueError(text)
-    return count
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError("needed a whole number above 0")
+    return int(text)
 
 
 def serve(settings: Settings) -> int:
@@ -119,7 +136,6 @@ def serve(settings: Settings) -> int:
     from app.serving import run_server  # noqa: PLC0415 - as above
 
     try:
-        require_meant(os.environ)
         app = create_app(settings)
     except AccessSettingError as error:
         sys.stderr.write(f"{error}\n")

@@ -1,9 +1,13 @@
 """Every setting of the service, in one frozen table, read from the environment."""
 
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.blas import DEFAULT_PROCESSES
@@ -11,15 +15,33 @@ from app.wire import DEFAULT_LIMITS, Limits
 from core.budget import Budget
 
 DEFAULT_BUDGET = Budget()
+DEFAULT_PORT = 8000
+
+PREFIX = "GRADMARK_"
+
+ORIGIN = r"https?://[a-z0-9.:\[\]-]+"
+ORIGINS = re.compile(rf"\*|{ORIGIN}(,{ORIGIN})*")
+NO_ORIGINS = (
+    "needed origins like https://course.example, in lower case, apart by commas without spaces, with no slash at the "
+    "end; or * for all"
+)
+
+# what Kubernetes tells pods of a Service named gradmark, or gradmark-something, in variables and in their values
+LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+LINK_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+
+class SettingError(Exception):
+    """Variables that the service cannot be started with; the message repeats nothing of their values."""
 
 
 class Settings(BaseSettings):
     """The service's settings; each is read from ``GRADMARK_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="GRADMARK_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on; the image sets 0.0.0.0.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(DEFAULT_PORT, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged."
     )
@@ -70,7 +92,10 @@ class Settings(BaseSettings):
         description="Most multiply-adds, about a millisecond's, that are done on the event loop; more in a process.",
     )
     process_bytes: int = Field(
-        512 * 1024, ge=0, description="Smallest JSON reply that is left to a process, whatever the body is; body, too."
+        512 * 1024,
+        ge=0,
+        description="Smallest JSON reply that is left to a process, whatever the body is; a JSON body of that "
+        "size is, too.",
     )
     threads: int = Field(
         1,
@@ -82,9 +107,14 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         64,
         ge=0,
-        description="Requests that may wait, for a thread, a process and the marking in bulk each; one more is 503.",
+        description="Requests that may wait, for the event loop, a thread, a process and the marking in bulk each; one "
+        "more is 503.",
     )
-    queue_seconds: float = Field(2.0, gt=0, description="How long a request may wait for its turn; after that, 503.")
+    queue_seconds: float = Field(
+        2.0,
+        gt=0,
+        description="How long a request may wait for a thread, a process or the marking in bulk; after that, 503.",
+    )
     max_held_bytes: int = Field(
         64 * 1024 * 1024,
         ge=1,
@@ -127,7 +157,7 @@ class Settings(BaseSettings):
     token_secrets: SecretStr = Field(
         SecretStr(""),
         description="Secrets of at least 32 characters that sign exercise tokens, apart by spaces or commas: the last "
-        "signs, all of them open; none is a random one for each start.",
+        "signs, any of them verifies; without one, a random secret at each start.",
     )
     max_token_seconds: int = Field(
         31 * 24 * 3600, ge=1, description="The longest that a token may be asked to hold; longer is 422."
@@ -139,10 +169,8 @@ class Settings(BaseSettings):
     )
     cors_origins: str = Field(
         "",
-        pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+(,https?://[a-z0-9.:\[\]-]+)*)?$",
         description="Origins whose pages may read replies, in lower case and apart by commas; `*` for all; else none.",
     )
-
     max_depth: int = Field(
         DEFAULT_LIMITS.depth,
         ge=16,
@@ -161,6 +189,18 @@ class Settings(BaseSettings):
         description="Most bytes of JSON before the arrays of a body in binary form; more is 413.",
     )
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _pass_over_link(cls, given: object) -> object:
+        return DEFAULT_PORT if isinstance(given, str) and LINK_ADDRESS.match(given) else given
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _require_origins(cls, given: str) -> str:
+        if given and not ORIGINS.fullmatch(given):
+            raise PydanticCustomError("origins", NO_ORIGINS)
+        return given
+
     @property
     def budget(self) -> Budget:
         """What one request may hold and do."""
@@ -170,3 +210,28 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """What one document may be like."""
         return Limits(values=self.max_numbers, depth=self.max_depth, digits=self.max_digits, head=self.max_head_bytes)
+
+
+def require_known(environment: Mapping[str, str]) -> None:
+    """Check that every variable that is named like a setting is one: a misspelt one would go unheeded.
+
+    Parameters
+    ----------
+    environment : mapping
+        With names in capitals.
+
+    Raises
+    ------
+    SettingError
+        If there are others, beside those that Kubernetes sets.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    unknown = []
+    for variable, value in sorted(environment.items()):
+        name = variable.removeprefix(PREFIX)
+        is_ours = variable.startswith(PREFIX) and not (LINK.fullmatch(name) or LINK_ADDRESS.match(value))
+        if is_ours and name not in known:
+            near = [f"; did you mean {PREFIX}{one}?" for one in get_close_matches(name, known, n=1)]
+            unknown.append(f"{variable} is no setting{''.join(near)}")
+    if unknown:
+        raise SettingError("\n".join(unknown))

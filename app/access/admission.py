@@ -125,14 +125,17 @@ def _read_keys(settings: Settings) -> tuple[Key, ...]:
     except AccessSettingError as error:
         said = str(error)
     except OSError as error:
-        said = str(error.strerror)
+        said = f"{file}: {error.strerror}"
     except UnicodeDecodeError:
         said = "the file is not UTF-8"
     raise AccessSettingError(f"{'GRADMARK_KEYS_FILE' if file else 'GRADMARK_KEYS'}: {said}")
 
 
 def _read_secrets(settings: Settings) -> tuple[str, ...]:
-    found = tuple(settings.token_secrets.get_secret_value().replace(",", " ").split())
+    text = settings.token_secrets.get_secret_value()
+    found = tuple(text.replace(",", " ").split())
+    if text and not found:
+        raise AccessSettingError("GRADMARK_TOKEN_SECRETS: found no secret; needed at least one, or no such variable")
     for number, secret in enumerate(found, start=1):
         if len(secret) < SHORTEST_SECRET:
             raise AccessSettingError(

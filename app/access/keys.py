@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.access.refusals import SCOPES
+from app.settings import SettingError
 from core.errors import counted
 
 PREFIX = "gradmark_"
@@ -19,7 +20,15 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HASH = re.compile("sha256:[0-9a-f]{64}")
 
 
-class AccessSettingError(Exception):
+MEANT = {
+    "GRADMARK_KEYS": "a service open to all",
+    "GRADMARK_KEYS_FILE": "a service open to all",
+    "GRADMARK_TOKEN_SECRETS": "a random secret at each start",
+}
+"""Variables that are not set to nothing on purpose, and what a service is like without them."""
+
+
+class AccessSettingError(SettingError):
     """Keys or secrets that the service cannot be started with; the message repeats nothing of them."""
 
 
@@ -53,7 +62,7 @@ class Key:
 
 
 def require_meant(environment: Mapping[str, str]) -> None:
-    """Check that keys are not left out by a variable that was meant to hold some.
+    """Check that keys and secrets are not left out by a variable that was meant to hold some.
 
     Parameters
     ----------
@@ -62,11 +71,11 @@ def require_meant(environment: Mapping[str, str]) -> None:
     Raises
     ------
     AccessSettingError
-        If a variable for keys is there and empty.
+        If a variable for them is there and empty.
     """
-    for name in ("GRADMARK_KEYS", "GRADMARK_KEYS_FILE"):
+    for name, without in MEANT.items():
         if environment.get(name) == "":
-            raise AccessSettingError(f"{name} is empty; needed keys, or no such variable for a service open to all")
+            raise AccessSettingError(f"{name} is empty; needed something in it, or no such variable for {without}")
 
 
 def make_key(name: str, scopes: Collection[str]) -> tuple[str, Key]:
@@ -155,7 +164,7 @@ def _read_key(words: Sequence[str], others: Sequence[Key]) -> Key:
 
 def _require_key(name: str, scopes: Collection[str], digest: bytes) -> Key:
     if not NAME.fullmatch(name):
-        raise AccessSettingError("the name is none; needed 1 to 64 letters, digits, dots, hyphens and underscores")
+        raise AccessSettingError("this is no name; needed 1 to 64 letters, digits, dots, hyphens and underscores")
     if not set(scopes) <= set(SCOPES) or len(set(scopes)) != len(scopes):
         raise AccessSettingError(f"found a scope that is unknown or stands twice; there are {', '.join(SCOPES)}")
     return Key(name=name, scopes=frozenset(scopes), digest=digest)

@@ -11,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 from app.access import SCOPES, Access, AccessSettingError, make_key, read_keys
 from app.access.keys import find_key
 from app.command_line import main
-from app.settings import Settings
+from app.settings import Settings, require_known
 from tests.app.server import ROOT, command, environment, find_free_port, run_server
 
 HASH = "sha256:" + "0a" * 32
@@ -48,7 +48,7 @@ REFUSED = {
     "a key in place of its hash": ("ada grade gradmark_canary", "line 1: the third word is no hash"),
     "a hash in capitals": (f"ada grade {HASH.upper()}", "line 1: the third word is no hash"),
     "another hash": ("ada grade md5:canary", "line 1: the third word is no hash"),
-    "a name that is none": (f"canary! grade {HASH}", "line 1: the name is none"),
+    "a name that is none": (f"canary! grade {HASH}", "line 1: this is no name; needed 1 to 64"),
     "a name twice": (f"ada grade {HASH}\nada compute {OTHER}", "line 2: its name or its hash"),
     "a hash twice": (f"ada grade {HASH}\n\nbob grade {HASH}", "line 3: its name or its hash"),
 }
@@ -72,13 +72,14 @@ def test_keys_come_from_a_file_too(tmp_path: Path) -> None:
 SETTINGS: dict[str, tuple[dict[str, object], str]] = {
     "both": ({"keys": f"ada grade {HASH}", "keys_file": "empty"}, "GRADMARK_KEYS and GRADMARK_KEYS_FILE are both set"),
     "an empty file": ({"keys_file": "empty"}, "GRADMARK_KEYS_FILE: found no key"),
-    "no such file": ({"keys_file": "nowhere"}, "GRADMARK_KEYS_FILE: No such file or directory"),
+    "no such file": ({"keys_file": "nowhere"}, "GRADMARK_KEYS_FILE: {folder}/nowhere: No such file or directory"),
     "a file that is no text": ({"keys_file": "binary"}, "GRADMARK_KEYS_FILE: the file is not UTF-8"),
     "a wrong line": ({"keys": f"ada canary {HASH}"}, "GRADMARK_KEYS: line 1: found a scope"),
     "a short secret": (
         {"token_secrets": "x" * 32 + " canary"},
         "GRADMARK_TOKEN_SECRETS: secret 2 has 6 characters; needed 32 or more",
     ),
+    "blank secrets": ({"token_secrets": " ,\n"}, "GRADMARK_TOKEN_SECRETS: found no secret"),
 }
 
 
@@ -100,7 +101,7 @@ def test_the_service_does_not_start_with_keys_or_secrets_that_are_none(
         monkeypatch.setenv(f"GRADMARK_{name.upper()}", str(value))
     assert main(["serve"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(reason)
+    assert said.startswith(reason.format(folder=tmp_path))
     assert "canary" not in said
 
 
@@ -152,21 +153,66 @@ def test_the_real_server_starts_with_keys_and_exits_with_2_where_they_are_wrong(
     assert ended.stderr.startswith("GRADMARK_KEYS: line 1: found 1 word; needed three")
 
 
-@pytest.mark.parametrize("origins", ["localhost", "http://a.b/path", "http://a,", "ftp://a", "* "])
+@pytest.mark.parametrize(
+    "origins",
+    ["localhost", "http://a.b/", "http://a.b/path", "http://a,", "http://a, http://b", "http://A", "ftp://a", "* "],
+)
 def test_origins_that_are_none_are_refused(origins: str) -> None:
-    with pytest.raises(ValidationError, match="cors_origins"):
+    with pytest.raises(ValidationError, match=r"cors_origins\n  needed origins like https://course.example"):
         Settings(cors_origins=origins)
 
 
-@pytest.mark.parametrize("name", ["keys", "keys_file"])
-def test_a_variable_for_keys_that_is_empty_does_not_open_the_service(name: str) -> None:
-    start = subprocess.run(
-        command("serve"),
-        cwd=ROOT,
-        env=environment(**{name: ""}),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert (start.returncode, start.stderr.split(" is empty")[0]) == (2, f"GRADMARK_{name.upper()}")
+def refusal_of(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main(["serve"]) == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["KEYS", "KEYS_FILE", "TOKEN_SECRETS"])
+def test_a_variable_for_keys_or_secrets_that_is_empty_is_not_taken_for_none(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in (f"GRADMARK_{name}", f"gradmark_{name.lower()}"):
+        said = refusal_of({variable: ""}, monkeypatch, capsys)
+        assert said.startswith(f"GRADMARK_{name} is empty; needed")
+        monkeypatch.delenv(variable)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("KEY", "KEYS"), ("TOKEN_SECRET", "TOKEN_SECRETS"), ("LOGLEVEL", "LOG_LEVEL"), ("NOTHING", "")]
+)
+def test_a_variable_that_is_no_setting_stops_the_start_and_is_told_the_nearest(
+    name: str, near: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal_of({f"GRADMARK_{name}": "canary"}, monkeypatch, capsys)
+    assert said == f"GRADMARK_{name} is no setting" + (f"; did you mean GRADMARK_{near}?" if near else "") + "\n"
+
+
+def test_every_variable_that_is_no_setting_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal_of({"GRADMARK_NOTHING": "1", "GRADMARK_KEY": "canary"}, monkeypatch, capsys)
+    assert [line.split()[0] for line in said.splitlines()] == ["GRADMARK_KEY", "GRADMARK_NOTHING"]
+
+
+LINKS = {
+    "SERVICE_HOST": "10.0.0.11",
+    "SERVICE_PORT": "80",
+    "SERVICE_PORT_HTTP": "80",
+    "PORT": "tcp://10.0.0.11:80",
+    "PORT_80_TCP": "tcp://10.0.0.11:80",
+    "PORT_80_TCP_PROTO": "tcp",
+    "PORT_80_TCP_PORT": "80",
+    "PORT_80_TCP_ADDR": "10.0.0.11",
+}
+"""What Kubernetes sets for a Service named gradmark where a pod does not ask to be spared."""
+
+
+@pytest.mark.parametrize("prefix", ["GRADMARK_", "GRADMARK_WEB_"])
+def test_what_kubernetes_tells_of_its_services_is_passed_over(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    links = {prefix + name: value for name, value in LINKS.items()}
+    for name, value in links.items():
+        monkeypatch.setenv(name, value)
+    require_known(links)
+    assert Settings().port == 8000

@@ -120,7 +120,7 @@ def test_a_number_of_processes_that_makes_no_sense_is_told(
     with pytest.raises(SystemExit) as ended:
         main(["grade", str(tmp_path / "in"), str(tmp_path / "out"), "--processes", count])
     assert ended.value.code == 2
-    assert "--processes" in capsys.readouterr().err
+    assert "--processes: needed a whole number above 0\n" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
