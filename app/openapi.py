@@ -15,11 +15,14 @@ from app.wire import TENSORS_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
 
+SERVICE = "service"
+"""The tag of what is asked by whoever runs the service."""
+
 TAGS = [
     {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."},
     {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."},
     {"name": "catalogue", "description": "What can be named in a request."},
-    {"name": "service", "description": "How the service is, for whoever runs it."},
+    {"name": SERVICE, "description": "How the service is, for whoever runs it."},
 ]
 
 

@@ -12,12 +12,12 @@ from app import __version__
 from app.access import Access
 from app.errors import problem_response, write_problem
 from app.json_route import json_response
-from app.openapi import problems
+from app.openapi import SERVICE, problems
 from app.schemas.replies import HealthReply, VersionReply
 from app.watch.metrics import Metrics
 from app.wire import encode
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=[SERVICE])
 
 State = Literal["warming up", "ready", "draining"]
 

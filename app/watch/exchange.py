@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import name_reason
+from app.openapi import SERVICE
 from app.watch.headers import protect
 from app.watch.record import Record
 
@@ -83,6 +84,11 @@ class Exchange:
             # the framework names its own routes alone, not those of files
             route = next((one for one in scope["app"].routes if _find_endpoint(one) is scope["endpoint"]), None)
         return UNMATCHED if route is None else str(route.path)
+
+    @property
+    def is_routine(self) -> bool:
+        """Whether somebody who runs the service asked how it is, and it is well."""
+        return self.status == 200 and SERVICE in getattr(self.scope.get("route"), "tags", ())
 
     @property
     def method(self) -> str:

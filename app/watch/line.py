@@ -10,7 +10,7 @@ logger = logging.getLogger("gradmark.requests")
 
 ALWAYS: Mapping[str, str] = {
     "time": "When it was written, in UTC (ISO 8601).",
-    "level": "`INFO` for requests.",
+    "level": "`INFO`; `DEBUG` where health, version and metrics are answered 200.",
     "logger": "`gradmark.requests`; other lines come from others.",
     "message": "`request`.",
     "request_id": "The id in `X-Request-ID`, as it was sent or as it was chosen.",
@@ -46,8 +46,10 @@ def write_line(exchange: Exchange, seconds: float) -> None:
     seconds : float
         How long it took.
     """
-    if logger.isEnabledFor(logging.INFO):
-        logger.info("request", extra=describe_exchange(exchange, seconds))
+    # probes and scrapes come all the time, and say something where they fail
+    level = logging.DEBUG if exchange.is_routine else logging.INFO
+    if logger.isEnabledFor(level):
+        logger.log(level, "request", extra=describe_exchange(exchange, seconds))
 
 
 def describe_exchange(exchange: Exchange, seconds: float) -> Mapping[str, Any]:

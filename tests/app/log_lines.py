@@ -13,16 +13,16 @@ Line = dict[str, Any]
 
 
 @contextmanager
-def collected(name: str = "gradmark.requests") -> Iterator[list[Line]]:
+def collected(name: str = "gradmark.requests", level: int = logging.DEBUG) -> Iterator[list[Line]]:
     """Collect the lines that are logged meanwhile under a name; they are there at the end."""
     logger, stream, lines = logging.getLogger(name), io.StringIO(), list[Line]()
-    handler, level = logging.StreamHandler(stream), logger.level
+    handler, before = logging.StreamHandler(stream), logger.level
     handler.setFormatter(LineFormatter())
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     try:
         yield lines
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(level)
+        logger.setLevel(before)
         lines += map(json.loads, stream.getvalue().splitlines())

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
 from app.examples import ARTICLE, ARTICLE_PROBLEM, TWO_LAYER_PROBLEM
 from app.main import create_app
+from app.routers import service
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from tests.app.log_lines import Line, collected
@@ -197,6 +200,27 @@ async def test_a_client_that_leaves_within_the_reply_has_a_line_that_says_so(app
     body = (json.dumps(GRADE) + "\n").encode() * 2000
     line = await send_pieces(app, "/v1/grades/bulk", b"application/jsonl", body, is_whole=True)
     assert (line["route"], line["status"], line["cut_off"]) == ("/v1/grades/bulk", 200, True)
+
+
+PROBED = [route.path for route in service.router.routes if isinstance(route, APIRoute)]
+
+
+@pytest.mark.parametrize("path", PROBED)
+async def test_asking_how_the_service_is_fills_no_log_while_it_is_well(path: str) -> None:
+    app = create_app(Settings.model_construct(processes=0))
+    app.state.readiness = "ready"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        _, line = await line_of(client, "GET", path)
+        assert (line["route"], line["status"], line["level"]) == (path, 200, "DEBUG")
+        with collected(level=logging.INFO) as lines:
+            await client.get(path)
+            refused = await client.post(path)
+    assert [line["status"] for line in lines] == [refused.status_code] == [405]
+
+
+async def test_a_service_that_is_not_ready_says_so_in_the_log(client: httpx.AsyncClient) -> None:
+    _, line = await line_of(client, "GET", "/health/ready")
+    assert (line["status"], line["level"]) == (503, "INFO")
 
 
 async def test_a_bug_has_its_line_like_everything_else() -> None:
