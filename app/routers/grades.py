@@ -111,8 +111,14 @@ async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) ->
         try:
             await run_in_threadpool(file.write, chunk)
         except OSError:
-            logger.exception("a bulk request cannot be kept in a temporary file")
-            raise BusyError("busy_disk", f"there is no room for the request's {size} bytes; try again later") from None
+            logger.exception(
+                "a bulk request cannot be kept in a temporary file: needed a writable /tmp with room in it"
+            )
+            raise BusyError(
+                "busy_disk",
+                f"found no room for the request's {size} bytes in temporary files; try again later, or with at most "
+                f"{IN_MEMORY} bytes, and if it stays so, have whoever runs the service look into its log",
+            ) from None
 
 
 @router.post(
