@@ -19,6 +19,7 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
 from app.access import EVERY_KEY, SCOPES, TOKEN, named_scopes
+from app.cors import SHOWN_HEADERS, TAKEN_HEADERS
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app
 from app.routers import ROUTERS
@@ -115,14 +116,15 @@ def run_shell(example: Example) -> None:
     words = shlex.split(lines)
     if words[0] == "curl":
         url = words[1].replace(ADDRESS, address_of(example.namespace["server"]))
-        options = dict(zip(words[2::2], words[3::2], strict=True))
-        name, value = options.pop("-H").split(": ")
+        given = list(zip(words[2::2], words[3::2], strict=True))
+        headers = dict(header.split(": ") for option, header in given if option == "-H")
+        options = dict(pair for pair in given if pair[0] != "-H")
         if "-d" in options:
             content = options.pop("-d").encode()
-            example.namespace["reply"] = httpx.post(url, content=content, headers={name: value}).json()
+            example.namespace["reply"] = httpx.post(url, content=content, headers=headers).json()
         else:
             content = Path(options.pop("--data-binary").removeprefix("@")).read_bytes()
-            Path(options.pop("-o")).write_bytes(httpx.post(url, content=content, headers={name: value}).content)
+            Path(options.pop("-o")).write_bytes(httpx.post(url, content=content, headers=headers).content)
         assert not options
         return
     for line in lines.strip().splitlines():
@@ -132,7 +134,7 @@ def run_shell(example: Example) -> None:
         elif program == "make":
             assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         else:
-            assert program in {"docker", "kubectl"}, line
+            assert program in {"docker", "kubectl", "openssl"}, line
             for file in ["Dockerfile", *(word for word in arguments if word.startswith("deploy/"))]:
                 assert (ROOT / file).exists(), line
 
@@ -177,6 +179,12 @@ def test_every_block_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     assert "reply" not in document.namespace, "a reply that nothing was compared with"
 
 
+@pytest.mark.parametrize("headers", [TAKEN_HEADERS, SHOWN_HEADERS])
+def test_the_headers_that_pages_may_send_and_read_are_those_of_the_code(headers: tuple[str, ...]) -> None:
+    *others, last = (f"`{name}`" for name in headers)
+    assert f"{', '.join(others)} and {last}" in " ".join(README.read_text().split())
+
+
 def rows_of(table: str, text: str) -> list[str]:
     return text[text.index(f"<!-- {table}:") : text.index(f"<!-- /{table} -->")].splitlines()[3:]
 
@@ -216,8 +224,16 @@ def test_the_section_on_marking_names_every_verdict() -> None:
 
 
 def test_every_link_of_the_readme_leads_to_a_file() -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", README.read_text()):
+    for target in re.findall(r"\]\(([^)#]+)\)", README.read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_the_contents_are_the_headings_with_their_anchors() -> None:
+    headings = re.findall("^## (.+)$", README.read_text(), re.MULTILINE)
+    # as GitHub makes them
+    anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    contents = re.findall(r"\[([^\]]+)\]\(#([^)]+)\)", README.read_text())
+    assert contents == list(zip(headings, anchors, strict=True))
 
 
 if __name__ == "__main__":
