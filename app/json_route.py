@@ -14,15 +14,15 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.types import Receive, Scope, Send
 
-from app.access import Caller, named_scopes, unauthorized
+from app.access import Caller, find_token, named_scopes
 from app.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
 from app.errors import BodyError, describe_error
 from app.held_bytes import Share
-from app.media_types import BODY_TYPES, choose_form, require_media_type
+from app.media_types import choose_forms
 from app.openapi import TENSOR_FORMS
 from app.settings import Settings
 from app.watch.record import record_of
-from app.wire import TENSORS_TYPE, encode, find_token
+from app.wire import encode
 from core.budget import Budget
 
 if TYPE_CHECKING:
@@ -95,69 +95,13 @@ class JsonRoute(APIRoute):
         caller = request.app.state.access.admit(request, self.admitted)
         if self.computation is None:
             return Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
-        read = read_call if caller.scopes else read_keyless_call
         with placement.held_bytes.share() as share:
-            call = await read(request, self.computation, caller, share)
+            call = await read_call(request, self.computation, caller, share)
             return await placement.answer(self.computation, call, request.receive, reply)
 
 
-async def read_call(
-    request: Request, computation: Computation, caller: Caller, share: Share, *, most_bytes: int | None = None
-) -> Call:
+async def read_call(request: Request, computation: Computation, caller: Caller, share: Share) -> Call:
     """Read what a request asks for.
-
-    Parameters
-    ----------
-    request : Request
-    computation : Computation
-    caller : Caller
-    share : Share
-        Where the body's bytes are counted.
-    most_bytes : int, optional
-        Of the body; by default as many as the settings allow.
-
-    Returns
-    -------
-    Call
-
-    Raises
-    ------
-    BodyError
-        406 where no form of the reply is acceptable; 415 for another media type, charset or content coding; 413
-        past the limit; 400 for half a body; 503 where there is no room for it.
-    """
-    writes = choose_form(",".join(request.headers.getlist("accept")))
-    if not writes:
-        raise BodyError(406, "accept", f"the reply can be {JSON_TYPE} or {TENSORS_TYPE}; Accept allows neither")
-    reads = require_media_type(request, BODY_TYPES)
-    settings: Settings = request.app.state.settings
-    placement: Placement = request.app.state.placement
-    placement.require_room(computation, reads)
-    raw: bytes | bytearray = b""
-    async for chunk in stream_body(request, most_bytes or settings.max_body_bytes):
-        share.add(len(chunk))
-        if not raw:
-            raw = chunk
-        elif isinstance(raw, bytearray):
-            raw += chunk
-        elif chunk:
-            # joined at the end, a large body would hold everybody up for a moment
-            raw = bytearray(raw + chunk)
-    return Call(
-        computation=computation.name,
-        raw=raw,
-        budget=settings.budget,
-        limits=settings.limits,
-        reads=reads,
-        writes=writes,
-        request_id=correlation_id.get() or "",
-        caller=caller,
-        path=request.path_params,
-    )
-
-
-async def read_keyless_call(request: Request, computation: Computation, caller: Caller, share: Share) -> Call:
-    """Read what somebody without a key asks for, if there is a token for it in the body.
 
     Parameters
     ----------
@@ -174,24 +118,48 @@ async def read_keyless_call(request: Request, computation: Computation, caller: 
     Raises
     ------
     AccessError
-        401 where there is no valid token, whatever else is wrong.
+        401 for somebody without a key in whose body there is no valid token, whatever else is wrong with it.
     BodyError
-        413 past the limit, which is lower here; 408 for a body that does not come, 503 where there is no room.
+        406 where no form of the reply is acceptable; 415 for another media type, charset or content coding; 413
+        past the limit, which is lower without a key; 400 and 408 for a body that does not arrive; 503 where there
+        is no room for it.
     """
     settings: Settings = request.app.state.settings
-    most_bytes = min(settings.max_keyless_bytes, settings.max_body_bytes)
-    try:
-        call = await read_call(request, computation, caller, share, most_bytes=most_bytes)
-    except BodyError as error:
-        if error.status in STATUSES_OF_DELIVERY:
-            raise
-        raise unauthorized() from None
-    caller.tokens.open(find_token(call.raw, is_binary=call.reads == TENSORS_TYPE))
-    return call
+    if caller.scopes:
+        forms = choose_forms(request)
+        placement: Placement = request.app.state.placement
+        placement.require_room(computation, forms.reads)
+        raw = await _read_body(request, settings.max_body_bytes, share)
+    else:
+        raw = await _read_body(request, min(settings.max_keyless_bytes, settings.max_body_bytes), share)
+        # nothing is told before it is known who asks
+        caller.tokens.open(find_token(raw))
+        forms = choose_forms(request)
+    return Call(
+        computation=computation.name,
+        raw=raw,
+        budget=settings.budget,
+        limits=settings.limits,
+        reads=forms.reads,
+        writes=forms.writes,
+        request_id=correlation_id.get() or "",
+        caller=caller,
+        path=request.path_params,
+    )
 
 
-STATUSES_OF_DELIVERY = {408, 413, 503}
-"""A body that did not arrive shows nothing of who sent it."""
+async def _read_body(request: Request, limit: int, share: Share) -> bytes | bytearray:
+    raw: bytes | bytearray = b""
+    async for chunk in stream_body(request, limit):
+        share.add(len(chunk))
+        if not raw:
+            raw = chunk
+        elif isinstance(raw, bytearray):
+            raw += chunk
+        elif chunk:
+            # joined at the end, a large body would hold everybody up for a moment
+            raw = bytearray(raw + chunk)
+    return raw
 
 
 async def send_answer(answer: Answer, send: Send) -> None:

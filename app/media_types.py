@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import mimeparse
 from fastapi import Request
@@ -19,6 +20,35 @@ BODY_TYPES = {
 }
 LINES_TYPE = "application/jsonl"
 LINES_TYPES = {LINES_TYPE: re.compile("application/(jsonl|x-ndjson)" + PARAMETERS, re.IGNORECASE)}
+
+
+class Forms(NamedTuple):
+    """The media types of a body and of its reply."""
+
+    reads: str
+    writes: str
+
+
+def choose_forms(request: Request) -> Forms:
+    """Choose in which forms a request is read and answered.
+
+    Parameters
+    ----------
+    request : Request
+
+    Returns
+    -------
+    Forms
+
+    Raises
+    ------
+    BodyError
+        406 where no form of the reply is acceptable; 415 for another media type, charset or content coding.
+    """
+    writes = choose_form(",".join(request.headers.getlist("accept")))
+    if not writes:
+        raise BodyError(406, "accept", f"the reply can be {JSON_TYPE} or {TENSORS_TYPE}; Accept allows neither")
+    return Forms(reads=require_media_type(request, BODY_TYPES), writes=writes)
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from app.access.admission import TOKEN, Access, Caller
 from app.access.keys import AccessSettingError, Key, make_key, read_keys, require_meant
 from app.access.refusals import SCOPES, AccessError, forbidden, unauthorized
 from app.access.scopes import EVERY_KEY, RequestCaller, allow, named_scopes
-from app.access.tokens import Grant, Tokens
+from app.access.tokens import Grant, Tokens, find_token
 
 __all__ = [
     "EVERY_KEY",
@@ -23,6 +23,7 @@ __all__ = [
     "RequestCaller",
     "Tokens",
     "allow",
+    "find_token",
     "forbidden",
     "make_key",
     "named_scopes",

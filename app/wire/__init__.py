@@ -36,7 +36,6 @@ from app.wire.forms import (
 from app.wire.limits import DEFAULT_LIMITS, Limits
 from app.wire.reading import NotJsonError, parse_body
 from app.wire.tensors import TENSORS_TYPE, encode_tensors, parse_tensors
-from app.wire.token_place import find_token
 from app.wire.writing import encode
 
 __all__ = [
@@ -77,7 +76,6 @@ __all__ = [
     "WholeNumber",
     "encode",
     "encode_tensors",
-    "find_token",
     "parse_body",
     "parse_tensors",
 ]
