@@ -11,6 +11,9 @@ from core.marking import GradeRequest, GrantedExercise, MarkingDesk
 WITHOUT_AUTHOR = "location"
 """The highest level that shows no number of the solution."""
 
+WITH_POLICY = "diagnosis"
+"""The lowest level that names mistakes: credits of its own for each would name them in the score."""
+
 
 class GradeDesk:
     """Marks what a caller may have marked, as far as they may see it.
@@ -94,6 +97,8 @@ class GradeDesk:
                 raise forbidden()
         highest = granted.feedback if granted else WITHOUT_AUTHOR
         if request.feedback is not None and LEVELS.index(request.feedback) > LEVELS.index(highest):
+            raise forbidden()
+        if request.policy is not None and LEVELS.index(highest) < LEVELS.index(WITH_POLICY):
             raise forbidden()
         if request.is_widening:
             raise forbidden()

@@ -18,6 +18,7 @@ from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
 from core.exercises import KINDS, draw_exercise
 from core.grading import LEVELS
+from core.mistakes import MISTAKES
 from tests.app.bulk_lines import dump_lines
 from tests.app.keyed import EXERCISE, client_of, keyed_app, mint
 
@@ -155,6 +156,16 @@ async def test_tokens_stand_in_lines_and_in_defaults() -> None:
     assert await statuses(shared, answers | {"feedback": "full"}, scopes=AUTHOR) == [200]
     # who minted it said that its holders may see everything
     assert await statuses({"token": full, "feedback": "full"} | answers) == [200]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_no_credit_for_each_mistake_names_one_above_the_level_of_a_token(level: str) -> None:
+    body = {"token": await mint(APP, feedback=level), "answers": {"dL_db": [0.1, 0.2, -0.3]}}
+    naming = {"policy": {"mistakes": {mistake: number / 1000 for number, mistake in enumerate(MISTAKES)}}}
+    allowed = 403 if level in {"verdict", "hint"} else 200
+    assert (await grade(body | naming, *GRADER)).status_code == allowed
+    assert await statuses({"defaults": naming}, body, LOSS) == [allowed, 200]
+    assert (await grade(body | naming, *AUTHOR)).status_code == 200
 
 
 async def test_a_problem_of_a_line_says_the_same_as_one_of_a_request() -> None:
