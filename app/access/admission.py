@@ -59,7 +59,9 @@ class Access:
         self._keys = _read_keys(settings)
         own = _read_secrets(settings)
         self._has_own_secrets = bool(own)
-        self.tokens = Tokens(own or (secrets.token_urlsafe(RANDOM_BYTES),), settings.max_token_seconds)
+        self.tokens = Tokens(
+            own or (secrets.token_urlsafe(RANDOM_BYTES),), settings.max_token_seconds, is_open=self.is_open
+        )
         # of an open service, and at its console
         self.everybody = Caller(scopes=frozenset(SCOPES), tokens=self.tokens)
 

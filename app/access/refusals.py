@@ -10,13 +10,17 @@ SCOPES = {
 """What a key can be for, and what it then allows; none includes another."""
 
 UNAUTHORIZED = (
-    "found no key that is known here; needed one in the header Authorization: Bearer <key>, or, where an exercise is "
-    "read or marked, a token for it that is whole and has not expired"
+    "found no key or token, or one that does not hold here; needed a key in the header Authorization: Bearer <key>, "
+    "or, where an exercise is read or marked, a token for it that is whole, has not expired and was signed here"
+)
+UNAUTHORIZED_WHERE_OPEN = (
+    "the token is not whole, has expired, or was signed with another secret; needed one that holds, or the exercise "
+    "itself in its place: this service is open to all"
 )
 FORBIDDEN = (
-    "this key or token does not reach that far: "
+    "this key or token does not allow what was asked: "
     + "".join(f"{scope} allows {what}; " for scope, what in SCOPES.items())
-    + "a token allows to read its exercise and have answers marked up to its level, without tolerance and policy"
+    + "a token allows reading its exercise and having it marked up to its level, without tolerance and policy"
 )
 
 
@@ -24,15 +28,21 @@ class AccessError(BodyError):
     """A request of somebody who may not make it."""
 
 
-def unauthorized() -> AccessError:
+def unauthorized(*, is_open: bool = False) -> AccessError:
     """Return the error for a key or token that is missing, wrong or expired.
+
+    Parameters
+    ----------
+    is_open : bool
+        Whether there are no keys, so that it can only be a token.
 
     Returns
     -------
     AccessError
         401.
     """
-    return AccessError(401, "unauthorized", UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
+    said = UNAUTHORIZED_WHERE_OPEN if is_open else UNAUTHORIZED
+    return AccessError(401, "unauthorized", said, headers={"WWW-Authenticate": "Bearer"})
 
 
 def forbidden() -> AccessError:

@@ -51,10 +51,13 @@ class Tokens:
         Tokens are signed with the last, and opened with any.
     most_seconds : int
         The longest that a token holds.
+    is_open : bool
+        Whether the service takes no keys.
     """
 
     secrets: tuple[str, ...] = field(repr=False)
     most_seconds: int
+    is_open: bool = False
 
     def mint(self, grant: Grant) -> str:
         """Write a token.
@@ -121,7 +124,7 @@ class Tokens:
                 feedback in LEVELS and time.time() < expires
             ):
                 return Grant(kind=kind, seed=seed, version=version, feedback=feedback, expires=expires)
-        raise unauthorized()
+        raise unauthorized(is_open=self.is_open)
 
     def _serializer(self) -> URLSafeSerializer:
         signing = {"key_derivation": "hmac", "digest_method": hashlib.sha384}

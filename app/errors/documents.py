@@ -13,8 +13,8 @@ MEDIA_TYPE = "application/problem+json"
 
 PROBLEMS = {
     400: ("malformed-body", "The body cannot be read"),
-    401: ("unauthorized", "A key or a token is needed"),
-    403: ("forbidden", "This is not allowed to whoever asks"),
+    401: ("unauthorized", "A key or token is missing, or does not hold"),
+    403: ("forbidden", "The sender may not do this"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
     406: ("not-acceptable", "The reply has no form that is acceptable"),

@@ -278,14 +278,6 @@ async def test_a_body_without_a_key_has_a_limit_of_its_own(chunked: bool) -> Non
             assert status == 200 or "more than 1000 bytes" in reply.json()["detail"]
 
 
-async def test_a_token_opens_in_an_open_service_as_well(app: Any) -> None:
-    async with client_of(app) as client:
-        body = {"seed": 7, "feedback": "hint", "expires_in": 60}
-        token = (await client.post("/v1/exercises/weight_gradients/tokens", json=body)).json()["token"]
-        assert (await client.post("/v1/grades", json={"token": token, "answers": ANSWERS})).status_code == 200
-        assert (await client.post("/v1/grades", json={"token": token + "x", "answers": ANSWERS})).status_code == 401
-
-
 def test_a_token_opens_in_the_process_that_marks_large_bodies() -> None:
     text, key = make_key("ada", ["author"])
     with run_server(keys=key.write(), process_bytes=1, max_keyless_bytes=2**20) as server:

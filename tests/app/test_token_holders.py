@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+import httpx
 import pytest
 
 from app.wire.limits import MOST_LISTS
@@ -73,6 +74,20 @@ async def test_a_token_that_is_not_where_it_belongs_has_nothing_marked() -> None
         for body in ({"answers": {"token": token}}, {"answers": {}, "exercise": {"kind": "softmax_layer", "seed": 1}}):
             reply = await client.post("/v1/grades", json=body)
             assert reply.status_code == 401, reply.text
+
+
+async def test_an_open_service_speaks_of_the_token_and_of_no_key(client: httpx.AsyncClient) -> None:
+    path = "/v1/exercises/weight_gradients"
+    body = {"seed": 7, "feedback": "hint", "expires_in": 60}
+    token = (await client.post(f"{path}/tokens", json=body)).json()["token"]
+    assert (await client.post("/v1/grades", json={"token": token, "answers": {}})).status_code == 200
+    refused = [await client.post("/v1/grades", json={"token": token + "x", "answers": {}})]
+    refused += [await client.get(path, params={"token": text}) for text in ("", "x", await mint(APP))]
+    assert [reply.status_code for reply in refused] == [401] * len(refused)
+    said = [reply.json()["detail"] for reply in refused]
+    assert said == [said[0]] * len(said)
+    assert said[0].startswith("the token is not whole, has expired, or was signed with another secret")
+    assert "key" not in said[0]
 
 
 CHUNKED = (
