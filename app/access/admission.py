@@ -13,7 +13,9 @@ from app.access.tokens import Tokens
 from app.settings import Settings
 from core.errors import counted
 
-logger = logging.getLogger("gradmark")
+logger = logging.getLogger("gradmark.access")
+# of its own, so that the start says who is let in whatever the log level is
+logger.setLevel(logging.WARNING)
 
 TOKEN = "token"  # noqa: S105 - the word, no token
 """Named by a route beside scopes: admits somebody without a key, and whatever else they bring has to be a token."""

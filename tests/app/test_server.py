@@ -27,7 +27,7 @@ BODY_LIMIT = 1000
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with run_server() as running:
+    with run_server(log_level="error") as running:
         yield running
 
 
@@ -51,6 +51,10 @@ def test_it_computes_the_articles_example(server: Server) -> None:
 def test_it_is_ready_once_it_has_warmed_up(server: Server) -> None:
     reply = server.client.get("/health/ready")
     assert (reply.status_code, reply.json()) == (200, {"status": "ready"})
+
+
+def test_it_says_at_start_that_it_is_open_whatever_the_log_level_is(server: Server) -> None:
+    assert b"the service is open" in server.logged()
 
 
 def test_it_does_not_say_which_server_it_runs_on(server: Server) -> None:
