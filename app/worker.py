@@ -18,7 +18,7 @@ from app.computation import Answer, Call
 from app.json_route import JsonRoute
 from app.memory import settle
 from app.routers import ROUTERS
-from app.watch.logs import configure_logs, describe_exception
+from app.watch.logs import SayableError, configure_logs, describe_exception
 
 # not everywhere
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
@@ -45,7 +45,7 @@ class WorkerDiedError(Exception):
     """A worker ended before it had answered."""
 
 
-class WorkerFailedError(Exception):
+class WorkerFailedError(SayableError):
     """A worker met an error that it did not foresee; the message is its traceback."""
 
 

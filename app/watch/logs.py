@@ -12,12 +12,12 @@ from asgi_correlation_id import correlation_id
 from pythonjsonlogger.core import RESERVED_ATTRS, LogData
 from pythonjsonlogger.orjson import OrjsonFormatter
 
-OURS = ("app.", "core.")
-"""Packages whose exceptions say nothing of the input; of all others', only the system's errors are safe to repeat."""
-
-
 NOT_SAID = ("color_message",)
 """What records have for terminals."""
+
+
+class SayableError(Exception):
+    """An exception whose words are logged: they hold nothing of a request's values."""
 
 
 class LineFormatter(OrjsonFormatter):
@@ -62,7 +62,9 @@ class LineFormatter(OrjsonFormatter):
 
 
 def describe_exception(error: BaseException) -> str:
-    """Say where an exception was raised, and what it is; its message only where that cannot hold values.
+    """Say where an exception was raised, and what it is; its words only where they cannot hold values.
+
+    Those of `core` and of refusals do: they say what was found.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ def _follow(error: BaseException) -> Iterator[BaseException]:
 def _name(error: BaseException) -> str:
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"
-    if kind.__module__.startswith(OURS):
+    if isinstance(error, SayableError):
         return f"{name}: {error}"
     return f"{name}: {error.strerror}" if isinstance(error, OSError) and error.strerror else name
 

@@ -13,13 +13,13 @@ from core.errors import DomainError
 from core.problem import Problem
 
 
-def refuse() -> NoReturn:
-    raise DomainError("this is ours, and says nothing of the input")
+def refuse(values: str) -> NoReturn:
+    raise DomainError(values)
 
 
 def look_up(values: str) -> NoReturn:
     try:
-        refuse()
+        refuse(values)
     except DomainError:
         error = KeyError(values)
         error.add_note(values)

@@ -138,6 +138,4 @@ def test_a_bug_is_logged_with_where_it_is_and_which_request_met_it(logged: bytes
     assert [line["request_id"] for line in bugs] == [line["request_id"] for line in failed]
     for line in bugs:
         assert "faulty_server.py" in line["traceback"]
-        assert "ValueError" in line["traceback"]
-        # the messages of our own exceptions say nothing of the input
-        assert "this is ours" in line["traceback"]
+        assert all(kind in line["traceback"] for kind in ("core.errors.DomainError", "KeyError", "ValueError"))

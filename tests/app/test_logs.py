@@ -40,10 +40,12 @@ def caused(error: Exception, cause: Exception) -> Exception:
         ValueError(CANARY),
         KeyError(CANARY),
         OSError(CANARY),
+        ShapeError(f"{CANARY} and 4"),
+        BodyError(400, "duplicate_key", f'the key "{CANARY}" stands twice'),
         UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, CANARY),
         ExceptionGroup(CANARY, [ValueError(CANARY)]),
         caused(RuntimeError("other"), ValueError(CANARY)),
-        caused(WorkerFailedError("ours"), KeyError(CANARY)),
+        caused(WorkerFailedError("ours"), ShapeError(CANARY)),
     ],
     ids=str,
 )
@@ -58,13 +60,12 @@ def test_messages_that_may_hold_values_are_not_logged(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (ShapeError("3 and 4"), "core.errors.ShapeError: 3 and 4"),
-        (BodyError(400, "json", "not JSON"), "app.errors.messages.BodyError: not JSON"),
+        (WorkerFailedError("where it was"), "app.worker.WorkerFailedError: where it was"),
         (OSError(28, "No space left on device", CANARY), "builtins.OSError: No space left on device"),
         (ZeroDivisionError("by zero"), "builtins.ZeroDivisionError"),
     ],
 )
-def test_messages_of_ours_and_the_systems_are_logged(error: Exception, said: str) -> None:
+def test_messages_that_hold_no_values_are_logged(error: Exception, said: str) -> None:
     assert describe_exception(raised(error)).splitlines()[-1] == said
 
 
