@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from opentelemetry.trace import format_trace_id, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import name_reason
@@ -72,7 +72,9 @@ class Exchange:
             headers.append((b"x-request-id", self.request_id.encode("ascii")))
             message = {**message, "headers": headers}
         else:
-            self.sent_bytes += len(message.get("body", b""))
+            if self.scope["method"] != "HEAD":
+                # the server sends none of it
+                self.sent_bytes += len(message.get("body", b""))
             self.is_whole = not message.get("more_body", False)
         await self._send(message)
 
@@ -80,9 +82,9 @@ class Exchange:
     def route(self) -> str:
         """The template of the path: never the path itself, which may hold anything."""
         scope, route = self.scope, self.scope.get("route")
-        if route is None and "endpoint" in scope:
-            # the framework names its own routes alone, not those of files
-            route = next((one for one in scope["app"].routes if _find_endpoint(one) is scope["endpoint"]), None)
+        if route is None:
+            # the framework names its own routes alone, not those of files, and what a browser asks first meets none
+            route = next((one for one in scope["app"].routes if _is_met(one, scope)), None)
         return UNMATCHED if route is None else str(route.path)
 
     @property
@@ -102,8 +104,10 @@ class Exchange:
         return (self.record.facts.reason or name_reason(self.status)) if self.status >= 400 else ""
 
 
-def _find_endpoint(route: BaseRoute) -> object:
-    return route.app if isinstance(route, Mount) else getattr(route, "endpoint", None)
+def _is_met(route: BaseRoute, scope: Scope) -> bool:
+    if "endpoint" not in scope:
+        return route.matches(scope)[0] is not Match.NONE
+    return scope["endpoint"] is (route.app if isinstance(route, Mount) else getattr(route, "endpoint", None))
 
 
 def choose_request_id(scope: Scope) -> str:

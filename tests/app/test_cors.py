@@ -11,6 +11,7 @@ from app.examples import ARTICLE
 from app.main import create_app
 from app.settings import Settings
 from tests.app.keyed import keyed_app
+from tests.app.log_lines import collected
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +64,24 @@ async def test_pages_of_other_origins_get_a_problem_document_when_they_ask() -> 
             assert "canary" not in refused.text
         reply = await client.post("/v1/softmax-layer", json=ARTICLE, headers={"Origin": OTHER})
         assert (reply.status_code, allowed_by(reply)) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/v1/exercises/softmax_forward?seed=1", "/v1/exercises/{kind}"),
+        ("/static-offline-docs/favicon.png", "/static-offline-docs"),
+        ("/nothing", "unmatched"),
+    ],
+)
+@pytest.mark.parametrize("origin", [ORIGIN, OTHER])
+async def test_what_a_browser_asks_is_logged_with_the_route_that_it_asks_for(
+    path: str, route: str, origin: str
+) -> None:
+    async with client_for(ORIGIN) as client:
+        with collected() as lines:
+            await client.options(path, headers={"Origin": origin} | ASKED)
+    assert [(line["method"], line["route"]) for line in lines] == [("OPTIONS", route)]
 
 
 async def test_a_browser_may_ask_without_a_key_and_read_that_one_is_needed() -> None:
