@@ -122,6 +122,15 @@ def assert_is_problem(reply: httpx.Response, status: int) -> None:
     assert document["request_id"] == reply.headers["x-request-id"], (document, reply.headers)
 
 
+def assert_is_busy(reply: httpx.Response, code: str, number: str) -> None:
+    """Check that a reply tells to come again, for this reason and with this limit."""
+    assert_is_problem(reply, 503)
+    assert reply.headers["retry-after"] == "1", reply.headers
+    [error] = reply.json()["errors"]
+    assert error["code"] == code, error
+    assert number in error["message"], error
+
+
 def seconds_to_end(process: Process) -> float:
     """Wait until a process has ended; return how long it took."""
     started = time.monotonic()

@@ -44,15 +44,15 @@ def hold_request(
     assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
 
 
-def ask_for_much(connection: socket.socket, header: bytes = b"") -> None:
-    """Ask for a reply of about 20 MB, more than the operating system takes, and read its beginning only."""
+def ask_for_much(connection: socket.socket, header: bytes = b"", *, status: int = 200) -> None:
+    """Ask for a reply of about 9 MB, more than the operating system takes, and read its beginning only."""
     wide = {"weights": [[0.1] * 100] * 100, "inputs": [0.5] * 100, "target": 0, "quantities": ["dS_dW"]}
     body = dump(wide)
     connection.sendall(
         b"POST /v1/softmax-layer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"%bContent-Length: %d\r\n\r\n%b" % (header, len(body), body)
     )
-    assert connection.recv(12) == b"HTTP/1.1 200"
+    assert connection.recv(12) == b"HTTP/1.1 %d" % status
 
 
 def read_metric(server: Server, series: str) -> float:

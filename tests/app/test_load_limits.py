@@ -21,7 +21,7 @@ from app.placement import Placement
 from app.routers.grades import IN_MEMORY
 from app.settings import Settings
 from tests.app.placing import children_of
-from tests.app.server import Server, assert_is_problem, dump, post, run_server
+from tests.app.server import Server, assert_is_busy, assert_is_problem, dump, post, run_server
 from tests.app.sockets import HEAD, wait_for_metric
 
 GRADE = dump(GRADES["article"]["value"])
@@ -72,14 +72,6 @@ def send_lines(server: Server) -> httpx.Response:
     return httpx.post(
         f"http://127.0.0.1:{server.port}{BULK_PATH}", content=LINES, headers=LINES_TYPE, timeout=60, trust_env=False
     )
-
-
-def assert_is_busy(reply: httpx.Response, code: str, number: str) -> None:
-    assert_is_problem(reply, 503)
-    assert reply.headers["retry-after"] == "1"
-    [error] = reply.json()["errors"]
-    assert error["code"] == code
-    assert number in error["message"]
 
 
 def test_health_and_small_requests_are_answered_while_everything_is_full(server: Server) -> None:
@@ -210,23 +202,6 @@ async def test_bodies_take_what_they_may_together_and_one_byte_more_is_503(
     # alone it may be larger than all together
     assert (await send()).status_code == 200
     assert held.total == 0
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("inline_bytes", [0, 10_000], ids=["in-a-thread", "on-the-loop"])
-async def test_a_large_reply_is_not_begun_where_others_hold_too_much(inline_bytes: int) -> None:
-    app = create_app(
-        Settings.model_construct(max_held_reply_bytes=MOST, inline_bytes=inline_bytes, inline_operations=1)
-    )
-    # 100 x 100 numbers of about twenty letters
-    layer = {"weights": [[0.1] * 100], "activation": "softmax"}
-    body = {"network": {"layers": [layer]}, "inputs": [[1]], "jacobians": ["dS_dZ"]}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        with app.state.placement.held_reply_bytes.share() as others:
-            others.become(1)
-            assert_is_busy(await client.post("/v1/jacobians", json=body), "busy_replies", f"{MOST} bytes")
-        assert (await client.post("/v1/jacobians", json=body)).status_code == 200
-        assert app.state.placement.held_reply_bytes.total == 0
 
 
 @pytest.mark.anyio
