@@ -6,6 +6,7 @@ framework converts, `Placement` decides where the work is done, and the reply go
 """
 
 from collections.abc import AsyncIterator, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from asgi_correlation_id import correlation_id
@@ -71,6 +72,11 @@ class JsonRoute(APIRoute):
         # past the framework's reading of parameters, for which there is nothing here to read
         self.app = self.answer
 
+    @cached_property
+    def fixed(self) -> Answer:
+        """What a handler that takes nothing returns, always the same, written once."""
+        return Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
+
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request.
 
@@ -87,14 +93,15 @@ class JsonRoute(APIRoute):
             except BodyError as error:
                 found = answer_problem(describe_error(error), headers=error.headers)
             record_of(scope).facts = found.facts
-            # until the client has taken it
-            reply.become(len(found.content))
+            if self.computation is not None:
+                # until the client has taken it; what is the same for all is there once
+                reply.become(len(found.content))
             await send_answer(found, send)
 
     async def _find_answer(self, request: Request, placement: "Placement", reply: Share) -> Answer:
         caller = request.app.state.access.admit(request, self.admitted)
         if self.computation is None:
-            return Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
+            return self.fixed
         with placement.held_bytes.share() as share:
             call = await read_call(request, self.computation, caller, share)
             found = await placement.answer(self.computation, call, request.receive, reply)

@@ -1,11 +1,13 @@
 """What the OpenAPI document says beside the signatures: errors, tags, operation ids."""
 
 from collections.abc import Iterable
+from functools import cache
 from inspect import getdoc
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
@@ -61,7 +63,7 @@ TENSOR_FORMS = {"requestBody": {"content": TENSORS}, "responses": {"200": {"cont
 
 
 def add_openapi(app: FastAPI) -> None:
-    """Add the problem document to the components of an application's OpenAPI document.
+    """Add the problem document to the components of an application's OpenAPI document, and write it once for all.
 
     Parameters
     ----------
@@ -92,6 +94,17 @@ def add_openapi(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to extend the document
+
+    @cache
+    def write() -> bytes:
+        return bytes(JSONResponse(app.openapi()).body)
+
+    async def read_openapi(_: Request) -> Response:
+        return Response(write(), media_type="application/json")
+
+    # the framework's own writes it anew for everybody who asks
+    app.router.routes[:] = [route for route in app.routes if getattr(route, "path", None) != app.openapi_url]
+    app.add_route(str(app.openapi_url), read_openapi, include_in_schema=False)
 
 
 KEY_SCHEME = {

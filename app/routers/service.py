@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from app import __version__
 from app.access import Access
@@ -55,4 +55,4 @@ async def read_version(request: Request) -> Response:
 async def read_metrics(request: Request) -> Response:
     """Say how many requests, refusals and marks there were, and how much there is to do: Prometheus text."""
     metrics: Metrics = request.app.state.metrics
-    return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+    return Response(metrics.write(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

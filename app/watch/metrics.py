@@ -1,5 +1,6 @@
 """What Prometheus is told: requests, refusals, marks, and how much there is to do."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import (
@@ -11,6 +12,7 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
+    generate_latest,
 )
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -35,7 +37,7 @@ class Metrics:
     Attributes
     ----------
     registry : CollectorRegistry
-        All of them, for whoever reads them out.
+        All of them.
     """
 
     def __init__(self, state: State) -> None:
@@ -65,9 +67,25 @@ class Metrics:
         self.registry.register(Inside(state))
         for collector in (ProcessCollector, GCCollector, PlatformCollector):
             collector(registry=self.registry)
+        self._text = b""
 
     def _count(self, name: str, said: str, *labels: str) -> Counter:
         return Counter(name, said, labels, namespace=NAMESPACE, registry=self.registry)
+
+    def write(self) -> bytes:
+        """Write all of them for Prometheus, once for all who ask in the same round of the event loop.
+
+        Returns
+        -------
+        bytes
+        """
+        if not self._text:
+            self._text = generate_latest(self.registry)
+            asyncio.get_running_loop().call_soon(self._forget)
+        return self._text
+
+    def _forget(self) -> None:
+        self._text = b""
 
     def count(self, exchange: Exchange, seconds: float) -> None:
         """Count a request that is over.

@@ -7,11 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
+from starlette.types import Message
 
 from app.examples import ARTICLE, TWO_LAYER_PROBLEM
+from app.json_route import JsonRoute
 from app.main import create_app
 from app.routers import ROUTERS
 from app.settings import Settings
@@ -242,6 +245,36 @@ async def test_the_catalogue_has_the_quantities_of_the_grammar_and_nothing_else(
     assert {"Z{l}", "A{l}", "L", "dL_dA{l}", "dL_dZ{l}", "dL_dW{l}", "dL_db{l}", "dA{l}_dZ{l}", "dZ{l}_dW{l}"} <= ids
     assert not ids & {"y", "losses", "divisor", "unit", "decay"}
     assert all("{n}" not in name for name in ids)
+
+
+WRITTEN_ONCE = [
+    "/openapi.json",
+    *(
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, JsonRoute) and route.computation is None
+    ),
+]
+
+
+@pytest.mark.parametrize("path", WRITTEN_ONCE)
+async def test_what_is_the_same_for_all_is_written_once_and_held_once(app: FastAPI, path: str) -> None:
+    bodies: list[bytes] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            bodies.append(message["body"])
+            assert app.state.placement.held_reply_bytes.total == 0
+
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+    for _ in range(2):
+        await app(dict(scope), receive, send)
+    one, other = bodies
+    assert one is other
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ def app() -> FastAPI:
 
 async def read(client: httpx.AsyncClient) -> dict[Series, float]:
     """Return every series of the service's own."""
+    # as whoever is somewhere else: not in the same round of the loop
+    await asyncio.sleep(0)
     reply = await client.get("/metrics")
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -180,6 +182,14 @@ async def test_places_are_looked_at_when_somebody_asks(client: httpx.AsyncClient
     left.set()
     await asyncio.gather(*jobs)
     assert (await values(client, "running", "place"))["threads"] == 0
+
+
+async def test_who_asks_in_the_same_round_of_the_loop_shares_a_text_and_who_asks_afterwards_has_another(
+    client: httpx.AsyncClient,
+) -> None:
+    replies = await asyncio.gather(*(client.get("/metrics") for _ in range(5)))
+    assert len({reply.text for reply in replies}) == 1
+    assert await values(client, "requests_total", "route") == {"/metrics": 5}
 
 
 async def test_names_follow_the_conventions_of_prometheus(client: httpx.AsyncClient) -> None:
