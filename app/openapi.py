@@ -63,7 +63,7 @@ TENSOR_FORMS = {"requestBody": {"content": TENSORS}, "responses": {"200": {"cont
 
 
 def add_openapi(app: FastAPI) -> None:
-    """Add the problem document to the components of an application's OpenAPI document, and write it once for all.
+    """Add the problem document to the components of an application's OpenAPI document, which is written once for all.
 
     Parameters
     ----------
@@ -94,7 +94,10 @@ def add_openapi(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to extend the document
+    _serve_once_written(app)
 
+
+def _serve_once_written(app: FastAPI) -> None:
     @cache
     def write() -> bytes:
         return bytes(JSONResponse(app.openapi()).body)

@@ -80,8 +80,8 @@ class Settings(BaseSettings):
     processes: int = Field(
         DEFAULT_PROCESSES,
         ge=0,
-        description="Processes beside the one that serves, for marking, larger JSON and longer computations; with 0 "
-        "its threads do that work, too.",
+        description="Processes beside the one that serves, for marking, exercises, larger JSON and longer "
+        "computations; with 0 its threads do that work, too.",
     )
     inline_bytes: int = Field(
         16 * 1024, ge=0, description="Largest JSON body that is read on the event loop; a larger one is in a process."

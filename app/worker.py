@@ -18,12 +18,13 @@ from app.computation import Answer, Call
 from app.json_route import JsonRoute
 from app.memory import settle
 from app.routers import ROUTERS
+from app.routers.exercises import DRAWING
 from app.watch.logs import SayableError, configure_logs, describe_exception
 
 # not everywhere
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
-COMPUTATIONS = {
+COMPUTATIONS = {DRAWING.name: DRAWING} | {
     route.name: route.computation
     for router in ROUTERS
     for route in router.routes

@@ -3,17 +3,23 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
+from asgi_correlation_id import correlation_id
 from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import TypeAdapter
 
 from app.access import EVERY_KEY, TOKEN, Grant, RequestCaller, allow, forbidden
+from app.computation import Call, Computation
 from app.examples import AUDITS, TOKENS
-from app.json_route import JsonRoute, RequestBudget, json_response
+from app.json_route import JsonRoute, RequestBudget, read_budget
 from app.openapi import BODY_PROBLEMS, problems
 from app.query import DISTINCT
-from app.schemas.grade_bodies import AuditBody, ExerciseQuery, TokenBody
+from app.schemas.grade_bodies import AuditBody, ExerciseBody, ExerciseQuery, TokenBody
 from app.schemas.grade_replies import AuditReply, ExerciseReply, KindReply, KindsReply, TokenReply
+from app.watch.record import record_of
 from app.wire import KindName, encode
-from core.exercises import KINDS, LATEST, Audit, audit_problem, draw_exercise
+from core.budget import Budget
+from core.exercises import KINDS, LATEST, Audit, Exercise, audit_problem, draw_exercise
+from core.marking import ExerciseReference
 
 if TYPE_CHECKING:
     from app.placement import Placement
@@ -22,6 +28,14 @@ router = APIRouter(tags=["marking"], route_class=JsonRoute)
 query_router = APIRouter(tags=["marking"])
 
 KIND_SAID = "The kind's name."
+
+
+def _draw(reference: ExerciseBody, _: Budget) -> Exercise:
+    return draw_exercise(reference.kind, reference.seed, reference.version)
+
+
+DRAWING = Computation("draw_exercise", TypeAdapter(ExerciseBody), _draw, is_estimated=False)
+"""Done where marking is, which draws the same exercises: it may take as long, and keeps Python's lock as well."""
 
 
 @router.get("/v1/exercises", response_model=KindsReply, responses=problems(500), dependencies=[allow(*EVERY_KEY)])
@@ -50,14 +64,25 @@ async def read_exercise(
     Its numbers are certified: no mistake of the catalogue gives the right answer, or passes for another
     one, beyond what mathematics makes equal. A token stands for the seed and version, and needs no key.
     """
-    seed, version = query.seed, query.version
+    # the query has a seed, or else a token, which has one
+    reference = ExerciseReference(kind=kind, seed=cast("int", query.seed), version=query.version)
     if query.token is not None:
         grant = caller.tokens.open(query.token)
         if grant.kind != kind:
             raise forbidden()
-        seed, version = grant.seed, grant.version
+        reference = ExerciseReference(kind=kind, seed=grant.seed, version=grant.version)
+    call = Call(
+        computation=DRAWING.name,
+        raw=encode(reference),
+        budget=read_budget(request),
+        request_id=correlation_id.get() or "",
+        caller=caller,
+    )
     placement: Placement = request.app.state.placement
-    return json_response(await placement.threads.run(request.receive, _write_exercise, kind, seed, version))
+    with placement.held_reply_bytes.share() as reply:
+        found = await placement.answer(DRAWING, call, request.receive, reply)
+    record_of(request.scope).facts = found.facts
+    return Response(bytes(found.content), found.status, found.headers, found.media_type)
 
 
 @router.post(
@@ -89,8 +114,3 @@ def create_token(
 def create_audit(body: Annotated[AuditBody, Body(openapi_examples=AUDITS)], budget: RequestBudget) -> Audit:
     """Find the mistakes that a problem's numbers cannot tell from the right answer, or from each other."""
     return audit_problem(body.problem, body.asks, decimals=body.decimals, budget=budget)
-
-
-def _write_exercise(kind: str, seed: int | None, version: int | None) -> bytes:
-    # the query has a seed, or else a token, which has one
-    return encode(draw_exercise(kind, cast("int", seed), version))

@@ -1,5 +1,7 @@
 """Exercises and audits over HTTP: what is drawn can be computed with, marked, and told to be good."""
 
+import asyncio
+import threading
 from typing import Any
 
 import httpx
@@ -7,8 +9,11 @@ import numpy as np
 import pytest
 
 from app.examples import AUDITS
+from app.main import create_app
+from app.settings import Settings
 from core.exercises import KINDS, LATEST
 from core.mistakes import MISTAKES
+from tests.app.placing import started
 
 pytestmark = pytest.mark.anyio
 
@@ -106,6 +111,26 @@ async def test_an_exercises_truth_rounded_to_its_decimals_is_correct(
     wrong = {name: (np.array(value) * -1).tolist() for name, value in answers.items()}
     grade = (await client.post("/v1/grades", json=by_reference | {"answers": wrong, "follow_through": False})).json()
     assert (grade["verdict"], grade["score"]) == ("incorrect", 0.0)
+
+
+async def test_exercises_do_not_wait_for_long_work_and_are_the_same_wherever_they_are_drawn() -> None:
+    app = create_app(Settings.model_construct())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        path = "/v1/exercises/softmax_forward"
+        token = (await client.post(f"{path}/tokens", json={"seed": 7, "feedback": "hint", "expires_in": 60})).json()
+        asked = [{"seed": 7}, {"token": token["token"]}, {"seed": 7, "version": LATEST + 1}]
+        headers = {"X-Request-ID": "abc"}
+        in_thread = [await client.get(path, params=query, headers=headers) for query in asked]
+        left = threading.Event()
+        with started(max_waiting=0) as app.state.placement:
+            long_work = asyncio.create_task(app.state.placement.threads.run(None, left.wait, 10))
+            await asyncio.sleep(0)
+            in_process = [await client.get(path, params=query, headers=headers) for query in asked]
+            left.set()
+            await long_work
+    assert [reply.status_code for reply in in_process] == [200, 200, 422]
+    for one, other in zip(in_thread, in_process, strict=True):
+        assert (one.content, one.headers) == (other.content, other.headers)
 
 
 REFUSED = [
