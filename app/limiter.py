@@ -44,29 +44,22 @@ class BusyError(BodyError):
         super().__init__(503, code, message, headers=RETRY_AFTER)
 
 
-class Limiter:
-    """A place where so many are worked on at once; the others wait, not too many and not too long.
+class Queue:
+    """Requests that wait for their turn in a place, not too many.
 
     Parameters
     ----------
     place : str
         What it is called in messages.
     at_once : int
+        How many are worked on at once, and do not wait any more.
     max_waiting : int
-    queue_seconds : float
-        The longest wait.
     """
 
-    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
-        self._place, self._at_once = place, at_once
-        self._max_waiting, self._queue_seconds = max_waiting, queue_seconds
+    def __init__(self, place: str, at_once: int, *, max_waiting: int) -> None:
+        self._place, self._at_once, self._max_waiting = place, at_once, max_waiting
         # a set and no counters, because threads take out what they have done
         self._inside: set[object] = set()
-
-    @property
-    def running(self) -> int:
-        """How many are worked on at the moment."""
-        return min(len(self._inside), self._at_once)
 
     @property
     def waiting(self) -> int:
@@ -87,6 +80,27 @@ class Limiter:
                 f"{self._max_waiting} requests wait for {self._place} already, the most that may; "
                 f"try again in {RETRY_SECONDS} s",
             )
+
+
+class Limiter(Queue):
+    """A place where so many are worked on at once; the others wait, not too many and not too long.
+
+    Parameters
+    ----------
+    place, at_once, max_waiting
+        As `Queue` has them.
+    queue_seconds : float
+        The longest wait.
+    """
+
+    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
+        super().__init__(place, at_once, max_waiting=max_waiting)
+        self._queue_seconds = queue_seconds
+
+    @property
+    def running(self) -> int:
+        """How many are worked on at the moment."""
+        return min(len(self._inside), self._at_once)
 
     async def _wait(self, turn: asyncio.Future[Found], receive: Receive | None) -> BodyError | None:
         """Wait for a turn; return why there is none."""
@@ -176,17 +190,19 @@ class Threads(Limiter):
         self._executor = ThreadPoolExecutor(self._at_once, thread_name_prefix=self._place)
 
 
-class Rounds(Limiter):
+class Rounds(Queue):
     """The event loop: a context around the work for each small request, which has its time in every round.
+
+    Nobody looks at it while one is worked on, and no wait is cut short: those who may wait are done in some rounds.
 
     Parameters
     ----------
-    place, at_once, max_waiting, queue_seconds
-        As `Limiter` has them; nobody is in it while others are looked at.
+    place, max_waiting
+        As `Queue` has them.
     """
 
-    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
-        super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
+    def __init__(self, place: str, *, max_waiting: int) -> None:
+        super().__init__(place, 0, max_waiting=max_waiting)
         self._seconds = 0.0
         self._start = 0.0
 

@@ -3,7 +3,7 @@
 A process or a thread costs a small request more than its own work. Marking, and reading and writing JSON, keep
 Python's lock: in a thread they would let the loop have it for every event anew, a millisecond late each time.
 Products of matrices do not keep it. What is known to be long goes to a thread all the same, so that marking does
-not wait for it. Each place has a `Limiter` in front of it.
+not wait for it. Each place has a `Queue` in front of it.
 """
 
 import logging
@@ -15,7 +15,7 @@ from starlette.types import Receive
 from app.computation import JSON_TYPE, Answer, Call, Computation, Work, answer_problem
 from app.errors import ErrorItem, write_problem
 from app.held_bytes import HeldBytes, Share
-from app.limiter import RETRY_AFTER, Limiter, Rounds, Threads, Turns
+from app.limiter import RETRY_AFTER, Queue, Rounds, Threads, Turns
 from app.settings import Settings
 from app.worker import Worker, WorkerDiedError, WorkerFailedError
 
@@ -33,7 +33,7 @@ LONG_OPERATIONS = 500_000_000
 DIED = "the process that worked on this request ended before it was done; another one takes its place"
 
 
-class Queue(TypedDict):
+class Patience(TypedDict):
     """How many may wait, and how long."""
 
     max_waiting: int
@@ -63,12 +63,12 @@ class Placement:
         # None stands for one that ended, and another is started when it is needed
         self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         self._busy: set[Worker] = set()
-        queue = Queue(max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
-        self.loop = Rounds("the event loop", 0, **queue)
-        self.threads = Threads("a thread", settings.threads, **queue)
+        patience = Patience(max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
+        self.loop = Rounds("the event loop", max_waiting=settings.max_waiting)
+        self.threads = Threads("a thread", settings.threads, **patience)
         # a thread for each process: it waits for the answer
-        self.processes = Threads("a process", max(1, settings.processes), **queue)
-        self.bulk = Turns("the marking in bulk", settings.bulk_requests, **queue)
+        self.processes = Threads("a process", max(1, settings.processes), **patience)
+        self.bulk = Turns("the marking in bulk", settings.bulk_requests, **patience)
         always = settings.inline_bytes
         self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "of bodies in memory", always=always)
         self.held_reply_bytes = HeldBytes(
@@ -77,8 +77,8 @@ class Placement:
         self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "busy_disk", "in temporary files")
 
     @property
-    def limiters(self) -> dict[str, Limiter]:
-        """The places by name."""
+    def queues(self) -> dict[str, Queue]:
+        """What stands in front of each place, by its name."""
         return {"loop": self.loop, "threads": self.threads, "processes": self.processes, "bulk": self.bulk}
 
     def start(self) -> None:
@@ -133,18 +133,21 @@ class Placement:
             If there is too much to do.
         """
         reply = reply or Share(self.held_reply_bytes)
-        found: Answer | Threads = self._find_place(call.reads)
+        place = self._find_place(call.reads)
         if self._is_short(computation, call.reads, len(call.raw)):
             await self.loop.wait()
             with self.loop:
-                found = self._answer_on_loop(computation, call, reply)
+                answer_or_place = self._answer_on_loop(computation, call, reply)
+            if isinstance(answer_or_place, Answer):
+                return answer_or_place
+            place = answer_or_place
         elif len(call.raw) >= self._settings.process_bytes:
             # nobody has read it, so it is taken for as large as the body
             reply.expect(len(call.raw))
-        if found is self.threads:
-            found = await self.threads.run(receive, self._answer_in_thread, computation, call, reply)
-        if isinstance(found, Answer):
-            return found
+        if place is self.threads:
+            answer = await self.threads.run(receive, self._answer_in_thread, computation, call, reply)
+            if answer is not None:
+                return answer
         return await self.processes.run(receive, self._answer_in_process, call)
 
     def require_room(self, computation: Computation, reads: str) -> None:
@@ -185,13 +188,14 @@ class Placement:
         is_long = work is not None and work.operations >= LONG_OPERATIONS
         return self.threads if is_long and not self._is_for_process(work, call) else self._find_place(call.reads)
 
-    def _answer_in_thread(self, computation: Computation, call: Call, reply: Share) -> Answer | Threads:
+    def _answer_in_thread(self, computation: Computation, call: Call, reply: Share) -> Answer | None:
+        """Answer what is not for a process."""
         body = computation.read(call)
         if isinstance(body, Answer):
             return body
         work = computation.estimate(body)
         _expect_reply(work, reply)
-        return self.processes if self._is_for_process(work, call) else computation.compute(body, call)
+        return None if self._is_for_process(work, call) else computation.compute(body, call)
 
     def _is_small(self, work: Work | None, call: Call) -> bool:
         return (

@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from starlette.datastructures import State
 
+from app.limiter import Limiter
 from app.watch.exchange import Exchange
 
 NAMESPACE = "gradmark"
@@ -142,11 +143,15 @@ class Inside(Collector):
         yield from self._look_at_connections()
 
     def _look_at_places(self) -> Iterator[Metric]:
-        running = GaugeMetricFamily(f"{NAMESPACE}_running", "Requests that are worked on.", labels=["place"])
+        running = GaugeMetricFamily(
+            f"{NAMESPACE}_running", "Requests that are worked on, but for the loop.", labels=["place"]
+        )
         waiting = GaugeMetricFamily(f"{NAMESPACE}_waiting", "Requests that wait for their turn.", labels=["place"])
-        for place, limiter in self._state.placement.limiters.items():
-            running.add_metric([place], limiter.running)
-            waiting.add_metric([place], limiter.waiting)
+        for place, queue in self._state.placement.queues.items():
+            waiting.add_metric([place], queue.waiting)
+            # on the loop nothing is worked on while this looks
+            if isinstance(queue, Limiter):
+                running.add_metric([place], queue.running)
         held = GaugeMetricFamily(
             f"{NAMESPACE}_held_bytes", "Bytes of bodies and replies, and of bulk requests in files.", labels=["what"]
         )

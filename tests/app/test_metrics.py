@@ -170,7 +170,8 @@ async def test_what_clients_make_up_makes_no_series(client: httpx.AsyncClient) -
 
 async def test_places_are_looked_at_when_somebody_asks(client: httpx.AsyncClient, app: FastAPI) -> None:
     placement: Placement = app.state.placement
-    assert await values(client, "waiting", "place") == dict.fromkeys(placement.limiters, 0)
+    assert await values(client, "waiting", "place") == dict.fromkeys(placement.queues, 0)
+    assert set(await values(client, "running", "place")) == set(placement.queues) - {"loop"}
     left = threading.Event()
     jobs = [asyncio.create_task(placement.threads.run(None, left.wait, 10)) for _ in range(3)]
     await asyncio.sleep(0)

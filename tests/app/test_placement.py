@@ -133,19 +133,19 @@ async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
 
 async def test_every_place_is_empty_when_all_are_answered(placement: Placement) -> None:
     await placement.answer(COMPUTATIONS["create_forward"], call("create_forward", WIDE))
-    assert {name: (place.running, place.waiting) for name, place in placement.limiters.items()} == {
-        "loop": (0, 0),
-        "threads": (0, 0),
-        "processes": (0, 0),
-        "bulk": (0, 0),
-    }
+    assert {name: queue.waiting for name, queue in placement.queues.items()} == dict.fromkeys(placement.queues, 0)
+    assert [place.running for place in (placement.threads, placement.processes, placement.bulk)] == [0, 0, 0]
 
 
 async def test_a_small_body_with_a_large_reply_is_done_in_a_process(placement: Placement) -> None:
     layer = {"weights": [[0.1] * 100], "activation": "softmax"}
-    asked = call("create_jacobians", {"network": {"layers": [layer]}, "inputs": [[1]], "jacobians": ["dS_dZ"]})
+    body = {"network": {"layers": [layer]}, "inputs": [[1]], "jacobians": ["dS_dZ"]}
+    asked = call("create_jacobians", body)
     computation, threads = watched("create_jacobians")
     found = await placement.answer(computation, asked)
+    # a thread reads what is binary, and sees that the reply is large
+    binary = replace(asked, raw=to_tensors(with_arrays(body)), reads=TENSORS_TYPE)
+    assert await placement.answer(computation, binary) == found
     assert threads == []
     assert json.loads(found.content)["jacobians"]["dS_dZ"]["shape"] == [1, 100, 100]
     # written as it lies in memory, it is no work for Python
