@@ -35,6 +35,9 @@ columns. Numbers are strict: nothing is converted, nothing that is not finite is
 of status 400 and above is a problem document (RFC 9457) with JSON pointers.
 """
 
+START_AGAIN_SECONDS = 0.5
+"""When it is tried again to start processes that could not be started."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the service.
@@ -100,9 +103,11 @@ async def _warm_up(app: FastAPI) -> None:
     # the first product loads BLAS, the first document takes as long as a hundred requests
     await asyncio.to_thread(_run_article)
     await asyncio.to_thread(app.openapi)
-    await asyncio.to_thread(app.state.placement.start)
+    start = app.state.placement.start
+    # a signal may come meanwhile
+    while app.state.readiness == "warming up" and not await asyncio.to_thread(start):  # noqa: ASYNC110 - it is tried again
+        await asyncio.sleep(START_AGAIN_SECONDS)
     await asyncio.to_thread(settle)
-    # a signal may have come meanwhile
     if app.state.readiness == "warming up":
         app.state.readiness = "ready"
 

@@ -81,21 +81,28 @@ class Placement:
         """What stands in front of each place, by its name."""
         return {"loop": self.loop, "threads": self.threads, "processes": self.processes, "bulk": self.bulk}
 
-    def start(self) -> None:
-        """Start the processes, and return when they are warm; without this, threads do their work."""
+    def start(self) -> bool:
+        """Start the processes, and return when they are warm; without this, threads do their work.
+
+        Returns
+        -------
+        bool
+            Whether they are there; it may be tried again.
+        """
         workers: list[Worker] = []
         try:
             workers += (Worker() for _ in range(self._settings.processes))
             for worker in workers:
                 worker.wait_until_warm()
         except (WorkerDiedError, OSError):
-            logger.exception("no process can be started for large JSON; threads do its work")
+            logger.exception("no process can be started; until one can, the service is not ready")
             for worker in workers:
                 worker.close()
-            return
+            return False
         for worker in workers:
             self._idle.put(worker)
         self._has_workers = bool(workers)
+        return True
 
     def stop(self) -> None:
         """End the processes, whatever they work on: whoever waits for it has been answered."""

@@ -16,6 +16,7 @@ import anyio
 import pytest
 
 from app.computation import Answer
+from app.main import create_app
 from app.placement import Placement
 from app.settings import Settings
 from app.worker import COMPUTATIONS, WorkerFailedError, receive_content
@@ -100,12 +101,37 @@ async def test_where_no_process_can_be_started_threads_do_everything(
     before = children()
     placement = Placement(Settings.model_construct(process_bytes=100, processes=2))
     with without():
-        placement.start()
-    assert "threads do its work" in caplog.text
+        assert not placement.start()
+    assert "no process can be started" in caplog.text
     assert children() == before
     computation, threads = watched("create_softmax_layer")
     assert (await placement.answer(computation, INLINE)).status == 200
     assert len(threads) == 1
+
+
+async def test_a_service_whose_process_cannot_be_started_is_ready_when_it_can_and_stops_meanwhile(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = children()
+    app = create_app(Settings.model_construct())
+
+    async def wait_until_tried() -> None:
+        caplog.clear()
+        while "no process can be started" not in caplog.text:  # noqa: ASYNC110 - said by a task of the application
+            await anyio.sleep(0.01)
+        assert app.state.readiness == "warming up"
+
+    with anyio.fail_after(30):
+        async with app.router.lifespan_context(app):
+            with no_python():
+                await wait_until_tried()
+            while app.state.readiness == "warming up":  # noqa: ASYNC110 - set by a task of the application
+                await anyio.sleep(0.01)
+            assert len(children() - before) == 1
+        with no_python():
+            async with app.router.lifespan_context(app):
+                await wait_until_tried()
+    assert (app.state.readiness, children()) == ("draining", before)
 
 
 @pytest.mark.parametrize("without", [no_python, no_files])
