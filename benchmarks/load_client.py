@@ -24,6 +24,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 CODE = re.compile(rb'"code":"(\w+)"')
 RETRY = re.compile(rb"\r\nretry-after: *\d+\r\n", re.IGNORECASE)
 END_OF_HEAD = b"\r\n\r\n"
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 NO_ANSWER, NOT_SENT = "no answer", "not sent"
 
@@ -90,11 +91,12 @@ class Connection(asyncio.Protocol):
         self._received += data
         if self._missing < 0:
             end = self._received.find(END_OF_HEAD)
-            length = LENGTH.search(self._received, 0, end + 2) if end >= 0 else None
-            if length is None:
+            if end < 0:
                 return
-            self._missing = int(length[1]) + end + len(END_OF_HEAD)
-        if len(self._received) >= self._missing:
+            length = LENGTH.search(self._received, 0, end + 2)
+            self._missing = int(length[1]) + end + len(END_OF_HEAD) if length else 0
+        # what has no length comes in chunks, of JSON, in which that end cannot be
+        if len(self._received) >= self._missing if self._missing else self._received.endswith(LAST_CHUNK):
             self.is_busy = False
             self._on_answer(self, bytes(self._received))
 
