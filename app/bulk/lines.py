@@ -176,11 +176,14 @@ def _take_defaults(file: BinaryIO, longest: int) -> bytes | None:
 
 
 def _holds_defaults(line: bytes) -> bool:
-    if b'"defaults"' not in line:
+    if DEFAULTS_START.match(line):
+        return True
+    # a longer one is wrong in any case: what is right starts with its only key
+    if b'"defaults"' not in line or len(line) > MOST_BYTES:
         return False
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:
-        # what is wrong with it is said where it is read
-        return DEFAULTS_START.match(line) is not None
+        # what is wrong with it is said where it is marked
+        return False
     return isinstance(found, dict) and "defaults" in found

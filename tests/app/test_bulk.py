@@ -178,6 +178,7 @@ BAD_DEFAULTS = [
     (b'{"defaults": null}', 422, "/defaults"),
     (b'{"defaults": [], "x": 1}', 422, "/defaults"),
     (b'{"defaults": {}, "x": 1}', 422, "/x"),
+    (b'{"x": 1, "defaults": {}}', 422, "/x"),
     (b'{"defaults": {"x": 1}}', 422, "/defaults/x"),
     (b'{"defaults": {"tolerance": {"absolute": 0}}}', 422, "/defaults/tolerance"),
     (b'{"defaults": {"policy": {"weights": {"L": -1}}}}', 422, "/defaults/policy/weights/L"),
@@ -200,6 +201,14 @@ async def test_wrong_defaults_are_a_problem_of_the_whole(
     client: httpx.AsyncClient, defaults: bytes, status: int, pointer: str
 ) -> None:
     assert (await refuse(client, dump_lines(defaults, RIGHT), status))["pointer"] == pointer
+
+
+@pytest.mark.parametrize("first", [b'["defaults"]', b'{"answers": "defaults",}', b'{"x": {"defaults": 1}}'])
+async def test_a_first_line_in_which_defaults_stand_elsewhere_is_a_line(
+    client: httpx.AsyncClient, first: bytes
+) -> None:
+    lines, _ = await send(client, dump_lines(first, OWN_PROBLEM))
+    assert ["problem" in line for line in lines] == [True, False]
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "application/jsonl; charset=latin-1", ""])
