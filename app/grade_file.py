@@ -88,7 +88,8 @@ def _mark_here(bulk: Bulk, source: BinaryIO, target: BinaryIO) -> Iterator[int]:
 def _mark_in_processes(work: FileWork, processes: int) -> Iterator[int]:
     summary = Summary()
     for done in mark_file(work, processes):
-        summary.add(done.summary)
+        for part in done.parts:
+            summary.add(part)
         yield done.end
     with work.target.open("ab") as target:
         target.write(write_summary(summary))

@@ -3,11 +3,20 @@
 The first line may hold defaults that all others share. A bad line is answered by its problem and stops
 nothing; the last line of the reply is a summary, so that a reply that was cut short can be told. Read in this
 order: `lines` cuts a file into chunks, `forms` takes the numbers out of lines that are written alike,
-`marking` answers a chunk, and `summary` counts.
+`marking` answers a chunk piece by piece, `replies` writes and `summary` counts.
 """
 
 from app.bulk.lines import MEDIA_TYPE, Bulk
-from app.bulk.marking import ChunkMarker, Terms
+from app.bulk.marking import PIECE_BYTES, ChunkMarker, Terms
 from app.bulk.summary import MOST_COUNTED, OTHERS, Summary
 
-__all__ = ["MEDIA_TYPE", "MOST_COUNTED", "OTHERS", "Bulk", "ChunkMarker", "Summary", "Terms"]
+__all__ = [
+    "MEDIA_TYPE",
+    "MOST_COUNTED",
+    "OTHERS",
+    "PIECE_BYTES",
+    "Bulk",
+    "ChunkMarker",
+    "Summary",
+    "Terms",
+]

@@ -3,12 +3,13 @@
 import re
 import time
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import orjson
 
 from app.access import Caller
+from app.bulk.line_bodies import read_defaults
 from app.bulk.marking import ChunkMarker, Terms, split_lines
 from app.bulk.summary import Summary
 from app.wire import DEFAULT_LIMITS, Limits, encode
@@ -27,6 +28,9 @@ LONG_SECONDS = 0.5
 NEWLINE, SPACE = b"\n "
 
 DEFAULTS_START = re.compile(rb'\s*\{\s*"defaults"')
+
+
+Piece = TypeVar("Piece")
 
 
 class Bulk:
@@ -52,12 +56,18 @@ class Bulk:
     """
 
     def __init__(
-        self, file: BinaryIO, *, caller: Caller, budget: Budget, longest: int, limits: Limits = DEFAULT_LIMITS
+        self,
+        file: BinaryIO,
+        *,
+        caller: Caller,
+        budget: Budget,
+        longest: int,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._file = file
-        self.terms = Terms(
-            defaults=_take_defaults(file, longest), budget=budget, limits=limits, longest=longest, caller=caller
-        )
+        line = _take_defaults(file, longest)
+        defaults = None if line is None else read_defaults(line, limits)
+        self.terms = Terms(defaults=defaults, budget=budget, limits=limits, longest=longest, caller=caller)
         self._marker = ChunkMarker(self.terms)
         self.summary = Summary()
 
@@ -69,13 +79,15 @@ class Bulk:
         bytes
             Pieces of the reply, of whole lines each.
         """
-        summary, pace = self.summary, Pace()
+        pace = Pace()
         while chunk := read_chunk(self._file, pace.size, self.terms.longest):
-            with pace:
-                reply, part = self._marker.mark(chunk, summary.lines)
-            summary.add(part)
-            yield reply
-        yield write_summary(summary)
+            yield from pace.follow(self._mark(chunk))
+        yield write_summary(self.summary)
+
+    def _mark(self, chunk: bytes) -> Iterator[bytes]:
+        for piece, part in self._marker.mark(chunk, self.summary.lines):
+            self.summary.add(part)
+            yield piece
 
 
 class Pace:
@@ -83,15 +95,26 @@ class Pace:
 
     def __init__(self) -> None:
         self.size = LEAST_BYTES
-        self._start = 0.0
 
-    def __enter__(self) -> None:
-        """Start to mark a chunk."""
-        self._start = time.perf_counter()
+    def follow(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        """Pass the reply to a chunk on, and look how long making it takes.
 
-    def __exit__(self, *_: object) -> None:
-        """End to mark it."""
-        seconds = time.perf_counter() - self._start
+        Parameters
+        ----------
+        pieces : iterator
+
+        Yields
+        ------
+        object
+            The same pieces.
+        """
+        seconds, start = 0.0, time.perf_counter()
+        for piece in pieces:
+            seconds += time.perf_counter() - start
+            yield piece
+            # sending it is not marking
+            start = time.perf_counter()
+        seconds += time.perf_counter() - start
         if seconds < SHORT_SECONDS:
             self.size = min(2 * self.size, MOST_BYTES)
         elif seconds > LONG_SECONDS:

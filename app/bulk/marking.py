@@ -1,24 +1,29 @@
 """A chunk of lines and the replies to them: lines that are written alike together, the others one by one."""
 
 import io
-from collections import Counter, OrderedDict
-from collections.abc import Hashable
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from app.access import Caller
 from app.bulk.forms import Form, FormKey, find_key, has_form
-from app.bulk.line_bodies import read_defaults, read_submission
+from app.bulk.line_bodies import read_submission
+from app.bulk.replies import Reply, write_grade, write_piece, write_refusal
 from app.bulk.summary import Summary
-from app.errors import BodyError, ErrorItem, describe_error
+from app.errors import BodyError
 from app.grade_desk import GradeDesk
 from app.schemas.grade_bodies import GradeLineBody
-from app.wire import DEFAULT_LIMITS, Limits, encode
+from app.wire import DEFAULT_LIMITS, Limits
 from core.budget import Budget
-from core.grading import UNSURE, Grade, Outright
+from core.grading import UNSURE, Outright
 
 FEWEST_ALIKE = 8
 """Fewer lines of one form are marked one by one."""
+
+LONGEST_ALIKE = 64 * 1024
+"""Bytes of a line; of longer ones, a chunk has too few for it to be worth it to look for their form."""
 
 MOST_FORMS = 64
 MOST_REPLIES = 1024
@@ -28,26 +33,11 @@ LARGEST_KEPT = 8192
 MOST_BYTES = 8 * 1024 * 1024
 """Of all lines and replies that are kept."""
 
+PIECE_BYTES = 1024 * 1024
+PIECE_SECONDS = 0.5
+"""What a piece of a reply holds and takes, and what its last line adds: short lines may ask for much."""
+
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LineProblem:
-    """Why one line was not marked: a problem document without the id of a request."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[ErrorItem]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LineReply:
-    """The reply to one line, but for its index."""
-
-    grade: Grade | None = None
-    problem: LineProblem | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +46,8 @@ class Terms:
 
     Parameters
     ----------
-    defaults : bytes or None
-        The line that holds them.
+    defaults : GradeLineBody or None
+        What they leave out.
     budget : Budget
         What each line may hold and do.
     longest : int
@@ -68,27 +58,11 @@ class Terms:
         What each line may be like.
     """
 
-    defaults: bytes | None
+    defaults: GradeLineBody | None
     budget: Budget
     longest: int
     caller: Caller
     limits: Limits = DEFAULT_LIMITS
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reply:
-    """The reply to a line, whichever it is.
-
-    Parameters
-    ----------
-    ending : bytes
-        What comes after the index.
-    grade : Grade or None
-        None where it is a problem.
-    """
-
-    ending: bytes
-    grade: Grade | None
 
 
 class ChunkMarker:
@@ -100,22 +74,21 @@ class ChunkMarker:
 
     Raises
     ------
-    BodyError, CoreError, pydantic.ValidationError
-        If the line of defaults is wrong, or says what the caller may not.
+    BodyError, CoreError
+        If the defaults are wrong, or say what the caller may not.
     """
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        defaults = None
-        if terms.defaults is not None:
-            defaults = read_defaults(terms.defaults, terms.limits)
-        self._desk = GradeDesk(terms.caller, defaults, budget=terms.budget)
+        self._desk = GradeDesk(terms.caller, terms.defaults, budget=terms.budget)
         self._form: Form | None = None
         self._forms: Recent[Form] = Recent(MOST_FORMS)
         # those to lines, and those to all lines of a form that are right and written alike
         self._replies: Recent[Reply] = Recent(MOST_REPLIES)
+        # when the last line was marked by itself
+        self._marked = 0.0
 
-    def mark(self, chunk: bytes, first: int) -> tuple[bytes, Summary]:
+    def mark(self, chunk: bytes, first: int) -> Iterator[tuple[bytes, Summary]]:
         """Mark a chunk.
 
         Parameters
@@ -125,22 +98,29 @@ class ChunkMarker:
         first : int
             The index of the first.
 
-        Returns
-        -------
+        Yields
+        ------
         tuple of bytes and Summary
-            A line for each that is not blank, and their counts.
+            Pieces of the reply, which has a line for each that is not blank, and their counts.
         """
-        replies = self._mark_alike(chunk) or self._mark_groups(chunk)
-        content = b"".join([b'{"index":%d%b' % (index, reply.ending) for index, reply in enumerate(replies, first)])
-        summary = Summary(lines=len(replies))
-        for reply, times in Counter(replies).items():
-            if reply.grade is None:
-                summary.problems += times
-            else:
-                summary.count(reply.grade, times)
-        return content, summary
+        replies: list[Reply] = []
+        size, end = 0, time.perf_counter() + PIECE_SECONDS
+        for reply in self._mark_alike(chunk) or self._mark_groups(chunk):
+            replies.append(reply)
+            size += len(reply.ending)
+            if size >= PIECE_BYTES or self._marked > end:
+                piece, summary = write_piece(replies, first)
+                first += len(replies)
+                # what is large is not kept while it is sent
+                del reply
+                replies.clear()
+                yield piece, summary
+                del piece
+                size, end = 0, time.perf_counter() + PIECE_SECONDS
+        if replies:
+            yield write_piece(replies, first)
 
-    def _mark_alike(self, chunk: bytes) -> list[Reply] | None:
+    def _mark_alike(self, chunk: bytes) -> Iterable[Reply] | None:
         """Mark lines that all have the form of those before them, unless some have another."""
         form = self._form
         told = form.tell(chunk) if form and len(chunk) <= self._terms.longest else None
@@ -152,15 +132,15 @@ class ChunkMarker:
         if len(known) == len(found):
             return [known[kind] for kind in kinds]
         lines = split_lines(chunk, self._terms.longest)
-        return [known.get(kind) or self._reply(line, form, kind) for line, kind in zip(lines, kinds, strict=True)]
+        return (known.get(kind) or self._reply(line, form, kind) for line, kind in zip(lines, kinds, strict=True))
 
-    def _mark_groups(self, chunk: bytes) -> list[Reply]:
+    def _mark_groups(self, chunk: bytes) -> Iterator[Reply]:
         """Mark lines, those of each form together."""
         lines = split_lines(chunk, self._terms.longest)
         told: list[tuple[Form | None, int]] = [(None, UNSURE)] * len(lines)
         groups: dict[FormKey, list[int]] = {}
         for number, line in enumerate(lines):
-            if has_form(line) and not _is_too_long(line, self._terms.longest):
+            if len(line) <= min(LONGEST_ALIKE, self._terms.longest) and has_form(line):
                 groups.setdefault(find_key(line), []).append(number)
         for key, numbers in groups.items():
             alike = [lines[number] for number in numbers]
@@ -169,7 +149,7 @@ class ChunkMarker:
                 self._form = form
                 for number, kind in zip(numbers, form.tell_each(alike), strict=True):
                     told[number] = form, kind
-        return [self._reply(line, form, kind) for line, (form, kind) in zip(lines, told, strict=True)]
+        return (self._reply(line, form, kind) for line, (form, kind) in zip(lines, told, strict=True))
 
     def _find_form(self, key: FormKey, line: bytes) -> Form | None:
         form = self._forms.get(key)
@@ -196,13 +176,12 @@ class ChunkMarker:
         return reply
 
     def _mark_one(self, line: bytes) -> Reply:
-        grade: Grade | None = None
         try:
-            grade = self._desk.mark(self._read(line))
-            written = encode(LineReply(grade=grade))
+            return write_grade(self._desk.mark(self._read(line)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a line, the others are marked
-            grade, written = None, encode(LineReply(problem=_to_problem(error)))
-        return Reply(b"," + written[1:] + b"\n", grade)
+            return write_refusal(error)
+        finally:
+            self._marked = time.perf_counter()
 
     def _read(self, line: bytes) -> GradeLineBody:
         if _is_too_long(line, self._terms.longest):
@@ -260,14 +239,3 @@ def split_lines(chunk: bytes, longest: int) -> list[bytes]:
 
 def _is_too_long(line: bytes, longest: int) -> bool:
     return len(line) - line.endswith(b"\n") > longest
-
-
-def _to_problem(error: Exception) -> LineProblem:
-    document = describe_error(error)
-    return LineProblem(
-        type=document.type,
-        title=document.title,
-        status=document.status,
-        detail=document.detail,
-        errors=document.errors,
-    )

@@ -27,6 +27,10 @@ MOST_WAITING = 8 * 1024 * 1024
 """Bytes of replies that a worker holds while another one's turn lasts."""
 
 
+END = b""
+"""After the last piece of the reply to a chunk."""
+
+
 class WorkerError(Exception):
     """A worker ended before its work was done."""
 
@@ -82,12 +86,13 @@ class Done:
         Which one, counted from 0.
     end : int
         Where it ends in the file.
-    summary : Summary
+    parts : list of Summary
+        Of the pieces of the reply to it.
     """
 
     number: int
     end: int
-    summary: Summary
+    parts: list[Summary]
 
 
 class Turns:
@@ -131,26 +136,28 @@ class Turns:
             self._taken.value += 1
         return chunk
 
-    def put(self, file: BinaryIO, replies: deque[tuple[int, bytes]], most: int) -> None:
-        """Write the replies whose turn has come, and wait for it while more bytes than that are left.
+    def put(self, file: BinaryIO, pieces: deque[tuple[int, bytes]], most: int) -> None:
+        """Write the pieces whose turn has come, and wait for it while more bytes than that are left.
 
         Parameters
         ----------
         file : file
-        replies : deque of tuple of int and bytes
-            The numbers of chunks and the replies to them; what is written is taken out.
+        pieces : deque of tuple of int and bytes
+            The numbers of chunks and pieces of the replies to them, the last of each without content; what is written
+            is taken out.
         most : int
         """
         with self._writing:
-            while replies:
-                number, reply = replies[0]
+            while pieces:
+                number, piece = pieces[0]
                 if number == self._written.value:
-                    file.write(reply)
+                    file.write(piece)
                     file.flush()
-                    replies.popleft()
-                    self._written.value += 1
-                    self._writing.notify_all()
-                elif sum(len(reply) for _, reply in replies) > most:
+                    pieces.popleft()
+                    if not piece:
+                        self._written.value += 1
+                        self._writing.notify_all()
+                elif sum(len(piece) for _, piece in pieces) > most:
                     self._writing.wait()
                 else:
                     return
@@ -205,6 +212,8 @@ def _collect(workers: dict[Connection, SpawnProcess]) -> Iterator[Done]:
                 _require_success(workers.pop(reports))
                 continue
             if isinstance(found, OSError):
+                # with that, it has come to its end
+                workers[reports].join()
                 raise found
             yield found
 
@@ -238,18 +247,21 @@ def _work(work: FileWork, turns: Turns, reports: Connection) -> None:
 
 def _mark_chunks(work: FileWork, turns: Turns, reports: Connection) -> None:
     marker, pace = ChunkMarker(work.terms), Pace()
-    replies: deque[tuple[int, bytes]] = deque()
+    pieces: deque[tuple[int, bytes]] = deque()
     with work.source.open("rb") as source, work.target.open("ab") as target:
         while True:
             chunk = turns.take(source, pace.size, work.terms.longest)
             if not chunk.content:
                 break
-            with pace:
-                reply, summary = marker.mark(chunk.content, chunk.first)
-            replies.append((chunk.number, reply))
-            turns.put(target, replies, MOST_WAITING)
-            reports.send(Done(number=chunk.number, end=chunk.end, summary=summary))
-        turns.put(target, replies, 0)
+            parts = []
+            for piece, part in pace.follow(marker.mark(chunk.content, chunk.first)):
+                parts.append(part)
+                pieces.append((chunk.number, piece))
+                turns.put(target, pieces, MOST_WAITING)
+            pieces.append((chunk.number, END))
+            turns.put(target, pieces, MOST_WAITING)
+            reports.send(Done(number=chunk.number, end=chunk.end, parts=parts))
+        turns.put(target, pieces, 0)
 
 
 def _end_with_parent() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
@@ -11,9 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from app.access import TOKEN, RequestCaller, allow
-from app.bulk import MEDIA_TYPE, Bulk
+from app.bulk import MEDIA_TYPE, PIECE_BYTES, Bulk
 from app.examples import BULK, GRADES
 from app.grade_desk import GradeDesk
+from app.held_bytes import Share
 from app.json_route import JsonRoute, RequestBudget, read_budget, stream_body
 from app.limiter import BusyError
 from app.media_types import LINES_TYPES, require_media_type
@@ -92,7 +93,17 @@ async def create_grades(request: Request, caller: RequestCaller, until_sent: Unt
         longest=settings.max_body_bytes,
     )
     record_of(request.scope).summary = bulk.summary
-    return StreamingResponse(bulk.replies(), media_type=MEDIA_TYPE)
+    share = until_sent.enter_context(placement.held_reply_bytes.share())
+    return StreamingResponse(_count(bulk.replies(), share), media_type=MEDIA_TYPE)
+
+
+def _count(pieces: Iterator[bytes], share: Share) -> Iterator[bytes]:
+    """Count each piece of a reply as long as it is sent; it is too late to refuse one."""
+    for piece in pieces:
+        share.become(len(piece))
+        # a line alone may have many megabytes, and while a socket takes them nobody else is answered
+        for start in range(0, len(piece), PIECE_BYTES):
+            yield piece[start : start + PIECE_BYTES]
 
 
 async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) -> None:

@@ -101,6 +101,11 @@ def of_tensors(path: str, *cases: tuple[str, bytes], status: int = 422) -> list[
     ]
 
 
+def of_lines(name: str, *lines: bytes, status: int = 200) -> Bomb:
+    """Return a bomb of lines."""
+    return Bomb(name=name, path="/v1/grades/bulk", body=b"\n".join(lines), status=status, media_type=LINES)
+
+
 def jacobian_ids(depth: int) -> list[str]:
     """Name the Jacobians of all activations by all weights, and pre-activations, below them."""
     return [f"dA{of}_d{symbol}{by}" for of in range(1, depth + 1) for by in range(1, of + 1) for symbol in "WZ"]
@@ -211,13 +216,7 @@ REFUSED = [
         ("empty rows", {"network": {"layers": [{"weights": [[]] * 20_000, "activation": "relu"}]}}),
         ("numbers that overflow", b'{"inputs":[[' + b"1e400," * 10_000 + b"1]]}"),
     ),
-    Bomb(
-        name="defaults that are nested",
-        path="/v1/grades/bulk",
-        body=b'{"defaults":' * 5_000 + b"\n{}\n",
-        status=400,
-        media_type=LINES,
-    ),
+    of_lines("defaults that are nested", b'{"defaults":' * 5_000, b"{}\n", status=400),
 ]
 """What is over the budget, or cannot be read."""
 
@@ -271,26 +270,22 @@ HARMLESS = [
         ("widths that grow", {"problem": problem(*[3] * 40), "asks": ["L"]}),
         status=200,
     ),
-    Bomb(
-        name="questions that share defaults",
-        path="/v1/grades/bulk",
-        body=b"\n".join(
-            [
-                dump({"defaults": {"problem": problem(1, 1_000, n_samples=100)}}),
-                *asked(["L", "Z1", "A1", "dL_dZ1", "dL_dW1", "dL_dX"], 6),
-            ]
-        ),
-        status=200,
-        media_type=LINES,
+    of_lines(
+        "questions that share defaults",
+        dump({"defaults": {"problem": problem(1, 1_000, n_samples=100)}}),
+        *asked(["L", "Z1", "A1", "dL_dZ1", "dL_dW1", "dL_dX"], 6),
     ),
-    Bomb(
-        name="lines that are none",
-        path="/v1/grades/bulk",
-        body=b"[\n" * 3_000,
-        status=200,
-        media_type=LINES,
-    ),
+    of_lines("lines that are none", *[b"["] * 3_000),
 ]
 """What is answered, in little memory."""
 
-BOMBS = [*REFUSED, *HARMLESS]
+TALKATIVE = [
+    of_lines(
+        "short lines with long replies",
+        dump({"defaults": {"problem": problem(1, 700), "asks": ["dS_dZ"], "feedback": "full"}}),
+        *(dump({"answers": {"dS_dZ": str(number)}}) for number in range(40)),
+    ),
+]
+"""What is answered with hundreds of megabytes, and in little memory where a client takes them as they come."""
+
+BOMBS = [*REFUSED, *HARMLESS, *TALKATIVE]

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.errors import MEDIA_TYPE
-from tests.app.bombs import BOMBS, HARMLESS, LARGEST_BODY, REFUSED, Bomb
+from tests.app.bombs import BOMBS, HARMLESS, LARGEST_BODY, REFUSED, TALKATIVE, Bomb
 from tests.app.placing import children_of
 from tests.app.server import Server, run_server
 
@@ -75,6 +75,23 @@ def test_there_is_a_bomb_for_every_body_that_is_read(app: FastAPI) -> None:
     assert [route.path for route in taking if not any(map(route.path_regex.match, paths))] == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc to read a process's memory from")
+@pytest.mark.parametrize("bomb", TALKATIVE, ids=lambda bomb: bomb.name)
+def test_a_reply_that_is_longer_than_memory_is_sent_piece_by_piece(bomb: Bomb) -> None:
+    with run_server(processes=0) as server:
+        before = server.memory("VmHWM")
+        assert take_all(server, bomb) > 4 * ANSWERED_IN
+        assert server.memory("VmHWM") - before < 2 * ANSWERED_IN
+
+
+def take_all(server: Server, bomb: Bomb) -> int:
+    """Send a bomb, and count what comes back without keeping it."""
+    headers = {"Content-Type": bomb.media_type}
+    with server.client.stream("POST", bomb.path, content=bomb.body, headers=headers) as reply:
+        assert reply.status_code == bomb.status, bomb.name
+        return sum(len(piece) for piece in reply.iter_raw())
+
+
 COUNT = 1_000
 SECONDS = 60
 LIMIT = 512 * MEGABYTE
@@ -108,6 +125,8 @@ def test_a_thousand_bombs_harm_nobody() -> None:
         for bomb in HARMLESS:
             reply = server.client.post(bomb.path, content=bomb.body, headers={"Content-Type": bomb.media_type})
             assert reply.status_code == bomb.status, bomb.name
+        for bomb in TALKATIVE:
+            take_all(server, bomb)
         assert server.client.get("/health/ready").status_code == 200
         assert processes_of(server) == before
         held = [high_water(pid) for pid in before]

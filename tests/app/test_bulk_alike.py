@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from app.bulk import Bulk, ChunkMarker, Summary, Terms, forms
+from app.bulk.line_bodies import read_defaults
 from app.bulk.lines import write_summary
 from app.bulk.marking import Recent
 from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
+from app.wire import DEFAULT_LIMITS
 from core.budget import Budget
 from core.grading import Grade
 from core.marking import GradeRequest, MarkingDesk
@@ -61,12 +63,13 @@ def mark(content: bytes, *, longest: int = 10**7) -> bytes:
 def mark_one_by_one(content: bytes, *, longest: int = 10**7) -> bytes:
     """Mark each line as a chunk of its own, which none is marked together with."""
     first, *lines = io.BytesIO(content)
-    marker = ChunkMarker(Terms(defaults=first, budget=Budget(), longest=longest, caller=EVERYBODY))
+    defaults = read_defaults(first, DEFAULT_LIMITS)
+    marker = ChunkMarker(Terms(defaults=defaults, budget=Budget(), longest=longest, caller=EVERYBODY))
     summary, reply = Summary(), b""
     for line in lines:
-        content, part = marker.mark(line, summary.lines)
-        reply += content
-        summary.add(part)
+        for piece, part in marker.mark(line, summary.lines):
+            reply += piece
+            summary.add(part)
     return reply + write_summary(summary)
 
 
