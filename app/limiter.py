@@ -144,7 +144,13 @@ class Threads(Limiter):
         super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
         self._start()
 
-    async def run(self, receive: Receive | None, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+    async def run(
+        self,
+        receive: Receive | None,
+        function: Callable[[*Taken], Found],
+        *arguments: *Taken,
+        is_under_way: bool = False,
+    ) -> Found:
         """Call a function when its turn has come.
 
         Parameters
@@ -153,6 +159,8 @@ class Threads(Limiter):
             As ASGI has it, after the request's body: a client that leaves gives up its turn.
         function : callable
         *arguments
+        is_under_way : bool
+            Whether the request is answered in part, so that it is too late to refuse it: it waits however long.
 
         Returns
         -------
@@ -166,14 +174,15 @@ class Threads(Limiter):
         BodyError
             400 if the client leaves before.
         """
-        self.require_room()
+        if not is_under_way:
+            self.require_room()
         work = [partial(function, *arguments)]
         job = self._executor.submit(copy_context().run, _call, work)
         self._inside.add(job)
         job.add_done_callback(self._inside.discard)
         done = asyncio.wrap_future(job)
         try:
-            if self.waiting and (refusal := await self._wait(done, receive)) and job.cancel():
+            if self.waiting and not is_under_way and (refusal := await self._wait(done, receive)) and job.cancel():
                 raise refusal
             return await done
         finally:

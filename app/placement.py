@@ -12,10 +12,11 @@ from typing import TypedDict
 
 from starlette.types import Receive
 
+from app.bulk import LongLine
 from app.computation import JSON_TYPE, Answer, Call, Computation, Work, answer_problem
-from app.errors import ErrorItem, write_problem
+from app.errors import describe_error
 from app.held_bytes import HeldBytes, Share
-from app.limiter import RETRY_AFTER, Queue, Rounds, Threads, Turns
+from app.limiter import BusyError, Queue, Rounds, Threads, Turns
 from app.settings import Settings
 from app.worker import Worker, WorkerDiedError, WorkerFailedError
 
@@ -55,11 +56,13 @@ class Placement:
         What stands in front of each place.
     held_bytes, held_reply_bytes, held_bulk_bytes : HeldBytes
         Bodies and replies in memory, and bulk requests in temporary files.
+    has_workers : bool
+        Whether there are processes; threads do their work otherwise.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._has_workers = False
+        self.has_workers = False
         # None stands for one that ended, and another is started when it is needed
         self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         self._busy: set[Worker] = set()
@@ -101,12 +104,12 @@ class Placement:
             return False
         for worker in workers:
             self._idle.put(worker)
-        self._has_workers = bool(workers)
+        self.has_workers = bool(workers)
         return True
 
     def stop(self) -> None:
         """End the processes, whatever they work on: whoever waits for it has been answered."""
-        self._has_workers = False
+        self.has_workers = False
         self.threads.stop()
         self.processes.stop()
         for worker in tuple(self._busy):
@@ -157,6 +160,24 @@ class Placement:
                 return answer
         return await self.processes.run(receive, self._answer_in_process, call)
 
+    async def answer_line(self, line: LongLine) -> Answer:
+        """Have a process work on a line of a bulk request, however long it has to wait for its turn.
+
+        Parameters
+        ----------
+        line : LongLine
+
+        Returns
+        -------
+        Answer
+
+        Raises
+        ------
+        BusyError
+            If the process ends on the way.
+        """
+        return await self.processes.run(None, self._ask_worker, line, is_under_way=True)
+
     def require_room(self, computation: Computation, reads: str) -> None:
         """Check, before a body is read, that there is room for what will be worked on somewhere else in any case.
 
@@ -181,7 +202,7 @@ class Placement:
         return computation.is_estimated and reads == JSON_TYPE and size <= most
 
     def _find_place(self, reads: str) -> Threads:
-        return self.processes if reads == JSON_TYPE and self._has_workers else self.threads
+        return self.processes if reads == JSON_TYPE and self.has_workers else self.threads
 
     def _answer_on_loop(self, computation: Computation, call: Call, reply: Share) -> Answer | Threads:
         """Answer what is small, and say where other work is to be done."""
@@ -213,9 +234,15 @@ class Placement:
 
     def _is_for_process(self, work: Work | None, call: Call) -> bool:
         is_large = work is not None and work.numbers * BYTES_A_NUMBER >= self._settings.process_bytes
-        return is_large and call.writes == JSON_TYPE and self._has_workers
+        return is_large and call.writes == JSON_TYPE and self.has_workers
 
     def _answer_in_process(self, call: Call) -> Answer:
+        try:
+            return self._ask_worker(call)
+        except BusyError as error:
+            return answer_problem(describe_error(error), headers=error.headers)
+
+    def _ask_worker(self, call: Call | LongLine) -> Answer:
         worker = self._idle.get()
         try:
             if worker is not None and not worker.is_alive:
@@ -235,7 +262,7 @@ class Placement:
                 self._busy.discard(worker)
                 worker.close()
             worker = None
-            return answer_problem(write_problem(503, [ErrorItem("", "worker_died", DIED)]), headers=RETRY_AFTER)
+            raise BusyError("worker_died", DIED) from None
         finally:
             if worker is not None:
                 self._busy.discard(worker)

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
 
+from app.bulk import LongLine, answer_line
 from app.computation import Answer, Call
 from app.json_route import JsonRoute
 from app.memory import settle
@@ -84,12 +85,12 @@ class Worker:
         except (EOFError, OSError):
             raise WorkerDiedError from None
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: Call | LongLine) -> Answer:
         """Answer a call.
 
         Parameters
         ----------
-        call : Call
+        call : Call or LongLine
 
         Returns
         -------
@@ -144,13 +145,13 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
     with suppress(EOFError, OSError):
         answers.send(None)
         while True:
-            call: Call = calls.recv()
+            call: Call | LongLine = calls.recv()
             _answer(replace(call, raw=receive_content(calls)), answers)
 
 
-def _answer(call: Call, answers: Connection) -> None:
+def _answer(call: Call | LongLine, answers: Connection) -> None:
     try:
-        found = COMPUTATIONS[call.computation].answer(call)
+        found = COMPUTATIONS[call.computation].answer(call) if isinstance(call, Call) else answer_line(call)
     except Exception as error:  # noqa: BLE001 - the one that serves logs it and answers for it
         answers.send(describe_exception(error))
     else:

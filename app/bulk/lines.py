@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import orjson
@@ -11,7 +11,10 @@ import orjson
 from app.access import Caller
 from app.bulk.line_bodies import read_defaults
 from app.bulk.marking import ChunkMarker, Terms, split_lines
+from app.bulk.replies import write_piece, write_refusal
 from app.bulk.summary import Summary
+from app.errors import BodyError
+from app.schemas.grade_bodies import GradeLineBody
 from app.wire import DEFAULT_LIMITS, Limits, encode
 from core.budget import Budget
 
@@ -33,6 +36,20 @@ DEFAULTS_START = re.compile(rb'\s*\{\s*"defaults"')
 Piece = TypeVar("Piece")
 
 
+class Aside(Protocol):
+    """Where long lines are read and marked instead: in one call of a parser, nothing else happens in this process."""
+
+    @property
+    def from_bytes(self) -> int:
+        """How long a line is that is long."""
+
+    def read_defaults(self, line: bytes, limits: Limits) -> GradeLineBody:
+        """Read the line of defaults."""
+
+    def mark(self, line: bytes, terms: Terms, index: int) -> tuple[bytes, Summary]:
+        """Mark a line, as `ChunkMarker.mark` does; raise a `BodyError` if that cannot be done."""
+
+
 class Bulk:
     """A bulk request that has been read to a file.
 
@@ -48,6 +65,8 @@ class Bulk:
         The most bytes of a line.
     limits : Limits
         What each line may be like.
+    aside : Aside, optional
+        Where long lines are marked; by default here, as all are.
 
     Raises
     ------
@@ -63,10 +82,13 @@ class Bulk:
         budget: Budget,
         longest: int,
         limits: Limits = DEFAULT_LIMITS,
+        aside: Aside | None = None,
     ) -> None:
         self._file = file
+        self._aside = aside
         line = _take_defaults(file, longest)
-        defaults = None if line is None else read_defaults(line, limits)
+        read = aside.read_defaults if aside and line and len(line) >= aside.from_bytes else read_defaults
+        defaults = None if line is None else read(line, limits)
         self.terms = Terms(defaults=defaults, budget=budget, limits=limits, longest=longest, caller=caller)
         self._marker = ChunkMarker(self.terms)
         self.summary = Summary()
@@ -85,9 +107,23 @@ class Bulk:
         yield write_summary(self.summary)
 
     def _mark(self, chunk: bytes) -> Iterator[bytes]:
-        for piece, part in self._marker.mark(chunk, self.summary.lines):
+        # all but the last line are shorter than a chunk
+        start = chunk.rfind(b"\n", 0, -1) + 1
+        if self._aside is None or len(chunk) - start < self._aside.from_bytes:
+            start = len(chunk)
+        for piece, part in self._marker.mark(chunk[:start], self.summary.lines):
             self.summary.add(part)
             yield piece
+        if self._aside is not None and start < len(chunk):
+            reply, part = self._mark_aside(self._aside, chunk[start:])
+            self.summary.add(part)
+            yield reply
+
+    def _mark_aside(self, aside: Aside, line: bytes) -> tuple[bytes, Summary]:
+        try:
+            return aside.mark(line, self.terms, self.summary.lines)
+        except BodyError as error:
+            return write_piece([write_refusal(error)], self.summary.lines)
 
 
 class Pace:

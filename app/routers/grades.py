@@ -11,7 +11,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from app.access import TOKEN, RequestCaller, allow
-from app.bulk import MEDIA_TYPE, PIECE_BYTES, Bulk
+from app.bulk import MEDIA_TYPE, PIECE_BYTES, Bulk, DefaultsError, ProcessAside
+from app.computation import Answer
 from app.examples import BULK, GRADES
 from app.grade_desk import GradeDesk
 from app.held_bytes import Share
@@ -84,17 +85,27 @@ async def create_grades(request: Request, caller: RequestCaller, until_sent: Unt
     await _fill(file, request, until_sent)
     await until_sent.enter_async_context(placement.bulk.turn(request.receive))
     file.seek(0)
-    bulk = await run_in_threadpool(
-        Bulk,
-        file,
-        caller=caller,
-        budget=read_budget(request),
-        limits=settings.limits,
-        longest=settings.max_body_bytes,
-    )
+    aside = ProcessAside(ask=placement.answer_line, from_bytes=settings.process_bytes)
+    try:
+        bulk = await run_in_threadpool(
+            Bulk,
+            file,
+            caller=caller,
+            budget=read_budget(request),
+            limits=settings.limits,
+            longest=settings.max_body_bytes,
+            aside=aside if placement.has_workers else None,
+        )
+    except DefaultsError as error:
+        return _refuse(request, error.answer)
     record_of(request.scope).summary = bulk.summary
     share = until_sent.enter_context(placement.held_reply_bytes.share())
     return StreamingResponse(_count(bulk.replies(), share), media_type=MEDIA_TYPE)
+
+
+def _refuse(request: Request, found: Answer) -> Response:
+    record_of(request.scope).facts = found.facts
+    return Response(bytes(found.content), found.status, media_type=found.media_type)
 
 
 def _count(pieces: Iterator[bytes], share: Share) -> Iterator[bytes]:

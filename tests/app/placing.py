@@ -20,6 +20,7 @@ from app.placement import Placement
 from app.settings import Settings
 from app.worker import COMPUTATIONS
 from core.budget import Budget
+from tests.app.server import Server
 
 EVERYBODY = Access(Settings.model_construct()).everybody
 
@@ -76,6 +77,17 @@ def children_of(pid: int) -> list[int]:
     # each stands with the thread that started it
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(text) for children in lists for text in children.read_text(encoding="ascii").split()]
+
+
+def worker_of(server: Server) -> int:
+    """Return the process that a server has beside the one that serves."""
+    [pid] = [pid for pid in children_of(server.process.pid) if is_worker(pid)]
+    return pid
+
+
+def is_worker(pid: int) -> bool:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - a device, not a path of ours
+        return b"spawn_main" in file.read()
 
 
 def wait_until_reaped(pid: int) -> None:

@@ -20,7 +20,7 @@ from app.main import create_app
 from app.placement import Placement
 from app.routers.grades import IN_MEMORY
 from app.settings import Settings
-from tests.app.placing import children_of
+from tests.app.placing import worker_of
 from tests.app.server import Server, assert_is_busy, assert_is_problem, dump, post, run_server
 from tests.app.sockets import HEAD, wait_for_metric
 
@@ -44,18 +44,13 @@ def server() -> Iterator[Server]:
 @contextmanager
 def stuck(server: Server) -> Iterator[ThreadPoolExecutor]:
     """Keep the server's process still, and yield a pool for requests that wait for it; at last it goes on."""
-    [pid] = [pid for pid in children_of(server.process.pid) if is_worker(pid)]
+    pid = worker_of(server)
     with ThreadPoolExecutor(8) as pool:
         os.kill(pid, signal.SIGSTOP)
         try:
             yield pool
         finally:
             os.kill(pid, signal.SIGCONT)
-
-
-def is_worker(pid: int) -> bool:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - a device, not a path of ours
-        return b"spawn_main" in file.read()
 
 
 def ask(server: Server) -> httpx.Response:
