@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         512 * 1024,
         ge=0,
         description="Smallest JSON reply that is left to a process, whatever the body is; a JSON body of that "
-        "size is, too.",
+        "size is, too, and a line of a bulk request.",
     )
     threads: int = Field(
         1,
