@@ -7,6 +7,7 @@ not wait for it. Each place has a `Queue` in front of it.
 """
 
 import logging
+import time
 from queue import SimpleQueue
 from typing import TypedDict
 
@@ -30,6 +31,10 @@ BYTES_A_NUMBER = 20
 
 LONG_OPERATIONS = 500_000_000
 """A tenth of a second's multiply-adds: in a process, all that comes after would wait for it."""
+
+WAYS_GIVEN = 3.0
+LONGEST_WAY = 0.1
+"""While others wait, marking in bulk does nothing for so many times the seconds that it works, and at most so many."""
 
 DIED = "the process that worked on this request ended before it was done; another one takes its place"
 
@@ -118,6 +123,17 @@ class Placement:
             worker_or_none = self._idle.get()
             if worker_or_none is not None:
                 worker_or_none.close()
+
+    def give_way(self, seconds: float) -> None:
+        """Let whoever waits go first: for a thread that marks in bulk, after each line.
+
+        Parameters
+        ----------
+        seconds : float
+            What the line took.
+        """
+        if self.processes.waiting or self.threads.waiting:
+            time.sleep(min(WAYS_GIVEN * seconds, LONGEST_WAY))
 
     async def answer(
         self, computation: Computation, call: Call, receive: Receive | None = None, reply: Share | None = None

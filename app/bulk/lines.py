@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol, TypeVar
 
 import numpy as np
@@ -67,6 +67,8 @@ class Bulk:
         What each line may be like.
     aside : Aside, optional
         Where long lines are marked; by default here, as all are.
+    give_way : callable, optional
+        As `ChunkMarker` has it.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Bulk:
         longest: int,
         limits: Limits = DEFAULT_LIMITS,
         aside: Aside | None = None,
+        give_way: Callable[[float], None] | None = None,
     ) -> None:
         self._file = file
         self._aside = aside
@@ -90,7 +93,7 @@ class Bulk:
         read = aside.read_defaults if aside and line and len(line) >= aside.from_bytes else read_defaults
         defaults = None if line is None else read(line, limits)
         self.terms = Terms(defaults=defaults, budget=budget, limits=limits, longest=longest, caller=caller)
-        self._marker = ChunkMarker(self.terms)
+        self._marker = ChunkMarker(self.terms, give_way)
         self.summary = Summary()
 
     def replies(self) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 import io
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -71,6 +71,8 @@ class ChunkMarker:
     Parameters
     ----------
     terms : Terms
+    give_way : callable, optional
+        Called after each line that was marked by itself, with the seconds it took: others may go first meanwhile.
 
     Raises
     ------
@@ -78,8 +80,8 @@ class ChunkMarker:
         If the defaults are wrong, or say what the caller may not.
     """
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    def __init__(self, terms: Terms, give_way: Callable[[float], None] | None = None) -> None:
+        self._terms, self._give_way = terms, give_way
         self._desk = GradeDesk(terms.caller, terms.defaults, budget=terms.budget)
         self._form: Form | None = None
         self._forms: Recent[Form] = Recent(MOST_FORMS)
@@ -176,12 +178,15 @@ class ChunkMarker:
         return reply
 
     def _mark_one(self, line: bytes) -> Reply:
+        start = time.perf_counter()
         try:
             return write_grade(self._desk.mark(self._read(line)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a line, the others are marked
             return write_refusal(error)
         finally:
             self._marked = time.perf_counter()
+            if self._give_way is not None:
+                self._give_way(self._marked - start)
 
     def _read(self, line: bytes) -> GradeLineBody:
         if _is_too_long(line, self._terms.longest):

@@ -95,6 +95,7 @@ async def create_grades(request: Request, caller: RequestCaller, until_sent: Unt
             limits=settings.limits,
             longest=settings.max_body_bytes,
             aside=aside if placement.has_workers else None,
+            give_way=placement.give_way,
         )
     except DefaultsError as error:
         return _refuse(request, error.answer)

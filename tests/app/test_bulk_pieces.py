@@ -54,6 +54,15 @@ def test_a_piece_ends_when_it_has_taken_long(monkeypatch: pytest.MonkeyPatch) ->
     assert b"".join(pieces) == whole
 
 
+def test_after_each_line_that_is_marked_by_itself_it_gives_way_and_after_others_it_need_not() -> None:
+    for content, times in ((WRONG, 60), (dump_lines(DEFAULTS, *[{"answers": {"L": 2}}] * 60), 1)):
+        taken: list[float] = []
+        bulk = Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=10**7, give_way=taken.append)
+        assert list(bulk.replies())
+        assert len(taken) == times
+        assert all(seconds > 0 for seconds in taken)
+
+
 COMMAND = """
 import resource, sys
 from app.command_line import main

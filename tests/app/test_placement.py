@@ -1,7 +1,9 @@
 """Where work is done: small work at once, other work in threads, large JSON in a process; with one result."""
 
+import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,7 +16,8 @@ from app.computation import Call
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.json_route import JsonRoute
-from app.placement import Placement
+from app.limiter import Threads
+from app.placement import LONGEST_WAY, WAYS_GIVEN, Placement
 from app.routers import ROUTERS
 from app.routers.exercises import DRAWING
 from app.settings import Settings
@@ -120,6 +123,26 @@ async def test_long_work_is_done_in_a_thread_so_that_marking_need_not_wait_for_i
     assert found.status == 200, found.content
     assert threads != [threading.get_ident()]
     assert len(threads) == 1
+
+
+@pytest.mark.parametrize("name", ["threads", "processes"])
+async def test_marking_in_bulk_gives_way_to_whoever_waits_and_never_for_long(placement: Placement, name: str) -> None:
+    def pause(seconds: float) -> float:
+        start = time.perf_counter()
+        placement.give_way(seconds)
+        return time.perf_counter() - start
+
+    is_over, place = threading.Event(), placement.queues[name]
+    assert isinstance(place, Threads)
+    assert min(pause(10) for _ in range(5)) < LONGEST_WAY
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(place.run(None, is_over.wait))
+        await asyncio.sleep(0)
+        assert place.waiting == 1
+        assert pause(0.01) >= WAYS_GIVEN * 0.01
+        assert min(pause(10) for _ in range(5)) < 1
+        is_over.set()
 
 
 async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
