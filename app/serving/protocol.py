@@ -28,7 +28,6 @@ class Connection(WaitingProtocol):
         ----------
         data : bytes
         """
-        self._unset_keepalive_if_required()
         if self.phase is Phase.DONE:
             self._begin(Phase.SILENT)
         while data and (self.phase is Phase.SILENT or self.phase is Phase.HEAD):
@@ -144,4 +143,4 @@ class Connection(WaitingProtocol):
         if self.headers and measure(self.headers) > 2 * self._settings.max_header_bytes:
             raise too_much_around_chunks(self._settings)
         super().on_message_complete()
-        self.phase = Phase.DONE
+        self.phase, self._waited = Phase.DONE, 0.0

@@ -62,7 +62,6 @@ class Server(uvicorn.Server):
                 interface="asgi3",
                 proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=settings.idle_seconds,
             )
         )
         self._app = app

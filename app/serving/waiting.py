@@ -70,6 +70,8 @@ class WaitingProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """End a reply: the client may send the next request, or has to end one that was answered early."""
         super().on_response_complete()
+        # `watch` ends what is idle; this timer would be unset for good by the rest of a body that was answered early
+        self._unset_keepalive_if_required()
         if self.flow.read_paused and not self.transport.is_closing():
             # less waits now than before
             self.flow.resume_reading()
@@ -79,9 +81,7 @@ class WaitingProtocol(HttpToolsProtocol):
             # what is being received belongs to a later request
             return
         if self.phase is Phase.BODY:
-            self.phase = Phase.REST
-        if self.phase is Phase.REST or self.phase is Phase.DONE:
-            self._waited = 0.0
+            self.phase, self._waited = Phase.REST, 0.0
 
     # ---------------------------------------------------------------- how long a client is waited for
 
@@ -114,7 +114,10 @@ class WaitingProtocol(HttpToolsProtocol):
         if self.phase is Phase.DEAF:
             if self._waited > LINGER_SECONDS:
                 self.transport.abort()
-        elif self.phase is not Phase.DONE and self._waited > settings.receive_seconds:
+        elif self.phase is Phase.DONE:
+            if self._waited > settings.idle_seconds:
+                self.transport.close()
+        elif self._waited > settings.receive_seconds:
             self.refuse(too_slow(settings))
 
     # ---------------------------------------------------------------- how it ends

@@ -170,6 +170,32 @@ def test_newlines_do_not_keep_a_connection(server: Server) -> None:
         assert trickle(connection, b"\r\n").startswith(b"HTTP/1.1 200 ")
 
 
+def be_answered_early(connection: socket.socket) -> None:
+    """Send half of a body that is refused, and read the refusal."""
+    connection.sendall(ANSWERED.replace(b"99999999", b"10") + b"12345")
+    reply = b""
+    while not reply.endswith(b"}"):
+        reply += connection.recv(65536)
+    assert reply.startswith(b"HTTP/1.1 415 ")
+
+
+def test_a_connection_whose_last_body_ended_after_the_reply_is_closed(server: Server) -> None:
+    with connect(server) as connection:
+        be_answered_early(connection)
+        connection.sendall(b"67890")
+        assert connection.recv(1) == b""
+
+
+def test_the_end_of_a_body_that_was_answered_early_does_not_use_up_the_time_until_the_next_request() -> None:
+    with run_server(receive_seconds=3, idle_seconds=2, processes=0) as server, connect(server) as connection:
+        be_answered_early(connection)
+        time.sleep(2.3)
+        connection.sendall(b"67890")
+        time.sleep(0.8)
+        connection.sendall(KEPT)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 # replies that are not read
 
 
