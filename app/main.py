@@ -95,7 +95,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     warming = asyncio.create_task(_warm_up(app))
     yield
     app.state.readiness = "draining"
-    await warming
+    # what is not warm by now need not be any more
+    warming.cancel()
     await asyncio.to_thread(app.state.placement.stop)
 
 

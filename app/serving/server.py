@@ -164,8 +164,6 @@ def run_server(app: FastAPI, settings: Settings) -> NoReturn:
     app : FastAPI
     settings : Settings
     """
-    # before the server takes signals, and after
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = Server(app, settings)
     server.run(listen(server.config))
     logging.shutdown()

@@ -41,6 +41,13 @@ async def test_ready_is_503_until_warmed_up_and_again_while_draining() -> None:
         assert (await client.get("/health/ready")).json()["detail"] == "the service is draining"
 
 
+async def test_a_service_that_stops_does_not_get_warm_first() -> None:
+    app = create_app(Settings.model_construct(processes=0))
+    async with app.router.lifespan_context(app):
+        assert app.state.readiness == "warming up"
+    assert app.openapi_schema is None
+
+
 async def test_what_is_there_once_it_is_warm_is_not_looked_at_by_the_collector_any_more() -> None:
     app = create_app(Settings.model_construct(processes=0))
     gc.unfreeze()

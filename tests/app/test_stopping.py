@@ -4,10 +4,9 @@ import asyncio
 import json
 import signal
 import socket
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 
 import httpx
 import pytest
@@ -18,13 +17,9 @@ from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.serving.server import Server as DrainingServer
 from app.settings import Settings
 from tests.app.server import (
-    ROOT,
     Server,
     assert_is_problem,
-    command,
     dump,
-    environment,
-    find_free_port,
     post,
     run_server,
     seconds_to_end,
@@ -92,30 +87,6 @@ def test_a_second_signal_ends_the_interval_and_a_third_what_is_in_flight() -> No
         assert_is_answered_503(connection)
         assert seconds_to_end(server.process) < SOON
         assert server.process.returncode == 0
-
-
-def test_a_server_that_is_stopped_while_it_warms_up_never_says_that_it_is_ready() -> None:
-    port = find_free_port()
-    settings = environment(port=port, drain_seconds=2, log_level="warning")
-    with (
-        subprocess.Popen(command("serve"), cwd=ROOT, env=settings) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
-    ):
-        while True:
-            try:
-                client.get("/health/live")
-                break
-            except httpx.TransportError:
-                assert process.poll() is None
-                time.sleep(0.02)
-        process.terminate()
-        states = set()
-        while process.poll() is None:
-            with suppress(httpx.TransportError):
-                states.add(client.get("/health/ready").json()["detail"])
-            time.sleep(0.05)
-    assert process.returncode == 0
-    assert states - {"the service is warming up"} == {"the service is draining"}
 
 
 # what is in flight
