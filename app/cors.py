@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.errors import ErrorItem, problem_response, write_problem
 
-METHODS = ("GET", "POST")
+METHODS = ("GET", "HEAD", "POST")
 TAKEN_HEADERS = ("Authorization", "Content-Type", "X-Request-ID", "traceparent")
 SHOWN_HEADERS = ("X-Request-ID", "Retry-After", "WWW-Authenticate")
 

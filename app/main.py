@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import TypeAdapter
 
@@ -81,6 +82,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_error_handlers(app)
     add_openapi(app)
     add_documentation(app)
+    for route in app.routes:
+        # the server leaves the body out
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")
     # the last that is added is the outermost
     add_cors(app, app.state.settings.cors_origins)
     app.add_middleware(Watch, metrics=app.state.metrics)

@@ -1,6 +1,7 @@
 """What the OpenAPI document says beside the signatures: errors, tags, operation ids."""
 
 from collections.abc import Iterable
+from copy import copy
 from functools import cache
 from inspect import getdoc
 from typing import Any
@@ -72,17 +73,13 @@ def add_openapi(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            routes = [route for route in app.routes if isinstance(route, APIRoute)]
-            for route in routes:
-                # an operation's id is its handler's name, its summary the first line of what the handler says of itself
-                route.operation_id = route.name
-                route.summary, _, route.description = (getdoc(route.endpoint) or "").partition("\n\n")
+            routes = [_describe(route) for route in app.routes if isinstance(route, APIRoute)]
             document = get_openapi(
                 title=app.title,
                 version=app.version,
                 summary=app.summary,
                 description=app.description,
-                routes=app.routes,
+                routes=routes,
                 tags=app.openapi_tags,
                 license_info=app.license_info,
             )
@@ -108,6 +105,16 @@ def _serve_once_written(app: FastAPI) -> None:
     # the framework's own writes it anew for everybody who asks
     app.router.routes[:] = [route for route in app.routes if getattr(route, "path", None) != app.openapi_url]
     app.add_route(str(app.openapi_url), read_openapi, include_in_schema=False)
+
+
+def _describe(route: APIRoute) -> APIRoute:
+    described = copy(route)
+    # HEAD goes without saying where there is GET
+    described.methods = (route.methods or set()) - {"HEAD"}
+    # an operation's id is its handler's name, its summary the first line of what the handler says of itself
+    described.operation_id = route.name
+    described.summary, _, described.description = (getdoc(route.endpoint) or "").partition("\n\n")
+    return described
 
 
 KEY_SCHEME = {

@@ -83,7 +83,9 @@ def write_routes_table() -> str:
         admitted = named_scopes(route.dependencies)
         keys = " or ".join(f"`{scope}`" for scope in admitted if scope != TOKEN)
         who = ("any key" if admitted == EVERY_KEY else keys) + (", or a token" if TOKEN in admitted else "")
-        rows += [f"| `{method} {route.path}` | {who or 'everybody'} |" for method in route.methods or ()]
+        rows += [
+            f"| `{method} {route.path}` | {who or 'everybody'} |" for method in (route.methods or set()) - {"HEAD"}
+        ]
     return "\n".join(["| endpoint | whom it admits |", "|---|---|", *rows]) + "\n"
 
 
