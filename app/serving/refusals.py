@@ -10,6 +10,7 @@ from asgi_correlation_id import correlation_id
 
 from app.errors import MEDIA_TYPE, BodyError, describe_error
 from app.settings import Settings
+from app.watch.headers import protect
 
 logger = logging.getLogger("gradmark")
 
@@ -100,13 +101,14 @@ def write_refusal(error: BodyError, headers: Iterable[tuple[bytes, bytes]], *, h
     content = orjson.dumps(describe_error(error))
     logger.info("refused before there was a request: %s", error.code)
     correlation_id.reset(token)
-    lines = [
-        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
-        f"Content-Type: {MEDIA_TYPE}",
-        f"Content-Length: {len(content)}",
-        f"X-Request-ID: {request_id}",
-        "Connection: close",
-        *(f"{name}: {value}" for name, value in error.headers.items()),
-        *(f"{name.decode('ascii')}: {value.decode('ascii')}" for name, value in headers),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + (content if has_body else b"")
+    said = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(content)),
+        "x-request-id": request_id,
+        "connection": "close",
+        **error.headers,
+    }
+    written = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in said.items()]
+    status = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode("ascii")
+    lines = [b"%b: %b" % header for header in protect([*written, *headers])]
+    return b"\r\n".join([status, *lines, b"", content if has_body else b""])

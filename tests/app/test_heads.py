@@ -9,6 +9,7 @@ import pytest
 from app.errors import MEDIA_TYPE
 from app.examples import ARTICLE
 from app.settings import Settings
+from app.watch.headers import NO_STORE, PROTECTION
 from tests.app.server import Server, dump, run_server
 from tests.app.sockets import KEPT, connect, read_all, read_metric
 
@@ -42,6 +43,7 @@ def assert_is_refused(reply: tuple[int, str, bytes], status: int, code: str) -> 
     assert f"content-type: {MEDIA_TYPE}" in head
     assert f"x-request-id: {document['request_id']}" in head
     assert "\r\nconnection: close" in head
+    assert all(f"\r\n{name.decode()}: {value.decode()}" in head for name, value in (*PROTECTION, NO_STORE))
     assert len(document["request_id"]) == 32
     message: str = document["detail"]
     return message
