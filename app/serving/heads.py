@@ -1,14 +1,18 @@
 """Heads of requests: which are taken, and how one is written again."""
 
+import re
 from collections.abc import Sequence
 
-from app.serving.refusals import no_proxy, not_one_host, too_large_a_head, too_many_headers
+from app.serving.refusals import no_proxy, not_a_host, not_http, not_one_host, too_large_a_head, too_many_headers
 from app.settings import Settings
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-OLD_VERSIONS = {"0.9", "1.0"}
-"""Those of HTTP that need no Host, and know no `100 Continue`."""
+OLD_VERSION = "1.0"
+"""The one of HTTP that is read here, too; it needs no Host, and knows no `100 Continue`."""
+
+HOST = re.compile(rb"(\[[\w.~!$&'()*+,;=:-]+\]|[\w.~!$&'()*+,;=%-]*)(:[0-9]*)?")
+"""Address or name, and port (RFC 3986, 3.2.2)."""
 
 
 def measure(headers: Headers) -> int:
@@ -58,15 +62,22 @@ def check_head(method: bytes, version: str, headers: Headers, settings: Settings
     Raises
     ------
     BodyError
-        431 for too many headers; 400 where there is not one Host, and for a method that only proxies have.
+        431 for too many headers; 400 for another version, where there is not one Host, for a method that only proxies
+        have, and for a body that is coded on its way.
     """
+    if version not in {"1.1", OLD_VERSION}:
+        raise not_http(f"found version {version}, needed 1.1")
     if len(headers) > settings.max_headers:
         raise too_many_headers(settings)
-    hosts = sum(name == b"host" for name, _ in headers)
-    if hosts > 1 or (hosts == 0 and version not in OLD_VERSIONS):
-        raise not_one_host(hosts)
+    hosts = [value.strip() for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version != OLD_VERSION):
+        raise not_one_host(len(hosts))
+    if hosts and not HOST.fullmatch(hosts[0]):
+        raise not_a_host()
     if method == b"CONNECT":
         raise no_proxy()
+    if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in headers):
+        raise not_http("a body may be chunked, once, and is coded in no other way")
 
 
 def check_size(method: bytes, url: bytes, headers: Headers, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import httptools
 
 from app.errors import BodyError
-from app.serving.heads import OLD_VERSIONS, check_head, check_size, measure, write_head
+from app.serving.heads import OLD_VERSION, check_head, check_size, measure, write_head
 from app.serving.phases import Phase
 from app.serving.refusals import (
     TINY_BYTES,
@@ -95,7 +95,7 @@ class Connection(WaitingProtocol):
         if self.parser.should_upgrade():
             # it comes once more
             return
-        if version in OLD_VERSIONS:
+        if version == OLD_VERSION:
             self.expect_100_continue = False
         super().on_headers_complete()
         self.cycle.transport = self._replies

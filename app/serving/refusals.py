@@ -45,6 +45,13 @@ def not_one_host(count: int) -> BodyError:
     return BodyError(400, "host", f"found {count} Host headers, needed one: whoever passes the request on goes by it")
 
 
+def not_a_host() -> BodyError:
+    """Return the error for a Host header that names none."""
+    return BodyError(
+        400, "host", "found a Host header that is no name or address with or without a port: nobody could go by it"
+    )
+
+
 def not_http(reason: str) -> BodyError:
     """Return the error for bytes that are no request, or no body."""
     return BodyError(400, "not_http", f"what was sent is not HTTP/1.1 as it is read here: {reason}")

@@ -116,6 +116,27 @@ def test_one_host_is_enough_and_an_old_version_needs_none(server: Server, reques
     assert send(server, request_)[0] == 200
 
 
+@pytest.mark.parametrize(
+    "name", [b"", b"a.example:", b"a_b.example:8000", b"%C3%A9", b"127.0.0.1:80", b"[::1]:80", b" a "]
+)
+def test_a_host_is_a_name_or_an_address_with_or_without_a_port(server: Server, name: bytes) -> None:
+    assert send(server, GET.replace(b"localhost", name) + b"\r\n")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "name", [b"a b/c", b"a/b", b"a@b", b"a:b", b"a b", b"::1", b"[::1", b"a]", b"\xc3\xa9", b'"a"']
+)
+def test_a_host_that_names_none_is_400(server: Server, name: bytes) -> None:
+    assert "no name or address" in assert_is_refused(
+        send(server, GET.replace(b"localhost", name) + b"\r\n"), 400, "host"
+    )
+
+
+@pytest.mark.parametrize("version", [b" HTTP/2.0", b" HTTP/0.9", b" HTTP/1.2", b" HTTP/11", b" ICE/1.0", b""])
+def test_another_version_is_400(server: Server, version: bytes) -> None:
+    assert_is_refused(send(server, GET.replace(b" HTTP/1.1", version) + b"\r\n"), 400, "not_http")
+
+
 LENGTHS = [
     b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
@@ -124,6 +145,10 @@ LENGTHS = [
     b"Content-Length: +3\r\n\r\nabc",
     b"Content-Length: 99999999999999999999999\r\n\r\nabc",
     b"Transfer-Encoding: gzip\r\n\r\nabc",
+    b"Transfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nno chunk",
     b"Transfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n",
     b"X : y\r\n\r\n",
@@ -170,6 +195,11 @@ def test_a_bulk_client_may_send_a_line_a_chunk(server: Server) -> None:
     )
     assert status == 200
     assert b'{"summary":' in reply
+
+
+def test_chunked_is_read_in_any_case_and_with_space_around_it(server: Server) -> None:
+    body = chunked(BODY, 99).replace(b": chunked", b": Chunked  ")
+    assert send(server, body)[0] == 200
 
 
 def test_a_few_extensions_and_trailers_pass(server: Server) -> None:
