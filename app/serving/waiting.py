@@ -62,6 +62,7 @@ class WaitingProtocol(HttpToolsProtocol):
         self._is_counted = True
         self._waited = 0.0
         self._received = self._credited = self._content = self._chunks = self._tiny = self._chunk_start = 0
+        self._pieces: list[bytes] = []
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle

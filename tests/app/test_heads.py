@@ -240,6 +240,15 @@ def test_a_flood_after_an_early_reply_ends_the_connection(server: Server) -> Non
     assert "connection: close" not in head
 
 
+def test_a_large_body_that_was_answered_early_is_read_to_its_end(server: Server) -> None:
+    post = POST.replace(b"Connection: close\r\n", b"").replace(b"application/json", b"text/plain")
+    head = post + b"Transfer-Encoding: chunked\r\n\r\n"
+    rest = chunked(b"x" * 5_000_000, 1000)[len(POST + b"Transfer-Encoding: chunked\r\n\r\n") :]
+    status, _, more = send(server, head, rest + GET + b"\r\n")
+    assert status == 415
+    assert b"HTTP/1.1 200 OK" in more
+
+
 # what is told of it
 
 
