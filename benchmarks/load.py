@@ -48,7 +48,8 @@ MOST_PROBES = 250
 MOST_HEALTH = 0.1
 
 MOST_SLOWDOWN = 2.0
-"""Of what a request takes alone; the longest wait for a turn comes on top. Marking in bulk gives way: it has no goal."""
+"""Of what a request takes alone; the longest wait for a turn comes on top;
+marking in bulk gives way to others, and has none."""
 
 REFUSAL = "503 with Retry-After"
 
