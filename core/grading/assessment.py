@@ -133,7 +133,7 @@ class Assessment:
     def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
         problem, decimals = self.solution.question.problem, self.answers[target.key].decimals
         hints = find_hints(problem, target.quantity, own, decimals, target.allowance.used)
-        if explained is None or _is_rounded(target, own):
+        if explained is None or _is_rounded(target, own, decimals):
             right = np.abs(own - target.truth) <= target.allowance.allowed
             score = credit_entries(right, target.truth, target.allowance.allowed, self.submission.policy)
             return replace(part, verdict="incorrect", score=score, hints=hints)
@@ -244,14 +244,13 @@ class Assessment:
         return counts and may_lead_on(problem, target.key, own, target.truth, target.allowance)
 
 
-def _is_rounded(target: Target, own: Array) -> bool:
-    # the right numbers, with too few decimals to tell them from others
-    decimals = target.allowance.used.decimals
-    return (
-        target.allowance.is_coarse
-        and decimals is not None
-        and _is_near(own, np.round(target.truth, decimals), HALF * 1e-3 * 10.0**-decimals)
-    )
+def _is_rounded(target: Target, own: Array, decimals: int | None) -> bool:
+    # the right numbers, with too few decimals to tell them from others; whole numbers may well be a mistake's own
+    used = target.allowance.used.decimals
+    if used is None or not (target.allowance.is_coarse or decimals):
+        return False
+    decimals = min(decimals or used, used)
+    return _is_near(own, np.round(target.truth, decimals), HALF * 1e-3 * 10.0**-decimals)
 
 
 def _is_near(one: Array, other: Array, allowed: float) -> bool:

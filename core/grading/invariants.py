@@ -17,12 +17,13 @@ from core.quantities import Quantity, split_node
 from core.registry import Registry
 
 MORE_DECIMALS = (
-    "Write more decimals, if there are any: with so few digits, zeros or one number for all entries might pass as well."
+    "With these decimals the entries are nearly 0 or nearly all the same, so that zeros or one number for all might "
+    "pass as well. Write more decimals, if there are any."
 )
 
 COARSE = (
-    "Decimals: found {found}, needed {needed} unless the numbers end there. Rounded more coarsely than that, right "
-    "numbers may count as wrong."
+    "Decimals, without zeros at the end: found {found}, needed {needed} unless the numbers end there. Rounded more "
+    "coarsely than that, right numbers may count as wrong."
 )
 
 FEW_UNITS = 10.0
@@ -159,16 +160,14 @@ def find_hints(
         if invariant.applies(problem, quantity)
         and invariant.residual(answer).max() > invariant.terms(problem, answer) * rounding
     ]
-    coarse = [COARSE.format(found=decimals, needed=used.decimals)] if _is_coarse(quantity, decimals, used) else []
-    few = [MORE_DECIMALS] if has_few_digits(answer, used) else []
-    return (*coarse, *missed, *few)
+    if _is_coarse(decimals, used):
+        return (COARSE.format(found=decimals, needed=used.decimals), *missed)
+    return (*missed, MORE_DECIMALS) if has_few_digits(answer, used) else tuple(missed)
 
 
-def _is_coarse(quantity: Quantity, decimals: int | None, used: UsedTolerance) -> bool:
-    if decimals is None or used.decimals is None:
-        return False
-    # whole numbers in a Jacobian are slopes of 0 and 1, which nobody has rounded
-    return decimals < used.decimals and not (decimals == 0 and quantity.is_jacobian)
+def _is_coarse(decimals: int | None, used: UsedTolerance) -> bool:
+    # whole numbers are exact more often than they are rounded
+    return bool(decimals and used.decimals is not None and decimals < used.decimals)
 
 
 def _rounding(answer: Array, used: UsedTolerance) -> float:

@@ -177,3 +177,10 @@ def test_noise_is_rarely_taken_for_a_mistake_times_a_factor_however_small_it_is(
         answer = {"dL_db": np.append(noise[:2], -noise[:2].sum())}
         named += bool(part_of(hand_in_exercise("weight_gradients", 7, answer), "dL_db").diagnoses)
     assert named <= 4
+
+
+@pytest.mark.parametrize("seed", [2, 3, 7, 32, 35])
+def test_right_numbers_that_are_rounded_too_coarsely_are_not_accused_of_a_factor(seed: int) -> None:
+    truth = work_out(draw_exercise("weight_gradients", seed).problem)["dL_db1"]
+    part = part_of(hand_in_exercise("weight_gradients", seed, {"dL_db": np.round(truth, 2)}), "dL_db")
+    assert (part.verdict, part.diagnoses) == ("incorrect", ())
