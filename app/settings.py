@@ -183,7 +183,7 @@ class Settings(BaseSettings):
         description="Most characters of one number in a body; more is 400, in an answer read as float64.",
     )
 
-    max_head_bytes: int = Field(
+    max_tensor_head_bytes: int = Field(
         DEFAULT_LIMITS.head,
         ge=4096,
         description="Most bytes of JSON before the arrays of a body in binary form; more is 413.",
@@ -209,7 +209,9 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one document may be like."""
-        return Limits(values=self.max_numbers, depth=self.max_depth, digits=self.max_digits, head=self.max_head_bytes)
+        return Limits(
+            values=self.max_numbers, depth=self.max_depth, digits=self.max_digits, head=self.max_tensor_head_bytes
+        )
 
 
 def require_known(environment: Mapping[str, str]) -> None:

@@ -151,7 +151,7 @@ class _Reader:
         if len(head) > limits.head:
             raise BodyError(
                 413,
-                "head_too_large",
+                "tensor_head_too_large",
                 f"the head has {len(head)} bytes of JSON, the limit is {limits.head}; numbers belong into the arrays "
                 "behind it",
             )

@@ -92,7 +92,7 @@ async def test_a_number_in_a_head_is_as_long_as_the_limit(client: httpx.AsyncCli
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("send", [as_it_is, in_pieces])
-@pytest.mark.parametrize(("over", "expected"), [(0, (422, "missing")), (1, (413, "head_too_large"))])
+@pytest.mark.parametrize(("over", "expected"), [(0, (422, "missing")), (1, (413, "tensor_head_too_large"))])
 async def test_the_head_of_a_binary_body_has_as_many_bytes_as_the_limit(
     client: httpx.AsyncClient, send: Any, over: int, expected: Any
 ) -> None:
@@ -154,7 +154,7 @@ async def test_a_line_of_bulk_is_within_the_same_limits(client: httpx.AsyncClien
 
 @pytest.mark.anyio
 async def test_the_limits_are_settings() -> None:
-    app = create_app(Settings.model_construct(max_depth=20, max_digits=40, max_head_bytes=5000))
+    app = create_app(Settings.model_construct(max_depth=20, max_digits=40, max_tensor_head_bytes=5000))
     transport = httpx.ASGITransport(app)
     headers = {"Content-Type": "application/json"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
@@ -167,7 +167,7 @@ async def test_the_limits_are_settings() -> None:
             found = code_of(await client.post("/v1/forward", content=content))
             assert found == code or found[1] == code
         reply = await client.post("/v1/forward", content=frame(b" " * 5001), headers={"Content-Type": TENSORS})
-        assert code_of(reply) == (413, "head_too_large")
+        assert code_of(reply) == (413, "tensor_head_too_large")
 
 
 @pytest.mark.parametrize(
