@@ -52,7 +52,8 @@ def require_array(array: object, n_axes: int, name: str, *, kind: str = "f", pat
         needed = {"f": "floating-point", "i": "integer"}[kind]
         raise DomainError(f"{name}: found {found}, needed a NumPy array of {needed} numbers", path=path)
     if array.ndim != n_axes:
-        raise ShapeError(f"{name}: found {array.ndim} axes, needed {n_axes}: {AXES[n_axes]}", path=path)
+        found = "1 axis" if array.ndim == 1 else f"{array.ndim} axes"
+        raise ShapeError(f"{name}: found {found}, needed {n_axes}: {AXES[n_axes]}", path=path)
     if array.size == 0:
         raise ShapeError(f"{name}: found shape {array.shape}; every axis needs at least one entry", path=path)
     require_finite_entries(array, name, path=path)

@@ -207,7 +207,7 @@ class AuditBody:
     """A teacher's own problem."""
 
     problem: ForwardBody
-    """With targets and loss where students are asked for a derivative of it."""
+    """With targets and loss where students are asked for the loss or a derivative of it."""
     asks: Annotated[tuple[QuantityId, ...], Field(fail_fast=True, json_schema_extra={"minItems": 1})]
     """The quantities that students are asked for."""
     decimals: WholeNumber = 4

@@ -46,7 +46,7 @@ def problem(*, activation: str = "softmax", **changes: Any) -> Problem:
 
 
 LAYERS = [
-    ({"weights": ones(3)}, ShapeError, "weights", "found 1 axes, needed 2: a list of rows"),
+    ({"weights": ones(3)}, ShapeError, "weights", "found 1 axis, needed 2: a list of rows"),
     ({"weights": ones(0, 3)}, ShapeError, "weights", "found shape (0, 3)"),
     ({"weights": ones(2, 2).astype(int)}, DomainError, "weights", "needed a NumPy array of floating-point numbers"),
     ({"weights": [[1.0, 2.0]]}, DomainError, "weights", "found list, needed a NumPy array"),
@@ -64,7 +64,7 @@ NETWORKS = [
 ]
 INPUTS = [
     ({"inputs": ones(2, 3)}, ShapeError, "inputs", "inputs have 3 features, weights of the first layer have 2 rows"),
-    ({"inputs": ones(2)}, ShapeError, "inputs", "found 1 axes"),
+    ({"inputs": ones(2)}, ShapeError, "inputs", "found 1 axis"),
     ({"inputs": ones(0, 2)}, ShapeError, "inputs", "every axis needs at least one entry"),
     ({"inputs": floats([1.0, 1.0], [INF, 1.0])}, DomainError, "inputs/1/0", "every number must be finite"),
     ({"targets": LABELS}, DomainError, "loss", "found targets without loss; a loss needs both"),
@@ -214,7 +214,7 @@ def test_an_error_moved_to_another_path_is_the_same_error() -> None:
 
 def test_numbers_alone_have_no_axes() -> None:
     require_array(np.array(1.0), 0, "loss")
-    with pytest.raises(ShapeError, match="loss: found 1 axes, needed 0: a number"):
+    with pytest.raises(ShapeError, match="loss: found 1 axis, needed 0: a number"):
         require_array(np.ones(1), 0, "loss")
 
 

@@ -211,7 +211,7 @@ X1, T1, W12 = np.ones((1, 1)), np.array([0]), np.ones((1, 2))
 @pytest.mark.parametrize(
     ("changes", "error", "path", "message"),
     [
-        ({"weights": np.ones(2)}, ShapeError, ("weights",), "weights: found 1 axes, needed 2"),
+        ({"weights": np.ones(2)}, ShapeError, ("weights",), "weights: found 1 axis, needed 2"),
         ({"weights": [[1.0, 2.0]]}, DomainError, ("weights",), "weights: found list"),
         ({"weights": np.ones((1, 0))}, ShapeError, ("weights",), "every axis needs at least one entry"),
         ({"weights": np.array([[1.0, np.nan]])}, DomainError, ("weights", 0, 1), "every number must be finite"),
@@ -219,7 +219,7 @@ X1, T1, W12 = np.ones((1, 1)), np.array([0]), np.ones((1, 2))
         ({"bias": np.ones(3)}, ShapeError, ("bias",), "the bias has 3 numbers"),
         ({"bias": np.array([0.0, np.inf])}, DomainError, ("bias", 1), "every number must be finite"),
         ({"inputs": np.array([[np.nan]])}, DomainError, ("inputs", 0), "every number must be finite"),
-        ({"inputs": np.ones(1)}, ShapeError, ("inputs",), "inputs: found 1 axes"),
+        ({"inputs": np.ones(1)}, ShapeError, ("inputs",), "inputs: found 1 axis"),
         ({"inputs": np.ones((2, 1))}, ShapeError, ("target",), "targets have 1 sample, inputs have 2"),
         ({"inputs": np.ones((2, 1)), "target": np.array([0, 1])}, ShapeError, ("inputs",), "2 samples, needed one"),
         ({"target": np.array([2])}, DomainError, ("target",), "the class index of sample 0 is 2; needed 0 to 1"),
