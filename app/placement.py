@@ -71,6 +71,7 @@ class Placement:
         # None stands for one that ended, and another is started when it is needed
         self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         self._busy: set[Worker] = set()
+        self._is_stopped = False
         patience = Patience(max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
         self.loop = Rounds("the event loop", max_waiting=settings.max_waiting)
         self.threads = Threads("a thread", settings.threads, **patience)
@@ -97,31 +98,40 @@ class Placement:
         bool
             Whether they are there; it may be tried again.
         """
+        self._is_stopped = False
         workers: list[Worker] = []
         try:
-            workers += (Worker() for _ in range(self._settings.processes))
+            for _ in range(self._settings.processes):
+                workers.append(Worker())
+                # whoever stops ends it while it gets warm, too
+                self._busy.add(workers[-1])
             for worker in workers:
+                if self._is_stopped:
+                    worker.kill()
                 worker.wait_until_warm()
+            for worker in workers:
+                self._idle.put(worker)
+            self.has_workers = bool(workers)
         except (WorkerDiedError, OSError):
-            logger.exception("no process can be started; until one can, the service is not ready")
+            if not self._is_stopped:
+                logger.exception("no process can be started; until one can, the service is not ready")
             for worker in workers:
                 worker.close()
             return False
-        for worker in workers:
-            self._idle.put(worker)
-        self.has_workers = bool(workers)
+        finally:
+            self._busy.difference_update(workers)
         return True
 
     def stop(self) -> None:
         """End the processes, whatever they work on: whoever waits for it has been answered."""
+        self._is_stopped = True
         self.has_workers = False
         self.threads.stop()
         self.processes.stop()
         for worker in tuple(self._busy):
             worker.kill()
         while not self._idle.empty():
-            worker_or_none = self._idle.get()
-            if worker_or_none is not None:
+            if (worker_or_none := self._idle.get()) is not None:
                 worker_or_none.close()
 
     def give_way(self, seconds: float) -> None:
@@ -265,7 +275,7 @@ class Placement:
                 worker.close()
                 worker = None
             if worker is None:
-                worker = Worker()
+                self._busy.add(worker := Worker())
                 worker.wait_until_warm()
             self._busy.add(worker)
             return worker.answer(call)

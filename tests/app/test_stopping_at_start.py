@@ -1,6 +1,8 @@
 """How the real server stops before it is ready: at once, with status 0 and without a word."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from tests.app.placing import children_of, is_worker, wait_until_gone
 from tests.app.server import ROOT, command, environment, find_free_port
 from tests.app.test_stopping import SOON
 
@@ -59,6 +62,22 @@ def test_a_server_that_is_stopped_while_it_warms_up_ends_at_once_and_has_nothing
     assert process.returncode == 0
     # that it is open, and what tokens are signed with
     assert [json.loads(line)["message"][:8] for line in said.splitlines()] == ["no keys ", "no token"]
+
+
+def test_a_process_that_does_not_get_warm_does_not_hold_up_the_stop() -> None:
+    settings = environment(port=find_free_port(), drain_seconds=0, log_level="error")
+    with subprocess.Popen(command("serve"), cwd=ROOT, env=settings) as process:
+        while not (workers := [pid for pid in children_of(process.pid) if is_worker(pid)]):
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.kill(workers[0], signal.SIGSTOP)
+        process.terminate()
+        try:
+            assert process.wait(SOON) == 0
+            wait_until_gone(workers[0])
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(workers[0], signal.SIGKILL)
 
 
 STOPPED_AT_AN_IMPORT = """
