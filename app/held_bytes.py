@@ -111,7 +111,8 @@ class Share:
         BusyError
             If all together would hold too much.
         """
-        self.add(max(0, size - self._own))
+        if size > self._own:
+            self.add(size - self._own)
 
     def become(self, size: int) -> None:
         """Hold what there is after all, in place of what was expected.

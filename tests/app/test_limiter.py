@@ -208,6 +208,16 @@ def test_a_small_body_is_let_in_whatever_others_hold_and_one_byte_more_is_not() 
             other.add(1)
 
 
+def test_what_takes_no_more_than_was_expected_is_kept_whatever_others_have_become_meanwhile() -> None:
+    held = HeldBytes(100, "busy_memory", "in memory")
+    with held.share() as one, held.share() as other:
+        one.expect(10)
+        other.become(200)
+        one.expect(8)
+        with pytest.raises(BusyError):
+            one.expect(11)
+
+
 def test_what_there_is_takes_the_place_of_what_was_expected_even_where_it_is_more() -> None:
     held = HeldBytes(100, "busy_memory", "in memory")
     with held.share() as one, held.share() as other:
