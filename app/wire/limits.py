@@ -15,8 +15,8 @@ import numpy as np
 from app.errors import BodyError
 from core.budget import Budget
 
-MOST_LISTS = 250_000
-"""Lists and objects in what the reference reads: each takes hundreds of bytes there, however little is in it."""
+MOST_PARTS = 250_000
+"""Lists, objects and texts in what the reference reads: each takes a hundred bytes or more there, however short."""
 
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|[-+.0-9eE]++', re.DOTALL)
 ESCAPED = re.compile(rb"\\.", re.DOTALL)
@@ -81,12 +81,12 @@ def require_bounds(raw: bytes | bytearray, limits: Limits) -> bytes | bytearray:
     Raises
     ------
     BodyError
-        400 where it is outside the answers; 422 for too many lists.
+        400 where it is outside the answers; 422 for too many lists, objects and texts.
     """
     openings = raw.count(b"[") + raw.count(b"{")
-    if openings > MOST_LISTS:
+    if (parts := openings + raw.count(b'"') // 2) > MOST_PARTS:
         raise BodyError(
-            422, "too_large", f"the body holds about {openings} lists and objects, the limit is {MOST_LISTS} here"
+            422, "too_large", f"the body holds about {parts} lists, objects and texts, the limit is {MOST_PARTS} here"
         )
     if (openings > limits.depth and find_depth(raw) > limits.depth) or may_hold_long_number(raw, limits.digits):
         return b"".join(_cut(raw, limits))

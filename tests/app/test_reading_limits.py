@@ -16,7 +16,7 @@ from app.main import create_app
 from app.schemas.grade_bodies import GradeBody
 from app.settings import Settings
 from app.wire import Limits, parse_body
-from app.wire.limits import MOST_LISTS, TOKEN, find_depth, may_hold_long_number, require_bounds
+from app.wire.limits import MOST_PARTS, TOKEN, find_depth, may_hold_long_number, require_bounds
 from app.wire.reading import FAST_FROM
 from tests.app.tensor_client import MEDIA_TYPE as TENSORS
 
@@ -194,7 +194,8 @@ def test_text_and_many_small_lists_are_neither_deep_nor_long(raw: bytes) -> None
         (b'{"answers": {}, "x": {"y": ' + b"9" * 1001 + b"}}", "number_too_long"),
         (b'{"problem": {"answers": ' + b"[" * 70 + b"]" * 70 + b"}}", "too_deep"),
         (b"9" * 1001, "number_too_long"),
-        (b"[" + b"[]," * MOST_LISTS + b"1]", "too_large"),
+        (b"[" + b"[]," * MOST_PARTS + b"1]", "too_large"),
+        (b"[" + b'"a",' * MOST_PARTS + b"1]", "too_large"),
     ],
 )
 def test_what_is_deep_or_long_outside_answers_is_refused(raw: bytes, code: str) -> None:
@@ -208,8 +209,9 @@ def test_what_is_no_number_is_left_for_the_reader_to_say() -> None:
     assert require_bounds(raw, LIMITS) == raw
 
 
-def test_as_many_lists_as_the_limit_are_read() -> None:
-    raw = b"[" + b"[]," * (MOST_LISTS - 1) + b"1]"
+@pytest.mark.parametrize("part", [b"[],", b'"a",'])
+def test_as_many_parts_as_the_limit_are_read(part: bytes) -> None:
+    raw = b"[" + part * (MOST_PARTS - 1) + b"1]"
     assert require_bounds(raw, LIMITS) == raw
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from app.wire.limits import MOST_LISTS
+from app.wire.limits import MOST_PARTS
 from app.wire.skeletons import MOST_KEYS
 from tests.app.keyed import LINES, client_of, keyed_app, mint, without_id
 from tests.app.server import run_server
@@ -30,7 +30,7 @@ FAULTS: dict[str, Fault] = {
     "too deep": (400, {}, b',"x":' + b"[" * MOST_DEPTH + b"]" * MOST_DEPTH + b"}"),
     "as long a number as may be": (422, {}, b',"x":' + b"1" * MOST_DIGITS + b"}"),
     "too long a number": (400, {}, b',"x":' + b"1" * (MOST_DIGITS + 1) + b"}"),
-    "too many lists": (422, {}, b',"x":[' + b"[]," * MOST_LISTS + b"[]]}"),
+    "too many lists": (422, {}, b',"x":[' + b"[]," * MOST_PARTS + b"[]]}"),
     "too many keys": (422, {}, b',"x":{' + b",".join(b'"%d":1' % n for n in range(MOST_KEYS)) + b"}}"),
     "too many values": (422, {}, b',"x":[' + b"1," * 400_000 + b"1]}"),
     "a key twice": (400, {}, b',"answers":{}}'),
