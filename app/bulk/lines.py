@@ -1,5 +1,6 @@
 """A bulk request that has been read to a file: its defaults, and its lines in chunks."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -110,6 +111,9 @@ class Bulk:
         yield write_summary(self.summary)
 
     def _mark(self, chunk: bytes) -> Iterator[bytes]:
+        if chunk.isspace():
+            # between pieces it is noticed that a client has left
+            yield b""
         # all but the last line are shorter than a chunk
         start = chunk.rfind(b"\n", 0, -1) + 1
         if self._aside is None or len(chunk) - start < self._aside.from_bytes:
@@ -225,16 +229,22 @@ def count_lines(chunk: bytes, longest: int) -> int:
 
 def _take_defaults(file: BinaryIO, longest: int) -> bytes | None:
     """Read the first line that is not blank if it holds defaults; otherwise leave the file before it."""
-    while True:
-        place = file.tell()
-        line = file.readline(longest + 1)
-        if not line or line.strip():
-            break
+    _skip_blank_lines(file)
+    place = file.tell()
+    line = file.readline(longest + 1)
     is_whole = len(line) <= longest or line.endswith(b"\n")
     if is_whole and _holds_defaults(line):
         return line
     file.seek(place)
     return None
+
+
+def _skip_blank_lines(file: BinaryIO) -> None:
+    while block := file.read(MOST_BYTES):
+        if rest := block.lstrip():
+            start = block.rfind(b"\n", 0, -len(rest)) + 1
+            file.seek(start - len(block), os.SEEK_CUR)
+            return
 
 
 def _holds_defaults(line: bytes) -> bool:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from app.bulk.line_bodies import read_defaults
 from app.bulk.marking import ChunkMarker, Terms
+from app.bulk.replies import write_piece, write_refusal
 from app.bulk.summary import Summary
 from app.computation import JSON_TYPE, Answer, answer_problem
 from app.errors import BodyError, describe_error
@@ -94,7 +95,11 @@ class LineToMark:
         MarkedLine
             Without content if it is blank.
         """
-        pieces = list(ChunkMarker(self.terms).mark(bytes(self.raw), self.index))
+        try:
+            pieces = list(ChunkMarker(self.terms).mark(bytes(self.raw), self.index))
+        except (BodyError, CoreError) as error:
+            # defaults that were in order at the start may have a token that has expired since
+            pieces = [write_piece([write_refusal(error)], self.index)]
         content, summary = pieces[0] if pieces else (b"", Summary())
         return MarkedLine(content=content, media_type=JSON_TYPE, summary=summary)
 

@@ -11,12 +11,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from app.access import TOKEN, RequestCaller, allow
-from app.bulk import MEDIA_TYPE, PIECE_BYTES, Bulk, DefaultsError, ProcessAside
+from app.bulk import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside
 from app.computation import Answer
 from app.examples import BULK, GRADES
 from app.grade_desk import GradeDesk
 from app.held_bytes import Share
-from app.json_route import JsonRoute, RequestBudget, read_budget, stream_body
+from app.json_route import PIECE_BYTES, JsonRoute, RequestBudget, read_budget, stream_body
 from app.limiter import BusyError
 from app.media_types import LINES_TYPES, require_media_type
 from app.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses, problems
@@ -114,7 +114,7 @@ def _count(pieces: Iterator[bytes], share: Share) -> Iterator[bytes]:
     for piece in pieces:
         share.become(len(piece))
         # a line alone may have many megabytes, and while a socket takes them nobody else is answered
-        for start in range(0, len(piece), PIECE_BYTES):
+        for start in range(0, max(1, len(piece)), PIECE_BYTES):
             yield piece[start : start + PIECE_BYTES]
 
 

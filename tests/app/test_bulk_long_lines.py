@@ -1,5 +1,6 @@
 """Long lines in bulk: a process beside the one that serves reads and marks them, by the same bytes as any line."""
 
+import json
 import os
 import signal
 import socket
@@ -9,10 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from app.bulk import Terms
+from app.bulk.long_lines import LineToMark
 from app.main import create_app
+from app.schemas.grade_bodies import GradeLineBody
 from app.settings import Settings
+from core.budget import Budget
 from tests.app.bulk_lines import DEFAULTS, HEADERS, dump_lines, read_lines
-from tests.app.placing import wait_until_gone, worker_of
+from tests.app.placing import EVERYBODY, wait_until_gone, worker_of
 from tests.app.server import Server, assert_is_problem, run_server, seconds_to_end
 from tests.app.sockets import HEAD, connect, wait_for_metric
 
@@ -161,3 +166,12 @@ def test_a_stop_does_not_wait_for_long_lines() -> None:
         assert seconds_to_end(server.process) < SOON
         assert server.process.returncode == 0
         wait_until_gone(worker)
+
+
+def test_defaults_whose_token_has_ended_meanwhile_are_a_problem_of_a_long_line() -> None:
+    defaults = GradeLineBody(token="ended." + "a" * 64)
+    terms = Terms(defaults=defaults, budget=Budget(), longest=LONGEST, caller=EVERYBODY)
+    found = LineToMark(raw=RIGHT, terms=terms, index=3, request_id="").answer()
+    line = json.loads(found.content)
+    assert (line["index"], line["problem"]["status"]) == (3, 401)
+    assert (found.summary.lines, found.summary.problems) == (1, 1)

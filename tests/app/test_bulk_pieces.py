@@ -1,14 +1,19 @@
 """Replies in bulk piece by piece: as many bytes as before, and never many of them at once."""
 
+import asyncio
 import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from starlette.types import Message
 
 from app.bulk import PIECE_BYTES, Bulk, marking
 from app.grade_file import BYTES_EACH
+from app.main import create_app
+from app.placement import Placement
+from app.settings import Settings
 from core.budget import Budget
 from tests.app.bombs import TALKATIVE
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
@@ -61,6 +66,61 @@ def test_after_each_line_that_is_marked_by_itself_it_gives_way_and_after_others_
         assert list(bulk.replies())
         assert len(taken) == times
         assert all(seconds > 0 for seconds in taken)
+
+
+def test_where_there_are_blank_lines_only_there_are_pieces_too_between_which_a_client_may_leave() -> None:
+    content = dump_lines({"answers": {}}) + b"\n" * MEGABYTE
+    assert (
+        sum(not piece for piece in Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=99).replies())
+        > 3
+    )
+
+
+def test_defaults_may_stand_behind_many_blank_lines() -> None:
+    content = dump_lines(DEFAULTS, {"answers": {"L": 2}})
+    assert mark(b"\r\n" * 150_001 + b"  " + content) == mark(content)
+
+
+class Observed(Placement):
+    """Notes how often marking in bulk gave way."""
+
+    ways_given = 0
+
+    def give_way(self, seconds: float) -> None:
+        self.ways_given += 1
+        super().give_way(seconds)
+
+
+@pytest.mark.anyio
+async def test_a_bulk_reply_goes_to_the_server_in_small_pieces_and_its_marking_gives_way() -> None:
+    app = create_app(settings := Settings.model_construct())
+    app.state.placement = Observed(settings)
+    to_come = [b"\n".join(TALKING.body.splitlines()[:3])]
+    sizes: list[int] = []
+
+    async def receive() -> Message:
+        # a client that stays, and has nothing more to say
+        return {"type": "http.request", "body": to_come.pop()} if to_come else await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        sizes.append(len(message.get("body", b"")))
+
+    headers = [(b"content-type", b"application/jsonl")]
+    await app(
+        {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/grades/bulk",
+            "query_string": b"",
+            "headers": headers,
+            "extensions": {},
+        },
+        receive,
+        send,
+    )
+    assert sum(sizes) > 10 * MEGABYTE
+    assert max(sizes) <= PIECE_BYTES
+    assert app.state.placement.ways_given == 2
 
 
 COMMAND = """

@@ -22,7 +22,7 @@ from app.routers.grades import IN_MEMORY
 from app.settings import Settings
 from tests.app.placing import worker_of
 from tests.app.server import Server, assert_is_busy, assert_is_problem, dump, post, run_server
-from tests.app.sockets import HEAD, wait_for_metric
+from tests.app.sockets import HEAD, read_metric, wait_for_metric
 
 GRADE = dump(GRADES["article"]["value"])
 LINES = BULK["single"]["value"].encode()
@@ -126,6 +126,7 @@ def test_a_client_that_leaves_its_bulk_reply_makes_room_for_the_next(server: Ser
             # held on to: a generator that is dropped closes its reply
             answered = reply.iter_lines()
             next(answered)
+            assert read_metric(server, 'gradmark_held_bytes{what="replies"}') > 0
             waiting = pool.submit(send_lines, server)
             wait_for_metric(server, 'gradmark_waiting{place="bulk"}', 1)
             assert_is_busy(send_lines(server), "busy", "1 requests wait for the marking in bulk")
