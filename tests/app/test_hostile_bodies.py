@@ -220,9 +220,9 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(CORPUS) >= 60
 
 
-async def test_a_million_wrong_numbers_get_a_short_answer(client: httpx.AsyncClient) -> None:
+async def test_two_hundred_thousand_wrong_numbers_get_a_short_answer(client: httpx.AsyncClient) -> None:
     body = (
-        b'{"weights": [' + b",".join([b'["a"]'] * 200_000) + b'], "inputs": [' + b'"b",' * 500_000 + b'1], "target": 0}'
+        b'{"weights": [' + b",".join([b'["a"]'] * 50_000) + b'], "inputs": [' + b'"b",' * 100_000 + b'1], "target": 0}'
     )
     reply = await client.post("/v1/softmax-layer", content=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == 422

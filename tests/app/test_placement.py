@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -206,6 +207,19 @@ async def test_without_processes_threads_do_everything() -> None:
         assert (await placement.answer(computation, INLINE)).status == 200
         assert len(threads) == 1
         assert children() == before
+
+
+def test_processes_that_are_started_while_all_stops_are_ended_too() -> None:
+    placement, others = Placement(Settings.model_construct(processes=4)), children()
+    with ThreadPoolExecutor(1) as pool:
+        is_started = pool.submit(placement.start)
+        while children() <= others:
+            assert not is_started.done()
+        # three are still to come
+        placement.stop()
+        assert not is_started.result()
+    assert not placement.has_workers
+    assert children() <= others
 
 
 def test_every_computation_can_be_left_to_a_worker() -> None:
