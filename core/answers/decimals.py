@@ -1,0 +1,45 @@
+"""How many decimals a number has in its shortest form, which tells how far it is rounded."""
+
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from core.arrays import Array
+
+Counts = npt.NDArray[np.int64]
+
+OF_ZERO = -400
+"""The decimals of 0, fewer than any float64 has: its digits say nothing of rounding."""
+
+
+def count_decimals(numbers: Array) -> Counts:
+    """Count each number's decimals: 3 for 12.345, 0 for 12, -1 for 12350.
+
+    Parameters
+    ----------
+    numbers : ndarray, any shape
+
+    Returns
+    -------
+    ndarray of int, same shape
+        `OF_ZERO` for 0, and for what is no finite number.
+
+    Notes
+    -----
+    The shortest form is the one with the fewest digits that names no other number. A number that is exactly one of
+    single precision names no other one of those: 0.1 in single precision, 0.10000000149011612, has one decimal.
+    """
+    with np.errstate(over="ignore"):
+        single = numbers.astype(np.float32)
+    has_digits = np.isfinite(numbers) & (numbers != 0)
+    counts = np.full(numbers.shape, OF_ZERO, dtype=np.int64)
+    for is_single, forms in ((True, single), (False, numbers)):
+        chosen = has_digits & ((single == numbers) == is_single)
+        counts[chosen] = [_count(str(number)) for number in forms[chosen]]
+    return counts
+
+
+def _count(form: str) -> int:
+    # of a finite number the exponent is an integer, whatever its type says
+    return -int(Decimal(form).normalize().as_tuple().exponent)
