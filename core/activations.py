@@ -44,8 +44,14 @@ class Activation:
         ``value(z)``, see the module.
     vjp : callable
         ``vjp(z, a, grad)``, see the module.
+    steepest : float
+        The largest abs(f″): how fast the slope changes with z, which bounds what rounding z does to it. 0 where
+        outputs are coupled, whose Jacobian is bounded by itself.
     slope : callable or None
-        ``slope(a)``: the derivative written with the activation itself, where textbooks do.
+        ``slope(a)``: the derivative written with the activation itself, where textbooks do. It changes by at most 2
+        for each unit of a.
+    uses_exponential : bool
+        Whether the value is worked out by way of an exponential, which hand work writes down and rounds.
     jacobian : callable or None
         ``jacobian(a)``: the whole matrix of each row from its activations, where outputs are coupled; without it
         the matrix is `vjp` of the identity.
@@ -64,7 +70,9 @@ class Activation:
     range: str
     value: Callable[[Array], Array]
     vjp: Callable[[Array, Array, Array], Array]
+    steepest: float
     slope: Callable[[Array], Array] | None = None
+    uses_exponential: bool = False
     jacobian: Callable[[Array], Array] | None = None
     jacobian_by_weights: Callable[[Array, Array], Array] | None = None
     cost: int = 20
@@ -178,6 +186,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="all real numbers",
         value=lambda z: z,
         vjp=lambda z, a, grad: grad,
+        steepest=0.0,
     ),
     Activation(
         name="sigmoid",
@@ -187,6 +196,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="0 to 1",
         value=sigmoid,
         vjp=_sigmoid_vjp,
+        steepest=0.097,
+        uses_exponential=True,
         slope=lambda a: a * (1.0 - a),
     ),
     Activation(
@@ -197,6 +208,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="-1 to 1",
         value=np.tanh,
         vjp=_tanh_vjp,
+        steepest=0.77,
+        uses_exponential=True,
         slope=lambda a: 1.0 - a * a,
     ),
     Activation(
@@ -207,6 +220,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="0 and above",
         value=_relu,
         vjp=_relu_vjp,
+        steepest=0.0,
     ),
     Activation(
         name="leaky_relu",
@@ -216,6 +230,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="all real numbers",
         value=_leaky_relu,
         vjp=lambda z, a, grad: np.where(z > 0, grad, LEAKY_SLOPE * grad),
+        steepest=0.0,
     ),
     Activation(
         name="softplus",
@@ -225,6 +240,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="0 and above",
         value=softplus,
         vjp=lambda z, a, grad: grad * sigmoid(z),
+        steepest=0.25,
+        uses_exponential=True,
     ),
     Activation(
         name="gelu",
@@ -234,6 +251,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="-0.17 and above",
         value=lambda z: z * _normal_cdf(z),
         vjp=_gelu_vjp,
+        steepest=0.8,
         cost=300,  # erfc is called entry by entry
     ),
     Activation(
@@ -244,6 +262,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
         range="0 to 1, each row sums to 1",
         value=_softmax,
         vjp=_softmax_vjp,
+        steepest=0.0,
+        uses_exponential=True,
         jacobian=jacobian_softmax,
         jacobian_by_weights=jacobian_softmax_by_weights,
         gives_distribution=True,

@@ -14,7 +14,7 @@ from core.arrays import Array
 from core.jacobians.paths import Link, identity_rows, path_between
 from core.nodes import Node
 from core.problem import Problem
-from core.steps import Change, Place, Step, fill, sources_of, steps_of, structure_of
+from core.steps import Change, Place, Rounding, Step, fill, sources_of, steps_of, structure_of
 
 Ways = Sequence[Sequence[Change]]
 
@@ -121,7 +121,7 @@ class Graph:
     def _add_product(self, of: str, rows: Node, link: Link) -> Node:
         if link.key in self.nodes:
             node = Node(link.key, [rows, self.nodes[link.key]], self._places[0], np.matmul)
-            node.spread, node.rounding = _spread_given, 0.0
+            node.spread, node.is_rounded = _spread_given, False
             self._add(node)
         else:
             local, place = link.local, self._places[link.step.number]
@@ -135,5 +135,5 @@ class Graph:
         return node
 
 
-def _spread_given(place: Place, errors: Sequence[Array], rows: Array, given: Array) -> Array:
+def _spread_given(place: Place, rounding: Rounding, errors: Sequence[Array], rows: Array, given: Array) -> Array:
     return np.asarray(errors[0] @ np.abs(given))

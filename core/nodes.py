@@ -8,9 +8,6 @@ import numpy as np
 from core.arrays import Array
 from core.steps import Change, Place
 
-HALF = 0.5
-"""What rounding one number moves it by, at most, in units of its last decimal."""
-
 LARGE = 2_048
 """Values with more numbers are neither computed nor kept in stacks: copying takes longer than calls do."""
 
@@ -29,8 +26,8 @@ class Node:
     place : Place
     apply, plain, spread : callable or None
         As those of a `Rule`, without a place in front for the first two; None for a source.
-    rounding : float
-        What the value's own rounding adds to its spread.
+    is_rounded : bool
+        Whether the value is written down, and so rounded, before something is computed from it.
     replaced : int
         The bits of the ways under which the plain form is used: those that reach the layer's activations.
     changes : list
@@ -49,8 +46,8 @@ class Node:
         The number of axes of a value, by the node's own bits among those chosen.
     odd : set of int
         The bits under which the shape is another one.
-    bound : ndarray or None
-        The spread, once it has been asked for.
+    bounds : dict of int to ndarray
+        How far the value as written down may lie off, by the decimals that everything is rounded to.
     """
 
     key: str
@@ -59,7 +56,7 @@ class Node:
     apply: Callable[..., Array] | None = None
     plain: Callable[..., Array] | None = None
     spread: Callable[..., Array] | None = None
-    rounding: float = HALF
+    is_rounded: bool = True
     replaced: int = 0
     changes: list[tuple[int, Change, list["Node"]]] = field(default_factory=list)
     scaling: int = 0
@@ -71,7 +68,7 @@ class Node:
     largest: int = 0
     ranks: dict[int, int] = field(default_factory=dict)
     odd: set[int] = field(default_factory=set)
-    bound: Array | None = None
+    bounds: dict[int, Array] = field(default_factory=dict)
     _made: dict[int, list[tuple[Change, list["Node"]]]] = field(default_factory=dict)
     # values by the bits that reach them: arrays of their own, and rows of a stack that has room for more
     _alone: dict[int, Array] = field(default_factory=dict)

@@ -7,7 +7,6 @@ Nothing is checked to be finite here; a wrong way of computing may well overflow
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import cast
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from core.graph import Graph, Ways
 from core.nodes import Node
 from core.problem import Problem
 from core.runs import compute
+from core.steps import Rounding
 
 MOST_HELD = 2_000_000
 """How many numbers are kept; past it all are forgotten and computed anew when they are needed."""
@@ -139,8 +139,30 @@ class Scenarios:
         """
         return self.graph.upstream(key)
 
-    def spread(self, key: str) -> Array:
-        """Bound how far rounding every number on the way moves a quantity, in units of the last decimal.
+    def rounding_bound(self, key: str, decimals: int) -> Array:
+        """Bound how far rounding every number on the way moves a quantity.
+
+        Parameters
+        ----------
+        key : str
+            A numbered id.
+        decimals : int
+            What the numbers on the way are rounded to.
+
+        Returns
+        -------
+        ndarray
+            Of the quantity's shape; without the rounding of the quantity itself.
+        """
+        node, rounding = self.graph.node(key), Rounding(decimals)
+        self._fill(node, (0,))
+        with np.errstate(all="ignore"):
+            for part in _on_the_way(node, decimals):
+                part.bounds[decimals] = _bound_written(part, rounding)
+            return _bound_computed(node, rounding)
+
+    def largest_on_the_way(self, key: str) -> float:
+        """Return the size of the largest number that a quantity is computed from.
 
         Parameters
         ----------
@@ -149,13 +171,12 @@ class Scenarios:
 
         Returns
         -------
-        ndarray
-            Of the quantity's shape; 0.5 for the quantity's own rounding and more for what is on the way.
+        float
+            0 where it is computed from nothing.
         """
         node = self.graph.node(key)
         self._fill(node, (0,))
-        with np.errstate(all="ignore"):
-            return _bound(node)
+        return max((float(np.abs(part.value()).max()) for part in _on_the_way(node, None)), default=0.0)
 
     def _fill_by_blocks(self, node: Node, choices: Sequence[int]) -> Iterator[Sequence[int]]:
         """Compute a node under choices, in blocks of which none needs more than half of what may be held."""
@@ -192,23 +213,29 @@ class Scenarios:
         self.held = 0
 
 
-def _bound(node: Node) -> Array:
-    # a stack of its own: a deep network has more steps than Python's has room for
+def _on_the_way(node: Node, decimals: int | None) -> list[Node]:
+    """List what a node is computed from, inputs first; without what has a bound for these decimals."""
+    found: set[Node] = set()
+    # not by recursion: a deep network has more steps than Python's stack has room for
     waiting = [node]
     while waiting:
-        missing = [part for part in waiting[-1].inputs if part.bound is None]
-        if missing:
-            waiting += missing
-        else:
-            last = waiting.pop()
-            last.bound = _bound_one(last) if last.bound is None else last.bound
-    return cast("Array", node.bound)
+        parts = [part for part in waiting.pop().inputs if part not in found and decimals not in part.bounds]
+        found.update(parts)
+        waiting += parts
+    return sorted(found, key=lambda part: part.position)
 
 
-def _bound_one(node: Node) -> Array:
+def _bound_written(node: Node, rounding: Rounding) -> Array:
+    computed = _bound_computed(node, rounding)
+    if node.spread is None or not node.is_rounded:
+        return computed
+    return computed + rounding.of(node.value(), computed)
+
+
+def _bound_computed(node: Node, rounding: Rounding) -> Array:
     if node.spread is None:
         return np.zeros(node.value().shape)
-    errors = [part.bound for part in node.inputs]
+    errors = [part.bounds[rounding.decimals] for part in node.inputs]
     # all are forgotten at once, so with a value there is what it is computed from
     values = [part.value() for part in node.inputs]
-    return np.asarray(node.spread(node.place, errors, *values) + node.rounding)
+    return np.asarray(node.spread(node.place, rounding, errors, *values))

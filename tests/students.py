@@ -81,7 +81,7 @@ def with_hidden(activation: str) -> Problem:
 
 
 def set_question(
-    problem: Problem, *asks: str, stated: frozenset[str] | None = frozenset(), decimals: int = 2
+    problem: Problem, *asks: str, stated: frozenset[str] | None = frozenset(), decimals: int | None = None
 ) -> Marker:
     """Ask for quantities of a problem."""
     return Marker(Question(problem=problem, asks=read_asks(asks, problem), decimals=decimals, stated=stated))

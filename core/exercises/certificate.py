@@ -33,13 +33,13 @@ def faults(problem: Problem, keys: Sequence[str], decimals: int, *, version: int
     telling = Telling(problem, keys, decimals, version=version)
     found = [
         f"rounding moves {key} too far"
-        for key, allowed in zip(telling.keys, telling.allowed, strict=True)
-        if allowed > MOST_SPREAD * 10.0**-decimals
+        for key, precision in zip(telling.keys, telling.precisions, strict=True)
+        if precision.beyond(decimals).max() > MOST_SPREAD * 10.0**-decimals
     ]
     found += [
         f"{key} has an entry that rounding hides"
-        for key, truth, allowed in zip(telling.keys, telling.truths, telling.allowed, strict=True)
-        if ((np.abs(truth) <= allowed) & (truth != 0)).any()
+        for key, truth, precision in zip(telling.keys, telling.truths, telling.precisions, strict=True)
+        if ((np.abs(truth) <= precision.limits(decimals)) & (truth != 0)).any()
     ]
     if found:
         return found

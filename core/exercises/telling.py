@@ -14,6 +14,7 @@ import numpy.typing as npt
 from core.arrays import Array, Flags
 from core.grading.allowance import growth
 from core.grading.matches import SAME
+from core.grading.precision import Precision, fewest_decimals, find_precision, own_rounding
 from core.grading.suspects import Suspects
 from core.problem import Problem
 from core.quantities import to_quantity
@@ -60,8 +61,10 @@ class Telling:
         self.suspects = Suspects(problem, version=version)
         scenarios = self.suspects.scenarios
         self.truths = tuple(scenarios.value(key) for key in self.keys)
-        unit = 10.0**-decimals
-        self.allowed = tuple(float(scenarios.spread(key).max()) * unit for key in self.keys)
+        self.decimals = decimals
+        self.precisions = tuple(
+            find_precision(scenarios, key, truth) for key, truth in zip(self.keys, self.truths, strict=True)
+        )
         self.variants = tuple(self._find_variants())
 
     @cached_property
@@ -113,17 +116,17 @@ class Telling:
     def _against_truth(self) -> tuple[Flags, Flags]:
         hidden = np.zeros((len(self.variants), len(self.keys)), dtype=np.bool_)
         doubtful = np.zeros_like(hidden)
-        for column, truth in enumerate(self.truths):
-            largest = float(np.abs(truth).max())
+        for column, (truth, precision) in enumerate(zip(self.truths, self.precisions, strict=True)):
+            largest, limits = float(np.abs(truth).max()), precision.limits(self.decimals)
             for row, variant in enumerate(self.variants):
                 value = variant.predictions[column]
                 if value is None:
                     hidden[row, column] = True
                 elif value.shape == truth.shape and np.isfinite(value).all():
-                    apart = float(np.abs(value - truth).max())
-                    hidden[row, column] = apart <= SAME * largest
-                    allowed = self.allowed[column] * (1.0 + float(growth(np.abs(value).max(), largest)))
-                    doubtful[row, column] = not hidden[row, column] and apart <= allowed
+                    apart = np.abs(value - truth)
+                    hidden[row, column] = apart.max() <= SAME * largest
+                    meets = apart <= limits + self._limits(precision, value[None])[0]
+                    doubtful[row, column] = not hidden[row, column] and meets.all()
         return hidden, doubtful
 
     @cached_property
@@ -132,7 +135,7 @@ class Telling:
         count = len(self.variants)
         same = np.zeros((len(self.keys), count, count), dtype=np.bool_)
         apart = np.ones_like(same)
-        for column, truth in enumerate(self.truths):
+        for column, (truth, precision) in enumerate(zip(self.truths, self.precisions, strict=True)):
             largest = float(np.abs(truth).max())
             values = [truth if v.predictions[column] is None else v.predictions[column] for v in self.variants]
             # what is no number tells itself from any answer, but not two mistakes from each other
@@ -145,11 +148,17 @@ class Telling:
             for shape in set(shapes.values()):
                 rows = np.array([i for i in shapes if shapes[i] == shape])
                 stack = np.array([values[i] for i in rows]).reshape(len(rows), -1)
-                # row by row: all pairs at once would hold the square of what the answers hold
-                distances = np.array([np.abs(stack - row).max(axis=1) for row in stack])
                 ratios = growth(np.abs(stack).max(axis=1), largest)
-                allowed = self.allowed[column] * (ratios[:, None] + ratios[None, :])
-                block = np.ix_(rows, rows)
-                same[column][block] = distances <= SAME * largest * np.maximum(ratios[:, None], ratios[None, :])
-                apart[column][block] = distances > allowed
+                limits = self._limits(precision, stack)
+                # row by row: all pairs at once would hold the square of what the answers hold
+                for row, value, ratio, limit in zip(rows, stack, ratios, limits, strict=True):
+                    distances = np.abs(stack - value)
+                    same[column][row, rows] = distances.max(axis=1) <= SAME * largest * np.maximum(ratios, ratio)
+                    apart[column][row, rows] = (distances > limits + limit).any(axis=1)
         return same, apart
+
+    def _limits(self, precision: Precision, values: Array) -> Array:
+        """Return how far answers that are a mistake's may lie off what it gives."""
+        sizes = np.abs(values).reshape(len(values), -1).max(axis=1).reshape(-1, *[1] * (values.ndim - 1))
+        beyond = float(precision.beyond(self.decimals).max()) * growth(sizes, precision.largest)
+        return np.asarray(own_rounding(fewest_decimals(values, self.decimals)) + beyond)

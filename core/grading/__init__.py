@@ -1,10 +1,10 @@
 """Marking answers: verdicts, reasons by name, credit for what follows."""
 
+from core.grading.allowance import FEWEST_DECIMALS
 from core.grading.grade import Diagnosis, Grade, Outcome, Part, UsedTolerance, Verdict
 from core.grading.marker import Marker
 from core.grading.outright import UNSURE, Outright, find_outright
 from core.grading.submission import (
-    FEWEST_DECIMALS,
     LEVELS,
     Policy,
     Question,

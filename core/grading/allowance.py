@@ -1,7 +1,7 @@
-"""How far an answer may lie off: it belongs to the quantity, and to how the answer is written.
+"""How far an answer may lie off: each entry by its own digits, by what is on the way, or as stated.
 
-Somebody who works by hand and rounds every number to d decimals ends up to k_q · 10⁻ᵈ off, where k_q
-follows from the table of steps (`Scenarios.spread`). An answer with more than six decimals comes from a
+An entry may lie off by its own rounding, and by what rounding every number on the way adds up to in it, which
+follows from the table of steps (`Scenarios.rounding_bound`). An entry with more than six decimals comes from a
 machine, in single precision or by finite differences perhaps.
 """
 
@@ -9,63 +9,135 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.answers import Answer
-from core.arrays import Array
+from core.answers import Counts, count_decimals
+from core.arrays import Array, Flags
 from core.grading.grade import UsedTolerance
-from core.grading.submission import MACHINE_RELATIVE, MOST_DECIMALS, Tolerance
+from core.grading.precision import MACHINE_NOISE, MACHINE_RELATIVE, Precision, fewest_decimals, own_rounding, unit_of
+from core.grading.shapes import fit_shape
+from core.grading.submission import Tolerance
+
+FEWEST_DECIMALS = 2
+"""The fewest decimals that an answer is read with where none are asked."""
 
 MOST_BY_HAND = 6
-"""An answer with more decimals than this comes from a machine."""
+"""An entry with more decimals than this comes from a machine."""
 
-MACHINE_NOISE = 1e-6
-"""Below this part of the largest entry an answer by machine says no more which of two numbers it is."""
+HALF = 0.5 + 1e-9
+"""Half a unit of the last decimal, and the last digit of the comparison."""
 
-NOTHING = 1e-15
-"""A truth smaller than this, in the units of its spread, is 0 but for float64's own rounding."""
+SINGLE = 2.0**-24
+"""What single precision rounds a number by, as a part of it."""
 
-SINGLE_PRECISION = 1e7
-"""Numbers with more digits than this are not printed by hand, and single precision does not hold them."""
+ULPS = 8 * float(np.finfo(np.float64).eps)
+"""The slack at the edge of a stated tolerance: the difference itself is rounded."""
 
 LARGEST_RATIO = 1e3
 """Rounding grows with the numbers: a wrong answer a hundred times too large is off by a hundred times more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Allowance:
     """How far one answer may lie off.
 
     Parameters
     ----------
-    allowed : float
-        The largest difference of a right answer.
-    unit : float
-        The difference below which two numbers are written alike: a unit of the last decimal.
+    limits : ndarray
+        The largest difference of each entry from the truth; one number where the shapes differ.
+    own : ndarray
+        Each entry's own rounding, flat, in the answer's order.
+    beyond : float
+        What is allowed beside that, at most.
+    units : ndarray
+        Of each entry the difference below which two numbers are written alike, flat, in the answer's order.
+    finest : float
+        The smallest difference that says anything: a unit of the last decimal that any entry is read with.
     largest : float
         The truth's largest entry.
     used : UsedTolerance
         For the reply.
+    decimals : int or None
+        The most decimals of any entry, where one has fewer than it needs; None where all have enough.
     is_coarse : bool
-        Whether with the decimals that it has a trivial answer would pass, so that more are needed.
+        Whether with the decimals that were asked a trivial answer would pass, so that more are needed.
     """
 
-    allowed: float
-    unit: float
+    limits: Array
+    own: Array
+    beyond: float
+    units: Array
+    finest: float
     largest: float
     used: UsedTolerance
+    decimals: int | None = None
     is_coarse: bool = False
 
-    def allowed_for(self, value: Array) -> float:
-        """Return how far an answer may lie off another value than the truth.
+    @property
+    def allowed(self) -> float:
+        """The largest of the limits."""
+        return float(self.limits.max())
+
+    def limits_for(self, rows: Array, n_entries: int | None = None) -> Array:
+        """Return how far an answer may lie off other values than the truth.
 
         Parameters
         ----------
-        value : ndarray
+        rows : ndarray, shape (n, size)
+            Values, one a row.
+        n_entries : int, optional
+            How many of the answer's entries are asked about, from the first; by default all.
 
         Returns
         -------
-        float
+        ndarray, shape (n, n_entries)
         """
-        return self.allowed * float(growth(np.abs(value).max(), self.largest))
+        largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
+        return np.asarray(self.own[:n_entries] + self.beyond * growth(largest, self.largest)[:, None])
+
+    def lets_pass(self, answer: Array, value: Array) -> bool:
+        """Tell whether an answer is another value than the truth, as far as it may lie off that.
+
+        Parameters
+        ----------
+        answer, value : ndarray
+            Of one shape.
+
+        Returns
+        -------
+        bool
+        """
+        row = value.reshape(1, -1)
+        return bool((np.abs(answer.ravel() - row) <= self.limits_for(row)).all())
+
+    def is_rounded(self, answer: Array, truth: Array) -> bool:
+        """Tell whether an answer is the truth, correctly rounded.
+
+        Parameters
+        ----------
+        answer, truth : ndarray
+            Of one shape.
+
+        Returns
+        -------
+        bool
+        """
+        slack = np.where(answer.astype(np.float32) == answer, SINGLE * np.abs(answer), 0.0)
+        return bool((np.abs(answer - truth) <= HALF * self.units.reshape(answer.shape) + slack).all())
+
+    def is_cut_off(self, answer: Array, truth: Array) -> bool:
+        """Tell whether an answer is the truth with its further digits cut off, and not rounded.
+
+        Parameters
+        ----------
+        answer, truth : ndarray
+            Of one shape.
+
+        Returns
+        -------
+        bool
+        """
+        units, missing = self.units.reshape(answer.shape), np.abs(truth) - np.abs(answer)
+        is_cut = (missing >= -ULPS * np.abs(truth)) & (missing < units) & (answer * truth >= 0)
+        return bool(is_cut.all() and (missing > HALF * units).any())
 
 
 def growth(sizes: Array, largest: float) -> Array:
@@ -86,26 +158,19 @@ def growth(sizes: Array, largest: float) -> Array:
 
 
 def allow(
-    truth: Array,
-    spread: float,
-    answer: Answer,
-    tolerance: Tolerance | None,
-    decimals: int,
-    *,
-    may_widen: bool = True,
+    precision: Precision, answer: Array, tolerance: Tolerance | None, decimals: int | None, *, may_widen: bool = True
 ) -> Allowance:
     """Find how far an answer may lie off.
 
     Parameters
     ----------
-    truth : ndarray
-    spread : float
-        k_q: the largest error of careful work, in units of the last decimal.
-    answer : Answer
+    precision : Precision
+        Of the quantity.
+    answer : ndarray
     tolerance : Tolerance or None
         As given; None where it follows from the answer.
-    decimals : int
-        The fewest to read the answer with.
+    decimals : int or None
+        Those that the question asks for.
     may_widen : bool
         Whether the tolerance counts where it is wider than what follows from the answer.
 
@@ -113,52 +178,92 @@ def allow(
     -------
     Allowance
     """
-    if tolerance is not None and not may_widen:
-        asked, default = (allow(truth, spread, answer, given, decimals) for given in (tolerance, None))
-        narrower = min(asked, default, key=lambda allowance: allowance.allowed)
+    if tolerance is None:
+        return _by_digits(precision, answer, decimals)
+    if tolerance.decimals is not None:
+        found = _by_digits(precision, answer, tolerance.decimals, is_stated=True)
+    else:
+        found = _as_stated(precision, answer, tolerance)
+    return found if may_widen else _narrower(found, _by_digits(precision, answer, decimals))
+
+
+def _narrower(asked: Allowance, default: Allowance) -> Allowance:
+    limits = np.minimum(asked.limits, default.limits)
+    return replace(
+        asked,
+        limits=limits,
+        own=np.minimum(asked.own, default.own),
+        beyond=min(asked.beyond, default.beyond),
+        units=np.minimum(asked.units, default.units),
+        finest=min(asked.finest, default.finest),
         # which of them it is depends on the truth, so the reply says what was asked
-        used = replace(asked.used, allowed=narrower.allowed)
-        # a larger unit would tell fewer mistakes from the truth
-        return replace(narrower, unit=min(asked.unit, default.unit), used=used)
-    largest = float(np.abs(truth).max())
-    if largest <= NOTHING * spread:
-        largest = 0.0
-    if tolerance is not None and tolerance.decimals is not None:
-        return _by_hand(truth, largest, spread, answer, tolerance.decimals)
-    if tolerance is not None:
-        relative, absolute = tolerance.relative or 0.0, tolerance.absolute or 0.0
-        used = UsedTolerance(relative=relative, absolute=absolute, allowed=relative * largest + absolute)
-        allowed = relative * largest + absolute
-        return Allowance(allowed=allowed, unit=min(allowed, MACHINE_NOISE * largest), largest=largest, used=used)
-    if answer.decimals is None or answer.decimals > MOST_BY_HAND:
-        # a part of 0 is nothing, but what single precision adds up to 0 is not
-        noise = MACHINE_NOISE * largest if largest else spread * 10.0 ** -(MOST_BY_HAND + 1)
-        allowed = max(MACHINE_RELATIVE * largest, noise)
-        used = UsedTolerance(relative=MACHINE_RELATIVE, absolute=0.0, allowed=allowed)
-        return Allowance(allowed=allowed, unit=noise, largest=largest, used=used)
-    return _by_hand(truth, largest, spread, answer, max(answer.decimals, decimals))
-
-
-def _by_hand(truth: Array, largest: float, spread: float, answer: Answer, decimals: int) -> Allowance:
-    needed = decimals
-    while needed < MOST_DECIMALS and _lets_trivial_pass(truth, largest, spread * 10.0**-needed):
-        needed += 1
-    allowed = spread * 10.0**-needed
-    if largest * 10.0**needed >= SINGLE_PRECISION:
-        # more digits than single precision has
-        allowed = max(allowed, MACHINE_NOISE * largest)
-    return Allowance(
-        allowed=allowed,
-        unit=10.0 ** -max(needed, answer.decimals or 0),
-        largest=largest,
-        used=UsedTolerance(decimals=decimals, allowed=allowed),
-        is_coarse=needed > decimals,
+        used=replace(asked.used, allowed=float(limits.max())),
     )
 
 
-def _lets_trivial_pass(truth: Array, largest: float, allowed: float) -> bool:
-    if largest == 0.0:
-        return False
-    # a truth that is itself constant, but for the last digits, lets constants pass
-    span = float(truth.max() - truth.min())
-    return largest <= allowed or MACHINE_NOISE * largest < span <= 2.0 * allowed
+def _by_digits(precision: Precision, answer: Array, asked: int | None, *, is_stated: bool = False) -> Allowance:
+    fitting = fit_shape(answer, precision.truth.shape)
+    numbers = answer if fitting is None else fitting
+    fewest = FEWEST_DECIMALS if asked is None else asked
+    raised = precision.raise_decimals(fewest)
+    counts = count_decimals(numbers)
+    read = np.full(counts.shape, raised)
+    if asked is None:
+        read = np.maximum(read, np.minimum(counts, MOST_BY_HAND))
+    needed, is_machine = fewest_decimals(numbers, read), counts > MOST_BY_HAND
+    digits = np.maximum(counts, needed)
+    own, unit = own_rounding(digits), unit_of(digits)
+    if fitting is None:
+        beyond = np.array(precision.beyond(int(read.min())).max())
+    else:
+        # where decimals are the tolerance, they hold for what a machine has calculated on from them as well
+        beyond = precision.beyond(raised) if is_stated else _beyond(precision, read, is_machine)
+    limits = own + beyond
+    return Allowance(
+        limits=limits,
+        own=own.ravel(),
+        beyond=float(beyond.max()),
+        units=np.where(is_machine, np.maximum(unit, precision.noise), unit).ravel(),
+        finest=precision.noise if is_machine.any() else float(unit_of(np.maximum(counts, read)).min()),
+        largest=precision.largest,
+        used=_describe(None if is_stated else counts, asked, float(limits.max())),
+        decimals=max(0, int(counts.max())) if (counts < needed).any() else None,
+        is_coarse=raised > fewest,
+    )
+
+
+def _beyond(precision: Precision, read: Counts, is_machine: Flags) -> Array:
+    """Return what is allowed beside each entry's own rounding, by the decimals that it is read with."""
+    beyond = precision.beyond(None).copy()
+    for decimals in np.unique(read[~is_machine]).tolist():
+        chosen = (read == decimals) & ~is_machine
+        beyond[chosen] = precision.beyond(decimals)[chosen]
+    return beyond
+
+
+def _describe(counts: Counts | None, asked: int | None, allowed: float) -> UsedTolerance:
+    most = 0 if counts is None else int(counts.max())
+    if most > MOST_BY_HAND:
+        return UsedTolerance(relative=MACHINE_RELATIVE, absolute=0.0, allowed=allowed)
+    return UsedTolerance(decimals=max(FEWEST_DECIMALS, most) if asked is None else asked, allowed=allowed)
+
+
+def _as_stated(precision: Precision, answer: Array, tolerance: Tolerance) -> Allowance:
+    relative, absolute = tolerance.relative or 0.0, tolerance.absolute or 0.0
+    truth, noise = precision.truth, precision.noise
+    fitting = fit_shape(answer, truth.shape)
+    allowed = relative * precision.largest + absolute
+    # a part of 0 is 0, but float noise is no error
+    limits = np.where(precision.is_zero, max(allowed, min(noise, relative / MACHINE_NOISE * noise)), allowed)
+    if fitting is not None:
+        limits = limits + ULPS * np.maximum(np.abs(truth), np.abs(fitting))
+    beyond = float(limits.max())
+    return Allowance(
+        limits=limits if fitting is not None else np.array(beyond),
+        own=np.zeros(answer.size),
+        beyond=beyond,
+        units=np.full(answer.size, min(beyond, noise)),
+        finest=min(beyond, noise),
+        largest=precision.largest,
+        used=UsedTolerance(relative=relative, absolute=absolute, allowed=beyond),
+    )

@@ -7,12 +7,12 @@ import numpy as np
 
 from core.answers import Answer
 from core.arrays import Array
-from core.grading.allowance import allow
+from core.grading.allowance import HALF, allow
 from core.grading.diagnosis import Explained, choose
 from core.grading.effort import Effort
 from core.grading.following import follow, is_telling, may_lead_on, needs_no_work
 from core.grading.grade import Part
-from core.grading.invariants import find_hints
+from core.grading.invariants import CUT_OFF, find_hints
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.scoring import credit_entries, credit_explained
 from core.grading.search import Search
@@ -22,9 +22,6 @@ from core.grading.submission import Submission
 from core.grading.suspects import Suspects
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
-
-HALF = 0.5 + 1e-9
-"""Half a unit of the last decimal, and the last digit of the comparison."""
 
 
 @dataclass(slots=True)
@@ -55,9 +52,11 @@ class Assessment:
         self.effort = Effort(self.solution.question.problem, self.solution.budget)
         for key, answer in self.answers.items():
             if answer.value is not None and np.isfinite(answer.value).all():
-                target = self._to_target(key, answer, answer.value)
+                target = self._to_target(key, answer.value)
                 own = fit_shape(answer.value, target.truth.shape)
-                self.targets[target] = own is not None and _is_near(own, target.truth, target.allowance.allowed)
+                self.targets[target] = own is not None and bool(
+                    (np.abs(own - target.truth) <= target.allowance.limits).all()
+                )
 
     def mark(self, key: str) -> Part:
         """Mark one quantity; those upstream of it have been marked."""
@@ -68,7 +67,7 @@ class Assessment:
             return Part(quantity=key, verdict="unreadable", score=0.0, reading=answer.reading, expected=truth, hints=())
         target = next((t for t in self.targets if t.key == key), None)
         if target is None:
-            return self._mark_not_finite(self._to_target(key, answer, answer.value))
+            return self._mark_not_finite(self._to_target(key, answer.value))
         own = fit_shape(target.answer, truth.shape)
         if own is None:
             return self._mark_misshapen(target)
@@ -80,12 +79,11 @@ class Assessment:
                 self.wrong.add(key)
         return part
 
-    def _to_target(self, key: str, answer: Answer, value: Array) -> Target:
+    def _to_target(self, key: str, value: Array) -> Target:
         question, truth = self.solution.question, self.solution.truth(key)
         allowance = allow(
-            truth,
-            self.solution.spread(key),
-            answer,
+            self.solution.precision(key),
+            value,
             self.submission.tolerance,
             question.decimals,
             may_widen=self.submission.may_widen,
@@ -102,23 +100,23 @@ class Assessment:
             tolerance=allowance.used,
             hints=(),
             diagnoses=(),
-            entries=(differences <= allowance.allowed).reshape(target.answer.shape),
+            entries=(differences <= allowance.limits).reshape(target.answer.shape),
             expected=truth,
             largest_error=float(differences.max()),
         )
-        # right to the last digit needs no second look: no mistake could be told from it
-        if self.targets[target] and differences.max() <= HALF * allowance.unit:
+        # correctly rounded needs no second look: no mistake could be told from it
+        if self.targets[target] and allowance.is_rounded(own, truth):
             return part
         if self.targets[target]:
             # a mistake in one layer only is looked for in what is wrong anyway: this is the way of most right answers
             rivals = self._search(target, suspects=self.solution.suspects).rivals()
             nearest = [r for r in rivals if same_numbers(r.prediction, rivals[0].prediction, allowance.largest)]
             explained = self._choose(target, nearest, self.solution.suspects.scenarios)
-            if explained is None or self._follows(target, own):
+            if explained is None or self._follows(target):
                 return part
             return self._wrong(part, target, own, explained)
         search = self._search(target)
-        follows = self._follows(target, own)
+        follows = self._follows(target)
         if follows and not self.wrong & self._upstream_of_all(target.key):
             # from right numbers, rounded on the way that the student went
             return part
@@ -131,11 +129,13 @@ class Assessment:
         return self._wrong(part, target, own, self._explain(target, search))
 
     def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
-        problem, decimals = self.solution.question.problem, self.answers[target.key].decimals
-        hints = find_hints(problem, target.quantity, own, decimals, target.allowance.used)
-        if explained is None or _is_rounded(target, own, decimals):
-            right = np.abs(own - target.truth) <= target.allowance.allowed
-            score = credit_entries(right, target.truth, target.allowance.allowed, self.submission.policy)
+        problem, allowance = self.solution.question.problem, target.allowance
+        hints = find_hints(problem, target.quantity, own, allowance.decimals, allowance.used)
+        if allowance.is_cut_off(own, target.truth):
+            hints = (CUT_OFF, *hints)
+        if explained is None or _is_rounded(target, own):
+            right = np.abs(own - target.truth) <= allowance.limits
+            score = credit_entries(right, target.truth, allowance.limits, self.submission.policy)
             return replace(part, verdict="incorrect", score=score, hints=hints)
         if not explained.mistakes:
             score = self.submission.policy.convention
@@ -199,13 +199,12 @@ class Assessment:
         others = {other: right for other, right in self.targets.items() if other is not target}
         return choose(target, matches, scenarios or self._suspects().scenarios, others, self.solution.free)
 
-    def _follows(self, target: Target, own: Array) -> bool:
+    def _follows(self, target: Target) -> bool:
         if not self.own or not (self.submission.follow_through or not self.wrong):
             return False
         scenarios = self.solution.scenarios
         for expected in follow(scenarios, self._own_scenarios(), target.key, self.own, self.effort):
-            allowed = target.allowance.allowed_for(expected) if np.isfinite(expected).all() else 0.0
-            if _is_near(own, expected, allowed) and self._is_work(expected, target.truth, allowed):
+            if target.is_met(expected) and self._is_work(expected, target.truth, target.allowance.allowed):
                 return True
         return False
 
@@ -244,14 +243,10 @@ class Assessment:
         return counts and may_lead_on(problem, target.key, own, target.truth, target.allowance)
 
 
-def _is_rounded(target: Target, own: Array, decimals: int | None) -> bool:
+def _is_rounded(target: Target, own: Array) -> bool:
     # the right numbers, with too few decimals to tell them from others; whole numbers may well be a mistake's own
-    used = target.allowance.used.decimals
-    if used is None or not (target.allowance.is_coarse or decimals):
+    allowance = target.allowance
+    if not (allowance.is_coarse or allowance.decimals):
         return False
-    decimals = min(decimals or used, used)
-    return _is_near(own, np.round(target.truth, decimals), HALF * 1e-3 * 10.0**-decimals)
-
-
-def _is_near(one: Array, other: Array, allowed: float) -> bool:
-    return one.shape == other.shape and bool(np.abs(one - other).max() <= allowed)
+    decimals = allowance.decimals or 0
+    return bool((np.abs(own - np.round(target.truth, decimals)) <= HALF * 1e-3 * 10.0**-decimals).all())

@@ -97,7 +97,7 @@ def may_lead_on(problem: Problem, key: str, own: Array, truth: Array, allowance:
     bool
     """
     is_outputs = problem.network.gives_distribution and key == f"A{problem.network.depth}"
-    allowed = max(allowance.allowed, allowance.unit)
+    allowed = max(allowance.allowed, float(allowance.units.max()))
     return is_telling(own, truth, allowed) and (not is_outputs or is_distribution(own, allowed))
 
 

@@ -26,6 +26,8 @@ COARSE = (
     "coarsely than that, right numbers may count as wrong."
 )
 
+CUT_OFF = "Your last digits are cut off. Round them: the last digit goes up where the next one is 5 or more."
+
 FEW_UNITS = 10.0
 FEW_APART = 4.0
 """Units of the last decimal: with entries that are so small, or so near to each other, an answer says little."""

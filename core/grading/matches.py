@@ -50,7 +50,7 @@ class Target:
         answer = fit_shape(self.answer, prediction.shape)
         if answer is None or not np.isfinite(prediction).all():
             return False
-        return bool(np.abs(prediction - answer).max() <= self.allowance.allowed_for(prediction))
+        return self.allowance.lets_pass(answer, prediction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

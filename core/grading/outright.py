@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from core.answers import Answer
 from core.arrays import Array
-from core.grading.allowance import MOST_BY_HAND, allow
-from core.grading.assessment import HALF
+from core.grading.allowance import HALF, MOST_BY_HAND, allow
 from core.grading.shapes import fit_shape
 from core.grading.solution import Solution
 from core.grading.submission import Tolerance
@@ -21,8 +20,8 @@ BY_MACHINE = MOST_BY_HAND + 1
 
 WAYS_TO_WRITE = BY_MACHINE + 1
 
-ALL_DECIMALS = 400
-"""More than any float64 has: with them, a unit of the last decimal is 0."""
+FULL_PRECISION = 1.0 / 3.0
+"""A number with as many decimals as a machine gives."""
 
 MOST_PARTS = 20
 """The ways to write so many answers have a number each in 64 bits."""
@@ -55,8 +54,7 @@ class Outright:
         self, solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None, *, may_widen: bool
     ) -> None:
         self._parts = [
-            (solution.truth(key).ravel(), _limits(solution, key, answer, tolerance, may_widen=may_widen))
-            for key, answer in answers.items()
+            (solution.truth(key).ravel(), _limits(solution, key, tolerance, may_widen=may_widen)) for key in answers
         ]
         self.width = sum(truth.size for truth, _ in self._parts)
 
@@ -79,8 +77,8 @@ class Outright:
         start = 0
         for truth, limits in self._parts:
             own = numbers[:, start : start + truth.size]
-            decimals = count_decimals(own)
-            is_right &= np.abs(own - truth).max(axis=1) <= limits[decimals]
+            decimals = count_decimals_of_rows(own)
+            is_right &= (np.abs(own - truth) <= limits[decimals]).all(axis=1)
             written = written * WAYS_TO_WRITE + decimals
             start += truth.size
         return np.where(is_right, written, UNSURE)
@@ -115,7 +113,7 @@ def find_outright(
     return Outright(solution, answers, tolerance, may_widen=may_widen)
 
 
-def count_decimals(numbers: Array) -> npt.NDArray[np.int64]:
+def count_decimals_of_rows(numbers: Array) -> npt.NDArray[np.int64]:
     """Count the decimals of rows of numbers, as reading an answer does.
 
     Parameters
@@ -126,12 +124,12 @@ def count_decimals(numbers: Array) -> npt.NDArray[np.int64]:
     Returns
     -------
     ndarray of int, shape (n_rows,)
-        The most decimals of any number of the row, or `BY_MACHINE` where it is more than six.
+        The most decimals of any number of the row, at least 0, or `BY_MACHINE` where it is more than six.
 
     Notes
     -----
-    A number has at most d decimals if it is the float64 nearest to k / 10ᵈ for a whole k. Of fewer than fifteen
-    digits, k is what x·10ᵈ is rounded to, and the division is rounded correctly.
+    A number has at most d decimals if it is the float64, or the float32, nearest to k / 10ᵈ for a whole k. Of fewer
+    than fifteen digits, k is what x·10ᵈ is rounded to, and the division is rounded correctly.
     """
     counts = np.full(len(numbers), BY_MACHINE)
     # the first number tells of most rows at full precision that they are, so the others are not looked at
@@ -144,16 +142,18 @@ def count_decimals(numbers: Array) -> npt.NDArray[np.int64]:
 
 def _have_decimals(numbers: Array, decimals: int) -> npt.NDArray[np.bool_]:
     unit = 10.0**decimals
-    return np.asarray((np.rint(numbers * unit) / unit == numbers).all(axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = np.rint(numbers * unit) / unit
+        return np.asarray(((rounded == numbers) | (rounded.astype(np.float32) == numbers)).all(axis=1))
 
 
-def _limits(solution: Solution, key: str, answer: Answer, tolerance: Tolerance | None, *, may_widen: bool) -> Array:
-    """Return how far an answer that is right outright may lie off, by its decimals."""
-    limits = np.empty(WAYS_TO_WRITE)
-    for decimals in range(WAYS_TO_WRITE):
-        counted = decimals if decimals < BY_MACHINE else ALL_DECIMALS
-        written = Answer(value=answer.value, decimals=counted, reading=None)
-        truth, spread, fewest = solution.truth(key), solution.spread(key), solution.question.decimals
-        allowance = allow(truth, spread, written, tolerance, fewest, may_widen=may_widen)
-        limits[decimals] = min(allowance.allowed, HALF * allowance.unit)
-    return limits
+def _limits(solution: Solution, key: str, tolerance: Tolerance | None, *, may_widen: bool) -> Array:
+    """Return how far each entry of an answer that is right outright may lie off, by the answer's decimals."""
+    truth, limits = solution.truth(key), []
+    # the narrowest: as if every entry had the decimals that one of them has, or those that are needed
+    for written in (0.0, *(10.0**-decimals for decimals in range(1, BY_MACHINE)), FULL_PRECISION):
+        answer, asked = np.full(truth.shape, written), solution.question.decimals
+        allowance = allow(solution.precision(key), answer, tolerance, asked, may_widen=may_widen)
+        limits.append(np.minimum(allowance.limits, HALF * allowance.units.reshape(truth.shape)).ravel())
+    # beside entries at full precision there may be others
+    return np.array([*limits[:-1], np.minimum(*limits[-2:])])

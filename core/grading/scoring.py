@@ -35,7 +35,7 @@ def credit_explained(explained: Explained, policy: Policy) -> float:
     return credit * (policy.convention if explained.convention else 1.0)
 
 
-def credit_entries(entries: Flags, truth: Array, allowed: float, policy: Policy) -> float:
+def credit_entries(entries: Flags, truth: Array, limits: Array, policy: Policy) -> float:
     """Return what the right entries of an answer without a diagnosis are worth.
 
     Parameters
@@ -43,8 +43,8 @@ def credit_entries(entries: Flags, truth: Array, allowed: float, policy: Policy)
     entries : ndarray of bool
         Which entries are right.
     truth : ndarray
-    allowed : float
-        How far an entry may lie off.
+    limits : ndarray
+        How far each entry may lie off.
     policy : Policy
 
     Returns
@@ -54,16 +54,16 @@ def credit_entries(entries: Flags, truth: Array, allowed: float, policy: Policy)
     """
     if truth.size == 1:
         return 0.0
-    trivial = [_share(truth, np.zeros(()), allowed), _share(truth, np.asarray(np.median(truth)), allowed)]
+    trivial = [_share(truth, np.zeros(()), limits), _share(truth, np.asarray(np.median(truth)), limits)]
     if truth.ndim > 1 and truth.shape[-1] == truth.shape[-2]:
-        trivial.append(_share(truth, np.swapaxes(truth, -1, -2), allowed))
+        trivial.append(_share(truth, np.swapaxes(truth, -1, -2), limits))
     floor = max(LEAST_CHANCE, *trivial)
     share = float(entries.mean())
     return policy.entries * max(0.0, (share - floor) / (1.0 - floor)) if floor < 1.0 else 0.0
 
 
-def _share(truth: Array, guess: Array, allowed: float) -> float:
-    return float((np.abs(truth - guess) <= allowed).mean())
+def _share(truth: Array, guess: Array, limits: Array) -> float:
+    return float((np.abs(truth - guess) <= limits).mean())
 
 
 def sum_up(parts: Mapping[str, Part], asks: Sequence[str], policy: Policy) -> tuple[float, Outcome]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from core.arrays import Array
-from core.grading.allowance import growth
 from core.grading.effort import Effort
 from core.grading.matches import Match, Target
 from core.grading.shapes import fit_shape
@@ -20,7 +19,8 @@ from core.mistakes import PRECEDENCE, Indices, Signs
 from core.scenarios import Scenarios
 
 Predictions = tuple[tuple[int, ...], list[int], Array, Array]
-"""What choices predict that give one shape: the shape, the choices, a row each, and how far each may lie off."""
+"""What choices predict that give one shape: the shape, the choices, a row each, and how far the answer's first entry
+may lie off it."""
 
 Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
 """What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
@@ -130,7 +130,7 @@ class Search:
             for chosen, unordered, _ in self._predict(choices, order):
                 rows = self._arrange(unordered, order)
                 distances = np.linalg.norm(rows - answer.ravel(), axis=1)
-                apart = np.abs(rows - self._baseline.ravel()).max(axis=1) > self._target.allowance.unit
+                apart = (np.abs(rows - self._baseline.ravel()) > self._target.allowance.units).any(axis=1)
                 nearer = [int(index) for index in np.flatnonzero((distances < own) & apart)]
                 for index in (index for index in nearer if self._is_possible(chosen[index])):
                     names = (*self._suspects.names(chosen[index]), *self._orders[order][0])
@@ -201,17 +201,18 @@ class Search:
                 if len(finite) < len(rows):
                     rows = rows[finite]
                 if len(finite):
-                    stacks.append((shape, [several[i] for i in finite], rows, self._allowed(rows)))
+                    limits = self._target.allowance.limits_for(rows, 1)[:, 0]
+                    stacks.append((shape, [several[i] for i in finite], rows, limits))
         return self._stacks[choices]
 
     def _compare(self, choices: Sequence[int], orders: Sequence[int], chance: float) -> Iterator[Match]:
         predicted = [(order, *stack) for order in orders for stack in self._predict(choices, order)]
         count = sum(len(rows) for _, _, rows, _ in predicted)
         first = self._target.answer.flat[0]
-        for order, chosen, rows, allowed in predicted:
+        for order, chosen, rows, limits in predicted:
             names, _, index, sign = self._orders[order]
             # most differ in the first entry already; no order has a larger entry, and so a larger allowance
-            hopeful = np.flatnonzero(np.abs(rows[:, index[0]] * sign[0] - first) <= allowed)
+            hopeful = np.flatnonzero(np.abs(rows[:, index[0]] * sign[0] - first) <= limits)
             if len(hopeful):
                 nearer = self._arrange(rows[hopeful], order)
                 yield from self._near([chosen[i] for i in hopeful], nearer, names, chance / count)
@@ -226,10 +227,10 @@ class Search:
     ) -> Iterator[Match]:
         answer = self._target.answer.ravel()
         differences = np.abs(rows - answer)
-        allowed = self._allowed(rows)
-        for index in map(int, np.flatnonzero(differences.max(axis=1) <= allowed)):
-            window = max(float(differences[index].max()), 0.5 * self._target.allowance.unit)
-            log_chance = self._log_chance(rows[index], float(allowed[index]), window, fitted)
+        limits = self._target.allowance.limits_for(rows)
+        for index in map(int, np.flatnonzero((differences <= limits).all(axis=1))):
+            window = max(float(differences[index].max()), 0.5 * self._target.allowance.finest)
+            log_chance = self._log_chance(rows[index], limits[index], window, fitted)
             least = math.log(chance if self._is_possible(chosen[index]) else chance * CONTRADICTED)
             if log_chance <= least:
                 distance = float(np.linalg.norm(differences[index]))
@@ -239,19 +240,14 @@ class Search:
     def _is_possible(self, chosen: int) -> bool:
         return all(other.is_met(self._scenarios.value(other.key, chosen)) for other in self._right)
 
-    def _allowed(self, rows: Array) -> Array:
-        allowance = self._target.allowance
-        largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
-        return np.asarray(allowance.allowed * growth(largest, allowance.largest))
-
-    def _log_chance(self, prediction: Array, allowed: float, window: float, fitted: float) -> float:
+    def _log_chance(self, prediction: Array, limits: Array, window: float, fitted: float) -> float:
         """Bound the chance that a slip comes as near to a prediction, in every entry that tells it from the truth."""
         truth, count = self._baseline.ravel(), prediction.size
         # what a factor was fitted to is as large as the slip, whatever the truth, and one entry is spent on the factor
         scale = fitted or max(float(np.abs(prediction).max()), float(np.abs(truth).max()))
         # in another shape even the right numbers are wrong
         if truth.size == prediction.size and self._fits():
-            count = int((np.abs(prediction - truth) > allowed).sum())
+            count = int((np.abs(prediction - truth) > limits).sum())
         if fitted:
             count -= 1
         if count < 1:
@@ -278,7 +274,8 @@ class Search:
                 with np.errstate(all="ignore"):
                     numbers = rows @ rest / (rows * rows).sum(axis=1)
                     fitted = numbers[:, None] * rows
-                for index in map(int, np.flatnonzero(np.abs(fitted - rest).max(axis=1) <= self._allowed(fitted))):
+                meets = (np.abs(fitted - rest) <= target.allowance.limits_for(fitted)).all(axis=1)
+                for index in map(int, np.flatnonzero(meets)):
                     if transform.accepts(sign * float(numbers[index])) and self._is_telling(fitted[index]):
                         yield from self._near(
                             [chosen[index]],

@@ -7,6 +7,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.errors import NonFiniteError
 from core.grading.diagnosis import free_mistakes
+from core.grading.precision import Precision, find_precision
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
 from core.jacobians import multiply_path, require_room
@@ -31,7 +32,7 @@ class Solution:
         self.scenarios = Scenarios(question.problem)
         self._suspected: list[Suspects] = []
         self._truths: dict[str, Array] = {}
-        self._spreads: dict[str, float] = {}
+        self._precisions: dict[str, Precision] = {}
 
     @cached_property
     def suspects(self) -> Suspects:
@@ -58,11 +59,11 @@ class Solution:
         """Return a quantity's right value."""
         return self._truths[key]
 
-    def spread(self, key: str) -> float:
-        """Return k_q: the largest error of careful work by hand, in units of the last decimal."""
-        if key not in self._spreads:
-            self._spreads[key] = float(self.scenarios.spread(key).max())
-        return self._spreads[key]
+    def precision(self, key: str) -> Precision:
+        """Return how far careful work on a quantity may be off."""
+        if key not in self._precisions:
+            self._precisions[key] = find_precision(self.scenarios, key, self._truths[key])
+        return self._precisions[key]
 
     def compute_truths(self, spelt: Mapping[str, str]) -> None:
         """Compute what is right of quantities.

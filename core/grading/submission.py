@@ -6,18 +6,13 @@ from dataclasses import dataclass, field
 
 from core.answers import Answer
 from core.errors import DomainError, Path
+from core.grading.precision import MACHINE_RELATIVE
 from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.quantities import parse_quantities, parse_quantity, public_name
 
 MOST_DECIMALS = 15
 LARGEST_ABSOLUTE = 1e6
-
-FEWEST_DECIMALS = 2
-"""With no more an answer is read where nothing else is said."""
-
-MACHINE_RELATIVE = 1e-4
-"""What single precision and finite differences may be off, as a part of the largest entry."""
 
 LEVELS = ("verdict", "hint", "diagnosis", "location", "full")
 """Feedback levels, each adding to the one before."""
@@ -69,7 +64,7 @@ class Tolerance:
         Parameters
         ----------
         decimals : int
-            The fewest that an answer is read with.
+            The decimals that are asked, or the fewest that an answer is read with.
 
         Returns
         -------
@@ -137,8 +132,8 @@ class Question:
     problem : Problem
     asks : mapping of str to str
         The quantities asked: ids as spelt, and numbered keys.
-    decimals : int
-        The fewest that an answer is read with.
+    decimals : int or None
+        Those that answers are asked for with; None where nothing is said.
     stated : frozenset of str or None
         The conventions that were stated, ``"reduction"``, ``"l2.factor"``, ...; None where all are binding.
     version : int or None
@@ -149,7 +144,7 @@ class Question:
 
     problem: Problem
     asks: Mapping[str, str]
-    decimals: int = FEWEST_DECIMALS
+    decimals: int | None = None
     stated: frozenset[str] | None = frozenset()
     version: int | None = None
     answers_are_asked: bool = False

@@ -18,6 +18,7 @@ References
 from core.steps.changes import Change, adjust_rule, replace_rule, scale_rule
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rules import LocalJacobian, Place, Rule, Structure
+from core.steps.spreads import Rounding
 from core.steps.table import DEEP, RULES, Step, fill, steps_of, structure_of
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Change",
     "LocalJacobian",
     "Place",
+    "Rounding",
     "Rule",
     "Step",
     "Structure",

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.arrays import Array
 from core.steps.rules import LocalJacobian, Place, Rule
-from core.steps.spreads import spread_activation, spread_affine, spread_local_activation
+from core.steps.spreads import Rounding, spread_activation, spread_affine, spread_local_activation
 
 
 def _affine(place: Place, inputs: Array, weights: Array, bias: Array | None = None) -> Array:
@@ -20,7 +20,9 @@ def _pull_affine_to_weights(place: Place, rows: Array, inputs: Array) -> Array:
     return np.asarray(stacked.reshape(*stacked.shape[:-2], -1) + 0.0)
 
 
-def _spread_affine_to_weights(place: Place, errors: Sequence[Array], rows: Array, inputs: Array) -> Array:
+def _spread_affine_to_weights(
+    place: Place, rounding: Rounding, errors: Sequence[Array], rows: Array, inputs: Array
+) -> Array:
     return _pull_affine_to_weights(place, errors[0], np.abs(inputs)) + _pull_affine_to_weights(
         place, np.abs(rows), errors[1]
     )
@@ -62,7 +64,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_in)",
                 inputs=("W{l}",),
                 pull=lambda place, rows, weights: rows @ weights.mT,
-                spread=lambda place, errors, rows, weights: errors[0] @ np.abs(weights).T,
+                spread=lambda place, rounding, errors, rows, weights: errors[0] @ np.abs(weights).T,
             ),
             "W{l}": LocalJacobian(
                 by="weights",
@@ -81,7 +83,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_out)",
                 inputs=(),
                 pull=lambda place, rows: rows,
-                spread=lambda place, errors, rows: errors[0],
+                spread=lambda place, rounding, errors, rows: errors[0],
             ),
         },
     ),

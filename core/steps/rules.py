@@ -69,7 +69,7 @@ class LocalJacobian:
         ``matrix(place, *inputs)`` gives the matrix itself, where that takes less than pulling the identity;
         None where it does not.
     spread : callable
-        ``spread(place, errors, rows, *inputs)`` bounds the error of the product, as `Rule.spread` does;
+        ``spread(place, rounding, errors, rows, *inputs)`` bounds the error of the product, as `Rule.spread` does;
         the errors are of the rows and of each input.
     """
 
@@ -111,9 +111,9 @@ class Rule:
         ``plain(place, *inputs)``: the textbook's form, where `apply` goes past the layer's activations, for
         activations that are not those of the pre-activations: a student's own, or a mistake's.
     spread : callable or None
-        ``spread(place, errors, *inputs)`` bounds, entry by entry and to first order, how far the output
-        lies off when each input lies off by up to its error, and every product that is written down on
-        the way is rounded; in units of the last decimal kept. None where nothing is rounded.
+        ``spread(place, rounding, errors, *inputs)`` bounds, entry by entry and to first order, how far the output
+        lies off when each input lies off by up to its error, and what is written down on the way is rounded.
+        None where nothing is rounded.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """How rounding spreads through the steps, when work is done by hand to a few decimals.
 
 Each function bounds the error of one rule's output, entry by entry and to first order, from bounds of its
-inputs' errors; everything is in units of the last decimal kept. It is the worst case, in which all errors
+inputs' errors and from the products that are rounded on the way. It is the worst case, in which all errors
 add up: a right answer is not off by more, as long as errors are small beside what they are errors of.
 
 References
@@ -10,100 +10,173 @@ References
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from core.arrays import Array
 from core.steps.rules import Place
 
-HALF = 0.5
-"""What rounding one number moves it by, at most."""
-
 STEEPEST = 2.0
-"""How fast the slope of an activation changes with its value, at most: 1 − a² of tanh by a."""
+"""How fast the slope of an activation changes with the activation, at most: 1 − a² of tanh by a."""
 
-MOST = 100.0
-"""The largest error that is followed: beyond it, two decimals are lost and a bound says little."""
+LARGEST_BOUND = 100.0
+"""The largest error that is followed, in units: beyond it, two decimals are lost and a bound says little."""
+
+EXACT = 1e-9
+"""How far a number may lie off one with the decimals kept and still be it, in units: float64's own rounding."""
 
 Errors = Sequence[Array]
 
 
-def spread_affine(place: Place, errors: Errors, inputs: Array, weights: Array, bias: Array | None = None) -> Array:
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """Rounding to a number of decimals.
+
+    Parameters
+    ----------
+    decimals : int
+    """
+
+    decimals: int
+
+    @property
+    def unit(self) -> float:
+        """A unit of the last decimal."""
+        return float(10.0**-self.decimals)
+
+    def of(self, value: Array, error: Array | float = 0.0) -> Array:
+        """Bound what writing numbers down adds to their error: half a unit.
+
+        Parameters
+        ----------
+        value, error : ndarray
+            The exact numbers, and how far those that are written down may lie off them.
+
+        Returns
+        -------
+        ndarray
+            0 for an exact number that the decimals write in full.
+        """
+        units = np.abs(value) / self.unit
+        is_exact = np.abs(units - np.rint(units)) <= EXACT + 1e-15 * units
+        return np.where(is_exact & (np.asarray(error) == 0), 0.0, 0.5 * self.unit)
+
+    def cap(self, error: Array) -> Array:
+        """Return errors without those that are too large to follow."""
+        largest = LARGEST_BOUND * self.unit
+        return np.asarray(np.minimum(np.nan_to_num(error, nan=largest, posinf=largest), largest))
+
+
+def spread_affine(
+    place: Place, rounding: Rounding, errors: Errors, inputs: Array, weights: Array, bias: Array | None = None
+) -> Array:
     """Bound the error of X·W + b; weights and bias are given exactly."""
     return np.asarray(errors[0] @ np.abs(weights))
 
 
-def spread_activation(place: Place, errors: Errors, z: Array) -> Array:
+def spread_activation(place: Place, rounding: Rounding, errors: Errors, z: Array) -> Array:
     """Bound the error of f(Z)."""
-    return _through(place, z, place.activation.value(z), errors[0])
+    if place.activation.gives_distribution:
+        return _spread_softmax(rounding, errors[0], z)
+    a = place.activation.value(z)
+    through = _through(place, z, a, errors[0])
+    # an exponential is written down, and the value follows it no faster than itself
+    return through + rounding.of(a, through) if place.activation.uses_exponential else through
 
 
-def spread_losses(place: Place, errors: Errors, z: Array, a: Array, y: Array, unit: Array) -> Array:
+def _spread_softmax(rounding: Rounding, error: Array, z: Array) -> Array:
+    """Bound the error of e^z / Σe^z, where both are written down, with the largest z taken off first or not."""
+    plain, total = _spread_quotient(rounding, error, np.exp(z))
+    shifted, _ = _spread_quotient(rounding, error, np.exp(z - z.max(axis=-1, keepdims=True)))
+    # where a sum is so small that a digit is lost, or overflows, careful work takes the largest z off
+    return rounding.cap(np.where((total >= 0.1) & np.isfinite(total), np.fmax(plain, shifted), shifted))
+
+
+def _spread_quotient(rounding: Rounding, error: Array, exponentials: Array) -> tuple[Array, Array]:
+    own = exponentials * error
+    own = own + rounding.of(exponentials, own)
+    total, owns = exponentials.sum(axis=-1, keepdims=True), own.sum(axis=-1, keepdims=True)
+    a = exponentials / total
+    # S_i = E_i/T, where T is the sum of the rounded E, or is rounded by itself; of one class E is T
+    summed = own * (1.0 - a) + a * (owns - own)
+    apart = own + a * rounding.of(total, owns) if exponentials.shape[-1] > 1 else summed
+    return np.maximum(summed, apart) / total, total
+
+
+def spread_losses(place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, unit: Array) -> Array:
     """Bound the error of each sample's loss, computed from rounded outputs, each term rounded."""
-    slopes = np.abs(place.loss.grad_outputs(z, a, y))
-    return np.asarray((_capped(slopes * errors[1]) + HALF * (y != 0)).sum(axis=-1) / unit)
+    terms = place.loss.value(a[..., None], y[..., None])
+    through = rounding.cap(np.abs(place.loss.grad_outputs(z, a, y)) * errors[1])
+    return np.asarray((through + rounding.of(terms, through)).sum(axis=-1) / unit)
 
 
-def spread_penalty(place: Place, errors: Errors, decay: Array, *parameters: Array) -> Array:
-    """Bound the error of an L2 term: nothing but its own rounding, and none where there is no penalty."""
-    return np.asarray(0.0 if decay else -HALF)
+def spread_penalty(place: Place, rounding: Rounding, errors: Errors, decay: Array, *parameters: Array) -> Array:
+    """Bound the error of an L2 term: nothing but its own rounding."""
+    return np.zeros(())
 
 
-def spread_loss(place: Place, errors: Errors, losses: Array, divisor: Array, *penalties: Array) -> Array:
+def spread_loss(
+    place: Place, rounding: Rounding, errors: Errors, losses: Array, divisor: Array, *penalties: Array
+) -> Array:
     """Bound the error of the reduced loss."""
     return np.asarray(errors[0].sum() / divisor + sum(errors[2:]))
 
 
 def spread_loss_gradient(
-    place: Place, errors: Errors, z: Array, a: Array, y: Array, divisor: Array, unit: Array
+    place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, divisor: Array, unit: Array
 ) -> Array:
     """Bound the error of dL/dA, computed from rounded outputs."""
-    return _capped(place.loss.curvature(a, y) * errors[1]) / (divisor * unit)
+    return rounding.cap(place.loss.curvature(a, y) * errors[1]) / (divisor * unit)
 
 
 def spread_logits_gradient(
-    place: Place, errors: Errors, z: Array, a: Array, y: Array, divisor: Array, unit: Array
+    place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, divisor: Array, unit: Array
 ) -> Array:
     """Bound the error of (A − Y)/N."""
     return np.asarray(errors[1] / (divisor * unit))
 
 
-def spread_activation_gradient(place: Place, errors: Errors, grad: Array, z: Array, a: Array) -> Array:
-    """Bound the error of dL/dA ∘ f′(Z), the slope computed from rounded activations."""
-    through = _through(place, z, a, errors[0])
+def spread_activation_gradient(
+    place: Place, rounding: Rounding, errors: Errors, grad: Array, z: Array, a: Array
+) -> Array:
+    """Bound the error of dL/dA ∘ f′(Z), the slope computed from rounded activations and written down."""
     if place.activation.gives_distribution:
         # s ∘ (g − ⟨s, g⟩) by s
         centred = np.abs(grad - (a * grad).sum(axis=-1, keepdims=True)) * errors[2]
+        through = _through_softmax(a, errors[0])
         return np.asarray(through + centred + a * (np.abs(grad) * errors[2]).sum(axis=-1, keepdims=True))
-    return np.asarray(through + np.abs(grad) * _slope_error(errors))
+    return np.asarray(_through(place, z, a, errors[0]) + np.abs(grad) * _slope_error(place, rounding, errors, z, a))
 
 
 def spread_grad_weights(
-    place: Place, errors: Errors, inputs: Array, grad: Array, weights: Array, decay: Array
+    place: Place, rounding: Rounding, errors: Errors, inputs: Array, grad: Array, weights: Array, decay: Array
 ) -> Array:
     """Bound the error of Xᵀ·dL/dZ + decay · W."""
     products = np.abs(inputs).T @ errors[1] + errors[0].T @ np.abs(grad)
-    return np.asarray(products + (HALF if decay else 0.0))
+    return np.asarray(products + rounding.of(decay * weights))
 
 
-def spread_grad_bias(place: Place, errors: Errors, grad: Array, bias: Array, decay: Array) -> Array:
+def spread_grad_bias(place: Place, rounding: Rounding, errors: Errors, grad: Array, bias: Array, decay: Array) -> Array:
     """Bound the error of the sum over samples."""
-    return np.asarray(errors[0].sum(axis=0) + (HALF if decay else 0.0))
+    return np.asarray(errors[0].sum(axis=0) + rounding.of(decay * bias))
 
 
-def spread_grad_inputs(place: Place, errors: Errors, grad: Array, weights: Array) -> Array:
+def spread_grad_inputs(place: Place, rounding: Rounding, errors: Errors, grad: Array, weights: Array) -> Array:
     """Bound the error of dL/dZ·Wᵀ."""
     return np.asarray(errors[0] @ np.abs(weights).T)
 
 
-def spread_local_activation(place: Place, errors: Errors, rows: Array, z: Array, a: Array) -> Array:
+def spread_local_activation(place: Place, rounding: Rounding, errors: Errors, rows: Array, z: Array, a: Array) -> Array:
     """Bound the error of rows times the activation's Jacobian, both rounded."""
-    through = _through(place, z[:, None, :], a[:, None, :], errors[0])
     # the matrix is written down before it multiplies rows other than the identity, which have no error
-    written = HALF if errors[0].any() else 0.0
+    is_written = bool(errors[0].any())
     if not place.activation.gives_distribution:
-        return np.asarray(through + np.abs(rows) * (_slope_error(errors)[:, None, :] + written))
+        through = _through(place, z[:, None, :], a[:, None, :], errors[0])
+        slope_error = _slope_error(place, rounding, errors, z, a, is_written=is_written)
+        return np.asarray(through + np.abs(rows) * slope_error[:, None, :])
     # J = diag(s) − s·sᵀ, so s_i·(1 − s_i) on the diagonal and −s_i·s_j off it
+    through = _through_softmax(a[:, None, :], errors[0])
     own, sizes = errors[2], np.abs(rows)
     # s·(1 − s), or s times the sum of the others: rounded probabilities need not sum to 1
     rest = own.sum(axis=-1, keepdims=True) - own
@@ -112,22 +185,31 @@ def spread_local_activation(place: Place, errors: Errors, rows: Array, z: Array,
     through += (sizes @ a[:, :, None]) * own[:, None, :]
     through += (sizes @ own[:, :, None]) * a[:, None, :]
     through += sizes * on_diagonal[:, None, :]
+    # of a single class there is nothing but 0
+    written = 0.5 * rounding.unit if is_written and a.shape[-1] > 1 else 0.0
     return np.asarray(through + written * sizes.sum(axis=-1, keepdims=True))
 
 
-def _slope_error(errors: Errors) -> Array:
-    # some slopes are computed from the activation, others from the pre-activation, by which none is steeper than 1
-    return np.maximum(STEEPEST * errors[2], errors[1])
+def _slope_error(
+    place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, *, is_written: bool = True
+) -> Array:
+    activation = place.activation
+    # some slopes are computed from the activation, others from the pre-activation
+    by_value = STEEPEST * errors[2] if activation.slope else 0.0
+    error = np.maximum(by_value, activation.steepest * errors[1])
+    return error + rounding.of(_slope(place, z, a), error) if is_written else error
+
+
+def _slope(place: Place, z: Array, a: Array) -> Array:
+    return place.activation.vjp(z, a, np.ones(z.shape))
 
 
 def _through(place: Place, z: Array, a: Array, error: Array) -> Array:
-    if place.activation.gives_distribution:
-        # Σ|J|e over a row of diag(s) − s·sᵀ
-        through = error * (1.0 - 2.0 * a)
-        through += (a * error).sum(axis=-1, keepdims=True)
-        return np.asarray(a * through)
-    return np.abs(place.activation.vjp(z, a, np.ones(z.shape))) * error
+    return np.abs(_slope(place, z, a)) * error
 
 
-def _capped(error: Array) -> Array:
-    return np.asarray(np.minimum(np.nan_to_num(error, nan=MOST, posinf=MOST), MOST))
+def _through_softmax(a: Array, error: Array) -> Array:
+    # Σ|J|e over a row of diag(s) − s·sᵀ
+    through = error * (1.0 - 2.0 * a)
+    through += (a * error).sum(axis=-1, keepdims=True)
+    return np.asarray(a * through)

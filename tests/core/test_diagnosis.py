@@ -12,6 +12,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.grading import Marker, Part
+from core.grading.precision import find_precision
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Layer, Network, Problem
 from core.quantities import to_quantity
@@ -78,12 +79,12 @@ def made(mistake: Mistake, problem: Problem, key: str, scenarios: Scenarios) -> 
     yield from (answer for answer in answers if answer is not None and np.isfinite(answer).all())
 
 
-def is_visible(answer: Array, truth: Array, spread: float) -> bool:
+def is_visible(answer: Array, truth: Array, limits: Array) -> bool:
     """Tell whether an answer differs from the truth by more than rounding moves both, and not in one entry alone."""
     if answer.shape != truth.shape:
         return True
     growth = max(1.0, float(np.abs(answer).max() / np.abs(truth).max()))
-    differing = np.abs(answer - truth) > spread * 10.0**-DECIMALS * (1.0 + growth)
+    differing = np.abs(answer - truth) > limits + growth * limits.max()
     return int(differing.sum()) >= min(2, truth.size)
 
 
@@ -101,8 +102,8 @@ def test_every_mistake_is_diagnosed_by_its_name_wherever_it_shows(problem: Probl
             scenarios = Scenarios(problem, mistake.ways)
             truth = scenarios.value(key)
             for answer in made(mistake, problem, key, scenarios):
-                spread = marker.solution.spread(next(iter(marker.question.asks.values())))
-                if is_visible(answer, truth, spread) and is_telling(mistake.name, answer):
+                limits = find_precision(scenarios, key, truth).limits(DECIMALS)
+                if is_visible(answer, truth, limits) and is_telling(mistake.name, answer):
                     part = hand_in(marker, {key: np.round(answer, DECIMALS)}).parts[0]
                     assert (part.verdict == "incorrect") == (answer.shape == truth.shape)
                     assert mistake.name in names_in(part), f"{mistake.name} in {key}: {part.diagnoses}"
@@ -135,7 +136,7 @@ def test_pairs_of_mistakes_are_diagnosed_as_pairs(problem: Problem, key: str) ->
         bits
         for bits in suspects.pairs(scenarios, key)
         if np.isfinite(scenarios.value(key, bits)).all()
-        and is_visible(scenarios.value(key, bits), truth, marker.solution.spread(key))
+        and is_visible(scenarios.value(key, bits), truth, find_precision(scenarios, key, truth).limits(DECIMALS))
     ]
     named = []
     for bits in random.Random(key).sample(pairs, 80):

@@ -18,7 +18,7 @@ from core.problem import Layer, Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
 from core.steps import Place
-from core.steps.spreads import spread_local_activation
+from core.steps.spreads import Rounding, spread_local_activation
 from tests.students import TWO_LAYERS
 
 LONG_WAY = [to_quantity("dZ2_dW1")]
@@ -85,7 +85,7 @@ def test_the_inputs_are_no_cache_of_a_layer_that_is_too_wide_for_them() -> None:
 def test_a_deep_network_is_no_deep_recursion() -> None:
     layers = tuple(Layer(weights=np.ones((1, 1)), activation="tanh") for _ in range(700))
     problem = Problem(network=Network(layers=layers), inputs=np.ones((1, 1)))
-    assert np.isfinite(Scenarios(problem).spread("A700")).all()
+    assert np.isfinite(Scenarios(problem).rounding_bound("A700", 4)).all()
 
 
 def test_a_product_with_a_softmax_is_bounded_as_with_its_matrix_written_down() -> None:
@@ -95,7 +95,7 @@ def test_a_product_with_a_softmax_is_bounded_as_with_its_matrix_written_down() -
     a = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     rows, errors = source.normal(size=(4, 2, 5)), source.uniform(size=(4, 2, 5))
     own = source.uniform(size=(4, 5))
-    found = spread_local_activation(Place(problem, 1), [errors, own, own], rows, z, a)
+    found = spread_local_activation(Place(problem, 1), Rounding(0), [errors, own, own], rows, z, a)
     through = a[:, None] * (errors * (1 - 2 * a[:, None]) + (a[:, None] * errors).sum(axis=-1, keepdims=True))
     for n, row, column in np.ndindex(4, 2, 5):
         total = through[n, row, column]

@@ -29,33 +29,33 @@ def used(grade: Grade, key: str) -> UsedTolerance:
 
 
 @pytest.mark.parametrize(
-    ("answer", "fewest", "decimals"),
+    ("answer", "asked", "decimals"),
     [
-        ("0.8", 2, 2),
+        ("0.8", None, 2),
         ("0.8", 1, 1),
-        (0.81, 1, 2),
-        ("0.8123", 2, 4),
+        (0.81, 1, 1),
+        ("0.8123", None, 4),
         ("0.8123", 5, 5),
-        ("0.812300", 2, 4),
-        ("8.123e-1", 2, 4),
-        (0.812345, 2, 6),
-        (0.8123456, 2, None),
+        ("0.812300", None, 4),
+        ("8.123e-1", None, 4),
+        (0.812345, None, 6),
+        (0.8123456, None, None),
         (0.8123456, 8, None),
-        ("1/3", 2, None),
-        (2, 2, 2),
+        ("1/3", None, None),
+        (2, None, 2),
         (2, 3, 3),
     ],
 )
-def test_decimals_are_those_written_and_at_least_those_of_the_exercise(
-    answer: object, fewest: int, decimals: int | None
+def test_the_reply_shows_the_decimals_that_were_asked_or_read(
+    answer: object, asked: int | None, decimals: int | None
 ) -> None:
-    grade = hand_in(set_question(SOFTMAX_LAYER, "L", decimals=fewest), {"L": answer})
+    grade = hand_in(set_question(SOFTMAX_LAYER, "L", decimals=asked), {"L": answer})
     found = used(grade, "L")
     assert found.decimals == decimals
     assert (found.relative, found.absolute) == ((None, None) if decimals is not None else (1e-4, 0.0))
 
 
-def test_the_most_decimals_of_any_entry_count() -> None:
+def test_the_reply_shows_the_most_decimals_of_any_entry() -> None:
     grade = hand_in(set_question(SOFTMAX_LAYER, "dL_db"), {"dL_db": [0.1, 0.25, -0.3001]})
     assert used(grade, "dL_db").decimals == 4
 
@@ -90,7 +90,7 @@ def test_the_tolerance_given_is_stated() -> None:
 
 
 def test_decimals_allow_more_the_further_down_a_quantity_is_computed() -> None:
-    grade = hand_in(set_question(TWO_LAYERS, "Z1", "S", "dL_dZ2", "dL_dW1"), work_out(TWO_LAYERS, 4), tolerance=None)
+    grade = hand_in(set_question(TWO_LAYERS, "Z1", "S", "dL_dZ2", "dL_dW1", decimals=4), work_out(TWO_LAYERS, 4))
     allowed = {part.quantity: part.tolerance.allowed or 0.0 for part in grade.parts if part.tolerance}
     assert 0.5e-4 <= allowed["S"] < allowed["dL_dW1"] < 10e-4
     assert allowed["dL_dZ2"] < allowed["dL_dW1"]

@@ -105,7 +105,7 @@ def test_an_exercise_says_what_is_asked_and_with_how_many_decimals() -> None:
     part = part_of(grade, "dL_dW")
     assert part.tolerance is not None
     assert (part.verdict, part.tolerance.decimals) == ("incorrect", exercise.decimals)
-    assert mark(GradeRequest(exercise=replace(EXERCISE, version=1), answers={})).score == 0.0
+    assert mark(GradeRequest(exercise=EXERCISE, answers={})).score == 0.0
 
 
 def test_an_exercise_states_every_convention_and_a_problem_what_it_states() -> None:

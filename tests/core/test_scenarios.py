@@ -102,7 +102,7 @@ def test_forty_layers_are_no_deeper_than_they_have_to_be() -> None:
     for name, value in evaluate(problem, names).items():
         np.testing.assert_array_equal(scenarios.value(name), value)
         np.testing.assert_allclose(scenarios.value(name, 1), 2 * value, rtol=1e-14)  # two samples
-        assert scenarios.spread(name).shape == value.shape
+        assert scenarios.rounding_bound(name, 4).shape == value.shape
     np.testing.assert_array_equal(scenarios.value("dA40_dX"), multiply_path(problem, "A40", "X", Budget()))
 
 
