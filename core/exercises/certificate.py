@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from core.exercises.definition import Equalities, find_equalities
 from core.exercises.telling import Telling
-from core.exercises.twins import TWINS, draw_twin
 from core.problem import Problem
 
 MOST_SPREAD = 30.0
@@ -14,7 +14,7 @@ MOST_SPREAD = 30.0
 
 
 def faults(problem: Problem, keys: Sequence[str], decimals: int, *, version: int | None = None) -> list[str]:
-    """List what a problem's numbers hide beyond what is hidden by mathematics.
+    """List what a problem's numbers hide beyond what is equal by definition.
 
     Parameters
     ----------
@@ -43,27 +43,20 @@ def faults(problem: Problem, keys: Sequence[str], decimals: int, *, version: int
     ]
     if found:
         return found
-    always_hidden, always_same = _by_mathematics(problem, tuple(keys), decimals, version)
+    always = _known(_Form(problem), tuple(keys), decimals, version)
     for row, variant in enumerate(telling.variants):
         for column, key in enumerate(telling.keys):
             if telling.doubtful[row, column]:
                 found.append(f"{variant.label} is hard to see in {key}")
-            elif telling.hidden[row, column] and (variant.label, key) not in always_hidden:
+            elif telling.hidden[row, column] and (variant.label, key) not in always.hidden:
                 found.append(f"{variant.label} is hidden in {key}")
     labels = [variant.label for variant in telling.variants]
     for one, other in np.argwhere(np.triu(telling.confused, k=1)):
         pair = (labels[one], labels[other])
         is_one_mistake = telling.variants[one].name == telling.variants[other].name
-        if not is_one_mistake and not (telling.same[one, other] and pair in always_same):
+        if not is_one_mistake and not (telling.same[one, other] and pair in always.same):
             found.append(f"{pair[0]} is confused with {pair[1]}")
     return found
-
-
-def _by_mathematics(
-    problem: Problem, keys: tuple[str, ...], decimals: int, version: int | None
-) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
-    """Find what is hidden, and what is the same, whatever the numbers are."""
-    return _known(_Form(problem), keys, decimals, version)
 
 
 class _Form:
@@ -89,16 +82,5 @@ class _Form:
 
 
 @lru_cache(maxsize=256)
-def _known(
-    form: _Form, keys: tuple[str, ...], decimals: int, version: int | None
-) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
-    hidden: set[tuple[str, str]] | None = None
-    same: set[tuple[str, str]] | None = None
-    for number in TWINS:
-        telling = Telling(draw_twin(form.problem, number), keys, decimals, version=version)
-        labels = [variant.label for variant in telling.variants]
-        hidden_here = {(labels[i], keys[j]) for i, j in np.argwhere(telling.hidden)}
-        same_here = {(labels[i], labels[j]) for i, j in np.argwhere(telling.same)}
-        hidden = hidden_here if hidden is None else hidden & hidden_here
-        same = same_here if same is None else same & same_here
-    return frozenset(hidden or ()), frozenset(same or ())
+def _known(form: _Form, keys: tuple[str, ...], decimals: int, version: int | None) -> Equalities:
+    return find_equalities(form.problem, keys, decimals, version=version)

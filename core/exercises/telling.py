@@ -41,6 +41,20 @@ class Variant:
     predictions: tuple[Array | None, ...]
 
 
+def name_of(label: str) -> str:
+    """Return the id of the mistake that a label belongs to.
+
+    Parameters
+    ----------
+    label : str
+
+    Returns
+    -------
+    str
+    """
+    return label.rpartition("/")[0]
+
+
 class Telling:
     """What a problem's numbers tell apart.
 

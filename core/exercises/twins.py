@@ -1,4 +1,4 @@
-"""Problems of the same form with other numbers: what is hidden in them too is hidden by mathematics."""
+"""Problems of the same form with other numbers: what is hidden in them too is equal by definition."""
 
 import random
 from collections.abc import Sequence
@@ -9,9 +9,6 @@ import numpy as np
 
 from core.arrays import Array
 from core.problem import Layer, Network, Problem
-
-TWINS = (1, 2)
-"""Two draws that agree by accident are not to be expected; three of them even less."""
 
 
 def draw_twin(
@@ -71,12 +68,46 @@ def draw_labels(source: random.Random, n_samples: int, n_classes: int) -> Array:
     -------
     ndarray of int, shape (n_samples,)
     """
-    is_small = min(n_samples, n_classes) < 3
+    most_classes = min(n_samples, n_classes)
+    can_be_uneven = most_classes > 1 and (n_samples, n_classes) != (2, 2)
     while True:
         labels = np.array([int(source.random() * n_classes) for _ in range(n_samples)])
         counts = np.bincount(labels, minlength=n_classes)
-        if is_small or (np.count_nonzero(counts) > 1 and counts.min() < counts.max()):
+        is_uneven = counts.min() < counts.max()
+        if np.count_nonzero(counts) >= min(most_classes, 2) and (is_uneven or not can_be_uneven):
             return labels
+
+
+def is_binary(problem: Problem) -> bool:
+    """Tell whether the targets are all 0 or 1 by choice, as for yes-or-no questions and one-hot rows.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    bool
+    """
+    targets = problem.target_distribution()
+    if problem.has_labels or not np.isin(targets, (0.0, 1.0)).all():
+        return False
+    # of another loss, targets that are all 0 or all 1 are numbers that hide something
+    return problem.loss == "binary_cross_entropy" or bool(np.ptp(targets) > 0)
+
+
+def is_one_hot(problem: Problem) -> bool:
+    """Tell whether each row of targets has a single 1.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    bool
+    """
+    return is_binary(problem) and problem.n_out > 1 and bool((problem.target_distribution().sum(axis=1) == 1.0).all())
 
 
 def _draw_targets(source: random.Random, problem: Problem, n_samples: int, n_out: int) -> Array | None:
@@ -84,6 +115,11 @@ def _draw_targets(source: random.Random, problem: Problem, n_samples: int, n_out
         return None
     if problem.has_labels:
         return draw_labels(source, n_samples, n_out)
+    if is_one_hot(problem):
+        return np.asarray(np.eye(n_out)[draw_labels(source, n_samples, n_out)])
+    if is_binary(problem):
+        # two classes, of which the second is the 1
+        return draw_labels(source, n_samples * n_out, 2).reshape(n_samples, n_out).astype(np.float64)
     numbers = np.abs(_numbers(source, (n_samples, n_out)))
     if problem.loss == "cross_entropy":
         return np.asarray(numbers / numbers.sum(axis=1, keepdims=True))
