@@ -8,7 +8,7 @@ from pydantic import with_config
 from app.schemas.bodies import ConventionsBody, ForwardBody
 from app.wire import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
 from core.answers import Reading
-from core.exercises import Advice, Audit, Exercise, Hidden
+from core.exercises import Advice, Audit, Confused, Exercise, Hidden
 from core.grading import Diagnosis, Grade, Outcome, Part, UsedTolerance, Verdict
 
 
@@ -156,9 +156,21 @@ class HiddenReply(Hidden):
 
     mistake: str
     always: bool
-    """Whether no change that was tried shows it in these quantities."""
+    """True: right by definition. Whatever the numbers, samples and widths are, it gives the right answer here."""
     advice: tuple[str, ...]
     """The codes of the changes that show it."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ConfusedReply(Confused):
+    """Mistakes that cannot be told from each other."""
+
+    mistakes: tuple[str, ...]
+    always: bool
+    """True: equal by definition. Whatever the numbers, samples and widths are, they give equal numbers here."""
+    advice: tuple[str, ...]
+    """The codes of the changes that tell some of them apart."""
 
 
 @with_config(STRICT)
@@ -184,8 +196,8 @@ class AuditReply(Audit):
     """The mistakes that can be made in these quantities."""
     hidden: tuple[HiddenReply, ...]
     """Those that cannot be told from the right answer."""
-    confused: tuple[tuple[str, ...], ...]
-    """Groups of them that cannot be told from each other."""
+    confused: tuple[ConfusedReply, ...]
+    """Groups of those that can, which cannot be told from each other."""
     advice: tuple[AdviceReply, ...]
     """What to change, the most telling first."""
 

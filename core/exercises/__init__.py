@@ -1,8 +1,19 @@
 """Exercises whose numbers hide nothing, and what a teacher's own numbers hide."""
 
-from core.exercises.audit import Advice, Audit, Hidden, audit_problem
+from core.exercises.audit import Advice, Audit, Confused, Hidden, audit_problem
 from core.exercises.drawing import LATEST, draw_exercise
 from core.exercises.kind import Exercise, Kind
 from core.exercises.kinds import KINDS
 
-__all__ = ["KINDS", "LATEST", "Advice", "Audit", "Exercise", "Hidden", "Kind", "audit_problem", "draw_exercise"]
+__all__ = [
+    "KINDS",
+    "LATEST",
+    "Advice",
+    "Audit",
+    "Confused",
+    "Exercise",
+    "Hidden",
+    "Kind",
+    "audit_problem",
+    "draw_exercise",
+]

@@ -1,32 +1,36 @@
 """What a problem's numbers hide: mistakes that look right, mistakes that look alike, and what to change.
 
 Advice is found by trying: one thing about the problem is changed at a time, its inputs, its samples, its
-labels and so on, and what can be told then speaks for the change.
+labels and so on, and what can be told then speaks for the change. What no problem of this task could tell
+is equal by definition, and is marked so.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from core.budget import Budget, forward_operations
 from core.errors import DomainError
-from core.exercises.changes import CHANGES
-from core.exercises.telling import Telling
+from core.exercises.changes import CHANGES, ENOUGH_SAMPLES, MOST_DECIMALS, roomy_form
+from core.exercises.definition import MOST_TWINS, Equalities, find_equalities
+from core.exercises.telling import Telling, name_of
 from core.grading import read_asks
 from core.jacobians import require_room
 from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.quantities import n_components, shape_of, to_quantity
 
-MOST_DECIMALS = 12
-
 N_VARIANTS = sum(len(mistake.ways) + len(mistake.transforms) for mistake in MISTAKES.values())
 """How many answers to a quantity are compared with the truth and with each other, at most."""
 
 COMPARISON_COST = 30_000
 """What making and comparing one of them takes, in multiply-adds: about three microseconds of calls."""
+
+N_LOOKS = 1 + len(CHANGES) + MOST_TWINS
+"""How many problems they are compared in, at most: this one, changed ones, and others of its form."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +42,33 @@ class Hidden:
     mistake : str
         Its id.
     always : bool
-        Whether no numbers of this form could show it in these quantities.
+        Whether it is right by definition: whatever the numbers, the samples and the widths are, it gives the
+        right answer to these quantities.
     advice : tuple of str
         The changes, each by its code, that would show it.
     """
 
     mistake: str
+    always: bool
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confused:
+    """Mistakes that cannot be told from each other.
+
+    Parameters
+    ----------
+    mistakes : tuple of str
+        Two ids or more.
+    always : bool
+        Whether they are equal by definition: whatever the numbers, the samples and the widths are, they give
+        the same answers to these quantities.
+    advice : tuple of str
+        The changes, each by its code, that would tell some of them apart.
+    """
+
+    mistakes: tuple[str, ...]
     always: bool
     advice: tuple[str, ...]
 
@@ -78,15 +103,21 @@ class Audit:
     modelled : tuple of str
         The mistakes that can be made in these quantities.
     hidden : tuple of Hidden
-    confused : tuple of tuples of str
-        Mistakes that cannot be told from each other.
+    confused : tuple of Confused
+        A mistake may stand in a group that is equal by definition and in one that these numbers confuse.
     advice : tuple of Advice
     """
 
     modelled: tuple[str, ...]
     hidden: tuple[Hidden, ...]
-    confused: tuple[tuple[str, ...], ...]
+    confused: tuple[Confused, ...]
     advice: tuple[Advice, ...]
+
+
+_Pair = tuple[str, str]
+_Told = TypeVar("_Told")
+
+_PLACE = {name: place for place, name in enumerate(MISTAKES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,7 +125,7 @@ class _Sight:
     """What can be told in one problem."""
 
     visible: frozenset[str]
-    confused: frozenset[tuple[str, str]]
+    confused: frozenset[_Pair]
     modelled: tuple[str, ...]
 
 
@@ -129,25 +160,18 @@ def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, bu
     here = _look(problem, decimals, keys=keys)
     changed = {name: change.change(problem, decimals) for name, change in CHANGES.items()}
     sights = {name: _look(*other, keys=keys) for name, other in changed.items() if other is not None}
-    shown = {name: sight.visible - here.visible for name, sight in sights.items()}
+    shown = _beyond_single_changes({name: sight.visible - here.visible for name, sight in sights.items()})
+    separated = _beyond_single_changes({name: _separate(here, sight) for name, sight in sights.items()})
     hidden = {*here.modelled, *frozenset().union(*shown.values())} - here.visible
-    separated = {
-        name: here.confused - sight.confused if here.visible <= sight.visible else frozenset()
-        for name, sight in sights.items()
-    }
+    always = find_equalities(roomy_form(problem), keys, decimals)
     return Audit(
         modelled=tuple(name for name in MISTAKES if name in {*here.modelled, *hidden}),
-        hidden=tuple(
-            Hidden(mistake=name, always=not codes, advice=codes)
-            for name in MISTAKES
-            if name in hidden
-            for codes in [tuple(code for code, names in shown.items() if name in names)]
-        ),
-        confused=_group(here.confused),
+        hidden=tuple(_hide(name, shown, always) for name in MISTAKES if name in hidden),
+        confused=_group(here.confused, separated, _same_by_definition(always)),
         advice=tuple(
             Advice(
                 code=code,
-                message=CHANGES[code].describe(problem),
+                message=CHANGES[code].describe(problem, decimals),
                 shows=tuple(name for name in MISTAKES if name in shown[code]),
                 separates=tuple(sorted(separated[code])),
             )
@@ -159,15 +183,60 @@ def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, bu
 def _look(problem: Problem, decimals: int, *, keys: Sequence[str]) -> _Sight:
     telling = Telling(problem, keys, decimals)
     names = [variant.name for variant in telling.variants]
+    is_shown = np.asarray(~(telling.hidden | telling.doubtful).all(axis=1))
+    both_shown = np.logical_and.outer(is_shown, is_shown)
     pairs = {
-        (names[i], names[j])
-        for i, j in np.argwhere(np.triu(telling.confused, k=1))
-        if names[i] != names[j] and {names[i], names[j]} <= telling.visible
+        _in_order(names[i], names[j])
+        for i, j in np.argwhere(np.triu(telling.confused & both_shown, k=1))
+        if names[i] != names[j]
     }
     return _Sight(visible=telling.visible, confused=frozenset(pairs), modelled=tuple(dict.fromkeys(names)))
 
 
-def _group(pairs: frozenset[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+def _in_order(one: str, other: str) -> _Pair:
+    return (one, other) if _PLACE[one] < _PLACE[other] else (other, one)
+
+
+def _separate(here: _Sight, sight: _Sight) -> frozenset[_Pair]:
+    return frozenset(pair for pair in here.confused - sight.confused if sight.visible.issuperset(pair))
+
+
+def _beyond_single_changes(told: dict[str, frozenset[_Told]]) -> dict[str, frozenset[_Told]]:
+    """Leave to the change of everything only what no other change tells."""
+    single = frozenset[_Told]().union(*(found for name, found in told.items() if name != "everything"))
+    return told | {"everything": told["everything"] - single}
+
+
+def _hide(name: str, shown: dict[str, frozenset[str]], always: Equalities) -> Hidden:
+    codes = tuple(code for code, names in shown.items() if name in names)
+    return Hidden(
+        mistake=name, always=not codes and name not in {name_of(label) for label in always.shown}, advice=codes
+    )
+
+
+def _same_by_definition(always: Equalities) -> frozenset[_Pair]:
+    shown = [pair for pair in always.same if always.shown.issuperset(pair)]
+    names = ((name_of(one), name_of(other)) for one, other in shown)
+    return frozenset(_in_order(*pair) for pair in names if pair[0] != pair[1])
+
+
+def _group(
+    pairs: frozenset[_Pair], separated: dict[str, frozenset[_Pair]], always: frozenset[_Pair]
+) -> tuple[Confused, ...]:
+    separable = frozenset[_Pair]().union(*separated.values())
+    by_definition = (pairs & always) - separable
+    return tuple(
+        Confused(
+            mistakes=group,
+            always=is_always,
+            advice=tuple(code for code, told in separated.items() if any(set(pair) <= set(group) for pair in told)),
+        )
+        for is_always, found in ((True, by_definition), (False, pairs - by_definition))
+        for group in _join(found)
+    )
+
+
+def _join(pairs: frozenset[_Pair]) -> tuple[tuple[str, ...], ...]:
     groups: list[set[str]] = []
     for pair in pairs:
         touching = [group for group in groups if group & set(pair)]
@@ -198,8 +267,8 @@ def _require_affordable(problem: Problem, keys: Sequence[str], budget: Budget) -
         for q in quantities
     )
     budget.require_numbers(numbers * N_VARIANTS, "the answers of all mistakes", path=("asks",))
-    n_looks = len(CHANGES) + 1
-    passes = forward_operations(problem.network, problem.n_samples) * len(MISTAKES) * n_looks
+    count = max(problem.n_samples, ENOUGH_SAMPLES + len(problem.network.widths))
+    passes = forward_operations(problem.network, count) * len(MISTAKES) * N_LOOKS
     budget.require_operations(passes, "every mistake, in the problem and in changed ones", path=("problem",))
-    comparisons = COMPARISON_COST * len(keys) * N_VARIANTS * n_looks
+    comparisons = COMPARISON_COST * len(keys) * N_VARIANTS * N_LOOKS
     budget.require_operations(passes + comparisons, "the quantities asked, under every mistake", path=("asks",))

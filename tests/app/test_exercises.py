@@ -208,8 +208,9 @@ async def test_an_audits_ids_are_those_of_the_catalogue(client: httpx.AsyncClien
     assert set(document["modelled"]) <= set(MISTAKES)
     assert {entry["mistake"] for entry in document["hidden"]} <= set(document["modelled"])
     for group in document["confused"]:
-        assert len(group) >= 2
-        assert set(group) <= set(document["modelled"])
+        assert len(group["mistakes"]) >= 2
+        assert set(group["mistakes"]) <= set(document["modelled"])
+        assert not (group["always"] and group["advice"])
 
 
 @pytest.mark.parametrize("kind", KINDS)

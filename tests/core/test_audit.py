@@ -9,11 +9,17 @@ from core.arrays import Array
 from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.errors import CoreError, DomainError, Path, ShapeError, TooLargeError, UnknownNameError
-from core.exercises import KINDS, Audit, audit_problem, draw_exercise
-from core.exercises.changes import CHANGES
+from core.exercises import KINDS, Audit, Confused, Hidden, audit_problem, draw_exercise
+from core.exercises.changes import CHANGES, HIDES
+from core.exercises.definition import find_equalities
+from core.exercises.telling import Telling, name_of
+from core.exercises.twins import draw_twin
+from core.grading import read_asks
 from core.mistakes import MISTAKES
 from core.problem import Layer, Network, Problem
+from core.propagation import gradient_names
 from core.steps import evaluate
+from tests.problems import Seeded, draw_problem
 from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS, mark, names_in
 
 GRADIENTS = ("dL_dZ", "dL_dW", "dL_db")
@@ -39,6 +45,24 @@ AS_MANY_SAMPLES = taking(3, [2, 0, 2])
 BALANCED = taking(3, [0, 1, 2])
 TWO_SAMPLES = taking(2, [2, 0])
 ONE_CLASS = taking(4, [1, 1, 1, 1])
+ONE_OUTPUT = Network(layers=(Layer(weights=np.array([[0.5], [0.25]]), bias=np.array([0.1]), activation="sigmoid"),))
+YES_OR_NO = replace(
+    SOFTMAX_LAYER, network=ONE_OUTPUT, targets=np.array([[1.0], [0.0], [1.0], [1.0]]), loss="binary_cross_entropy"
+)
+REGRESSION = replace(
+    YES_OR_NO,
+    network=Network(layers=(replace(ONE_OUTPUT.layers[0], activation="identity"),)),
+    targets=np.zeros((4, 1)),
+    loss="squared_error",
+)
+TWO_REGRESSIONS = replace(
+    REGRESSION,
+    network=Network(layers=(Layer(weights=LAYER.weights[:, :2], activation="identity"),)),
+    targets=np.array([[0.2, 0.7]] * 4),
+)
+ONE_OUTPUT_CLASS = replace(
+    SOFTMAX_LAYER, network=with_layer(LAYER.weights[:, :1], BIAS[:1]), targets=np.zeros(4, dtype=np.int64)
+)
 
 PROBLEMS = {
     "ones": ONES,
@@ -54,6 +78,9 @@ PROBLEMS = {
     "everything different": SOFTMAX_LAYER,
     "distributions": replace(SOFTMAX_LAYER, targets=np.array([[0.2, 0.5, 0.3]] * 4)),
     "squared error": replace(SOFTMAX_LAYER, loss="squared_error", targets=np.array([[0.2, 0.7, 0.4]] * 4)),
+    "yes or no": YES_OR_NO,
+    "regression": REGRESSION,
+    "softmax over one class": ONE_OUTPUT_CLASS,
     "L2": replace(SOFTMAX_LAYER, conventions=Conventions(l2=L2(strength=0.3))),
 }
 each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
@@ -61,6 +88,10 @@ each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEM
 
 def hidden_in(audit: Audit) -> set[str]:
     return {hidden.mistake for hidden in audit.hidden}
+
+
+def entries_of(audit: Audit) -> list[Hidden | Confused]:
+    return [*audit.hidden, *audit.confused]
 
 
 def advice_on(audit: Audit, mistake: str) -> tuple[str, ...]:
@@ -95,7 +126,7 @@ def test_what_the_numbers_hide_and_what_to_change(
 @pytest.mark.parametrize(
     ("problem", "asks", "pair", "advice"),
     [
-        (TWO_CLASSES, GRADIENTS, {"averaged_over_all_entries", "factor_half"}, "widths"),
+        (TWO_CLASSES, GRADIENTS, {"averaged_over_all_entries", "factor_half"}, "outputs"),
         (AS_MANY_SAMPLES, ("dL_dZ",), {"averaged_twice", "averaged_over_all_entries"}, "samples"),
         (TWO_SAMPLES, ("dL_dZ",), {"summed_over_batch", "factor_two"}, "samples"),
         (TWO_SAMPLES, ("dL_dZ",), {"averaged_twice", "factor_half"}, "samples"),
@@ -105,7 +136,9 @@ def test_what_the_numbers_confuse_and_what_to_change(
     problem: Problem, asks: tuple[str, ...], pair: set[str], advice: str
 ) -> None:
     audit = audit_problem(problem, asks)
-    assert any(pair <= set(group) for group in audit.confused)
+    group = next(group for group in audit.confused if pair <= set(group.mistakes))
+    assert not group.always
+    assert advice in group.advice
     separating = [found for found in audit.advice if any(pair == set(names) for names in found.separates)]
     assert advice in {found.code for found in separating}
 
@@ -133,7 +166,7 @@ def test_a_certified_exercise_hides_nothing_that_numbers_could_show(kind: str, s
     exercise = draw_exercise(kind, seed)
     audit = audit_problem(exercise.problem, exercise.asks, decimals=exercise.decimals)
     # the form of some kinds hides mistakes, with one sample all that concern the batch
-    of_form = {"samples", "widths"}
+    of_form = {"samples", "widths", "outputs"}
     assert all(hidden.always or set(hidden.advice) <= of_form for hidden in audit.hidden)
     assert {found.code for found in audit.advice} <= of_form
     if exercise.problem.n_samples > 1:
@@ -152,8 +185,8 @@ def test_every_advice_when_followed_shows_what_it_says(problem: Problem) -> None
             assert not set(advice.shows) & hidden_in(after)
             assert set(advice.shows) <= hidden_in(audit)
             for one, other in advice.separates:
-                assert any({one, other} <= set(group) for group in audit.confused)
-            assert advice.message == CHANGES[advice.code].describe(problem)
+                assert any({one, other} <= set(group.mistakes) for group in audit.confused)
+            assert advice.message == CHANGES[advice.code].describe(problem, 4)
 
 
 @each_problem
@@ -164,10 +197,10 @@ def test_what_an_audit_says_is_in_order_and_of_the_catalogue(problem: Problem) -
     assert [hidden.mistake for hidden in audit.hidden] == sorted(hidden_in(audit), key=order.index)
     assert hidden_in(audit) <= set(audit.modelled)
     for group in audit.confused:
-        assert len(group) > 1
-        assert list(group) == sorted(group, key=order.index)
-        assert not set(group) & hidden_in(audit)
-    assert all(hidden.always == (not hidden.advice) for hidden in audit.hidden)
+        assert len(group.mistakes) > 1
+        assert list(group.mistakes) == sorted(group.mistakes, key=order.index)
+        assert not set(group.mistakes) & hidden_in(audit)
+    assert not any(entry.always and entry.advice for entry in entries_of(audit))
 
 
 def test_what_is_visible_is_named_when_it_is_handed_in() -> None:
@@ -202,24 +235,122 @@ def test_a_problem_without_biases_or_targets_has_no_advice_on_them() -> None:
 @pytest.mark.parametrize(
     ("problem", "code", "words"),
     [
-        (ONES, "inputs", "the inputs are all 1;"),
-        (NOTHING, "inputs", "the inputs are all 0;"),
-        (replace(ONES, inputs=np.full((4, 2), 0.5)), "inputs", "the inputs are all the same;"),
-        (replace(ONES, inputs=np.array([[1.0, 0.0]] * 4)), "inputs", "some of the inputs are 0;"),
-        (SOFTMAX_LAYER, "inputs", "the inputs happen to give the same numbers;"),
-        (NO_BIAS, "biases", "the biases are all 0;"),
-        (SOFTMAX_LAYER, "weights", "the weights happen to give the same numbers;"),
-        (ONE_CLASS, "targets", "there is one class only among the labels;"),
-        (BALANCED, "targets", "the targets happen to give the same numbers;"),
-        (ONE_SAMPLE, "samples", "N = 1 hides every mistake with the batch;"),
-        (AS_MANY_SAMPLES, "samples", "N = 3 is also a width of the network;"),
+        (ONES, "inputs", "All inputs are 1."),
+        (NOTHING, "inputs", "All inputs are 0."),
+        (replace(ONES, inputs=np.full((4, 2), 0.5)), "inputs", "All inputs are equal."),
+        (replace(ONES, inputs=np.array([[1.0, 0.0]] * 4)), "inputs", "Some inputs are 0."),
+        (SOFTMAX_LAYER, "inputs", f"With these inputs, {HIDES}"),
+        (YES_OR_NO, "biases", f"With these biases, {HIDES}"),
+        (NO_BIAS, "biases", "All biases are 0."),
+        (SOFTMAX_LAYER, "weights", f"With these weights, {HIDES}"),
+        (ONE_CLASS, "targets", "All labels are equal. Use at least two classes,"),
+        (BALANCED, "targets", f"With these labels, {HIDES} Use at least two classes,"),
+        (TWO_SAMPLES, "targets", f"With these labels, {HIDES} Take other labels."),
+        (YES_OR_NO, "targets", f"With these targets, {HIDES} Use both 0 and 1,"),
+        (REGRESSION, "targets", "All targets are 0. Take targets that all differ,"),
+        (PROBLEMS["distributions"], "targets", f"With these targets, {HIDES} In each row,"),
+        (ONE_SAMPLE, "samples", "With one sample, a mistake about the batch changes no number."),
+        (AS_MANY_SAMPLES, "samples", "The number of samples, 3, is also a width of the network."),
         (replace(TWO_SAMPLES, network=with_layer(np.ones((4, 3)), None), inputs=np.ones((2, 4))), "samples",
-         "N = 2 lets one factor pass for another;"),
-        (SOFTMAX_LAYER, "samples", "these samples happen to give the same numbers;"),
+         "With 2 samples, some mistakes"),
+        (SOFTMAX_LAYER, "widths", "Some dimensions are equal or small."),
+        (ONE_OUTPUT_CLASS, "outputs", "A softmax over one class is always 1:"),
+        (TWO_CLASSES, "outputs", "With two classes,"),
+        (TWO_REGRESSIONS, "outputs", "With 2 outputs,"),
+        (SOFTMAX_LAYER, "outputs", "With 3 classes,"),
+        (SOFTMAX_LAYER, "decimals", "Rounding to 4 decimals hides the difference. Ask for 6."),
+        (YES_OR_NO, "everything", "Several things hide these mistakes together."),
     ],
 )  # fmt: skip
 def test_advice_says_what_is_special_about_the_numbers(problem: Problem, code: str, words: str) -> None:
-    assert CHANGES[code].describe(problem).startswith(words)
+    assert CHANGES[code].describe(problem, 4).startswith(words)
+
+
+def is_equal_by_definition(audit: Audit, *mistakes: str) -> bool:
+    return any(group.always and set(mistakes) <= set(group.mistakes) for group in audit.confused)
+
+
+def test_mistakes_that_are_equal_by_definition_are_marked_apart_from_those_that_numbers_confuse() -> None:
+    audit = audit_problem(AS_MANY_SAMPLES, ("dL_dZ",))
+    # without diag(s) the product with -y/s is s, as without the one-hot row
+    assert is_equal_by_definition(audit, "softmax_jacobian_no_diagonal", "one_hot_missing")
+    # 1/N² and 1/(N·K) are equal where N = K
+    assert not is_equal_by_definition(audit, "averaged_twice", "averaged_over_all_entries")
+    assert all(group.advice for group in audit.confused if "averaged_twice" in group.mistakes)
+
+
+@pytest.mark.parametrize("problem", [YES_OR_NO, REGRESSION], ids=["yes or no", "regression"])
+@pytest.mark.parametrize("asks", [GRADIENTS, ("dL_dX",), ("L",)])
+def test_one_output_is_left_as_it_is(problem: Problem, asks: tuple[str, ...]) -> None:
+    assert CHANGES["outputs"].change(problem, 4) is None
+    for advice in audit_problem(problem, asks).advice:
+        assert "3 outputs" not in advice.message
+        followed = CHANGES[advice.code].change(problem, 4)
+        assert followed is not None
+        assert followed[0].n_out == 1
+
+
+def test_a_softmax_over_one_class_is_told_to_take_more() -> None:
+    audit = audit_problem(ONE_OUTPUT_CLASS, ("dL_dW",))
+    assert "outputs" in {advice.code for advice in audit.advice}
+    assert not any(hidden.always for hidden in audit.hidden if hidden.mistake == "sign_flipped")
+
+
+def test_without_room_for_more_decimals_none_are_advised() -> None:
+    assert CHANGES["decimals"].change(SOFTMAX_LAYER, 12) is None
+    assert CHANGES["decimals"].change(SOFTMAX_LAYER, 11) == (SOFTMAX_LAYER, 12)
+
+
+def one_hot_or_yes_or_no(problem: Problem) -> bool:
+    """Tell whether rows of targets are all 0 or 1, some of each."""
+    return (
+        not problem.has_labels
+        and bool(np.isin(np.asarray(problem.targets), (0.0, 1.0)).all())
+        and np.ptp(np.asarray(problem.targets)) > 0
+    )
+
+
+def shown_by(telling: Telling) -> set[tuple[str, str]]:
+    """List the pairs of mistakes that no numbers in a problem's answers tell apart, though each is seen."""
+    names = [variant.name for variant in telling.variants]
+    rows = np.flatnonzero(~(telling.hidden | telling.doubtful).all(axis=1))
+    return {(names[i], names[j]) for i in rows for j in rows if telling.confused[i, j]}
+
+
+def draw_asked(seed: int) -> tuple[Problem, tuple[str, ...]]:
+    """Draw any problem, of widths and samples from 1 on, and some of its gradients."""
+    rng = np.random.default_rng(seed)
+    problem = draw_problem(Seeded(rng))
+    names = gradient_names(problem)
+    return problem, tuple(name for name in names if rng.random() < 0.5) or ("L",)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_advice_on_any_problem_can_be_followed_and_holds(seed: int) -> None:
+    problem, asks = draw_asked(seed)
+    keys = list(read_asks(asks, problem).values())
+    audit = audit_problem(problem, asks)
+    codes = {advice.code for advice in audit.advice}
+    for entry in entries_of(audit):
+        assert not entry.advice or codes & set(entry.advice)
+    for advice in audit.advice:
+        # a problem checks itself, so what comes back can be computed
+        followed = CHANGES[advice.code].change(problem, 4)
+        assert followed is not None
+        after, decimals = followed
+        assert decimals <= 12
+        assert (after.loss, after.conventions) == (problem.loss, problem.conventions)
+        assert [x.activation for x in after.network.layers] == [x.activation for x in problem.network.layers]
+        assert after.network.biases == problem.network.biases
+        assert after.has_labels == problem.has_labels
+        assert one_hot_or_yes_or_no(after) or not one_hot_or_yes_or_no(problem)
+        may_have_more_outputs = problem.n_out > 1 or problem.network.gives_distribution
+        if after.n_out != problem.n_out:
+            assert may_have_more_outputs
+            assert str(after.n_out) in advice.message
+        telling = Telling(after, keys, decimals)
+        assert set(advice.shows) <= telling.visible
+        assert not set(advice.separates) & shown_by(telling)
 
 
 @pytest.mark.parametrize(
@@ -254,3 +385,28 @@ def test_what_would_take_too_much_is_refused(asks: tuple[str, ...], budget: Budg
     with pytest.raises(TooLargeError) as caught:
         audit_problem(SOFTMAX_LAYER, asks, budget=budget)
     assert caught.value.path == path
+
+
+def names_shown(problem: Problem, key: str) -> set[str]:
+    return {name_of(label) for label in find_equalities(problem, [key], 4).shown}
+
+
+def test_a_gradient_that_is_always_0_hides_every_factor_by_definition() -> None:
+    # a softmax over one class is 1 and its cross-entropy 0
+    assert not {"sign_flipped", "factor_two", "summed_over_batch"} & names_shown(ONE_OUTPUT_CLASS, "dL_dW1")
+
+
+def test_a_unit_that_is_dead_by_accident_hides_nothing_by_definition() -> None:
+    layers = [Layer(weights=np.ones((1, 1)), activation="relu") for _ in range(2)]
+    problem = replace(
+        REGRESSION, network=Network(layers=tuple(layers)), inputs=np.ones((1, 1)), targets=np.array([[0.5]])
+    )
+    assert not evaluate(draw_twin(problem, 1), ["dL_dW1"])["dL_dW1"].any()
+    assert {"sign_flipped", "factor_two"} <= names_shown(problem, "dL_dW1")
+
+
+def test_one_hot_rows_stay_one_hot() -> None:
+    one_hot = replace(SOFTMAX_LAYER, targets=np.eye(3)[[2, 0, 2, 1]])
+    twin = draw_twin(one_hot, 1, n_samples=7)
+    assert sorted(np.unique(np.asarray(twin.targets))) == [0.0, 1.0]
+    assert (np.asarray(twin.targets).sum(axis=1) == 1.0).all()
