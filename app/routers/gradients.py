@@ -21,7 +21,8 @@ def create_gradients(
 ) -> Gradients:
     """Compute the loss's gradients by every weight, every bias and the inputs, each in the shape of its own.
 
-    With `check`, each entry is compared with a complex step through the forward pass, which shares no
-    code with the backward pass; that takes one forward pass an entry.
+    With `check`, entries are compared with complex steps through the forward pass, which share no code with
+    the backward pass. One entry takes one forward pass. Where all entries would exceed the limit of operations,
+    a sample is compared, always the same one, spread over all arrays. `entries` says how many of how many.
     """
     return compute_gradients(body, check=body.check, budget=budget)

@@ -130,10 +130,10 @@ class GradientsBody(ProblemBody):
     """A problem whose gradients are asked for."""
 
     check: bool = False
-    """Compare every entry with a complex step through the forward pass; one forward pass an entry."""
+    """Compare entries with complex steps through the forward pass: all, or a sample where all would take too long."""
 
     def work(self) -> Work:
-        """Return what a forward and a backward pass take, and the check where it is asked for."""
+        """Return what a forward and a backward pass take, and at most a check of every entry where it is asked for."""
         numbers = self.network.n_parameters + self.inputs.size
         passes = 3 + (numbers if self.check else 0)
         return Work(operations=passes * forward_operations(self.network, self.n_samples), numbers=numbers)

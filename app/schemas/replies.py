@@ -12,7 +12,7 @@ from core.descent import Descent
 from core.jacobians import Jacobian, Jacobians
 from core.propagation import Forward, Gradients, LayerActivations, LayerGradients
 from core.softmax_layer import Chain, LayerQuantity, SoftmaxLayerResult
-from core.verification import Check, WorstEntry
+from core.verification import Check, CheckedEntries, WorstEntry
 
 
 @with_config(STRICT)
@@ -110,15 +110,29 @@ class WorstEntryReply(WorstEntry):
 
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True)
+class CheckedEntriesReply(CheckedEntries):
+    """How many entries were compared."""
+
+    checked: int
+    """Equal to `of` where every entry was compared."""
+    of: int
+    """The entries of all gradients."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
 class CheckReply(Check):
     """How far the gradients are from differences of the forward pass."""
 
     method: str
     """How the check differentiates; it shares no code with the backward pass."""
     max_abs_error: float
+    """Over the entries that were compared."""
     max_rel_error: float
     """Each error as a part of its array's largest entry."""
     worst: WorstEntryReply
+    entries: CheckedEntriesReply
+    """How many entries were compared, of how many; fewer than all where all would exceed the limit of operations."""
 
 
 @with_config(STRICT)

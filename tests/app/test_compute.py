@@ -49,6 +49,8 @@ async def test_a_check_compares_with_complex_steps(client: httpx.AsyncClient) ->
     assert check["method"] == "complex_step"
     assert check["max_rel_error"] < 1e-13
     assert set(check["worst"]) == {"quantity", "index", "analytic", "numeric"}
+    assert set(check["entries"]) == {"checked", "of"}
+    assert check["entries"]["checked"] == check["entries"]["of"]
 
 
 @pytest.mark.parametrize(

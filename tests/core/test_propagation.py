@@ -10,7 +10,7 @@ import pytest
 from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.descent import descend
-from core.errors import NonFiniteError, TooLargeError, UnknownNameError
+from core.errors import NonFiniteError, UnknownNameError
 from core.problem import Layer, Network, Problem
 from core.propagation import compute_forward, compute_gradients, gradient_names
 from core.steps import evaluate
@@ -90,12 +90,13 @@ def test_a_check_is_made_where_it_is_asked_for() -> None:
     assert found.check.max_rel_error < 1e-13  # rounding alone
 
 
-def test_a_check_over_the_budget_is_refused_before_the_gradients() -> None:
+def test_gradients_that_fit_the_budget_are_checked_as_far_as_it_allows() -> None:
     problem = two_layers()
     gradients_alone = Budget(operations=3_000_000)
     assert compute_gradients(problem, budget=gradients_alone).check is None
-    with pytest.raises(TooLargeError, match="the check takes 21 forward passes"):
-        compute_gradients(problem, check=True, budget=gradients_alone)
+    check = compute_gradients(problem, check=True, budget=gradients_alone).check
+    assert check is not None
+    assert 0 < check.entries.checked < check.entries.of == 21
 
 
 def test_one_linear_neuron_is_right_by_hand() -> None:

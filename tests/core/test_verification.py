@@ -1,15 +1,17 @@
 """The check of gradients: it accepts right ones, names the worst of wrong ones, and knows its cost."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from core.arrays import Array
 from core.budget import Budget
-from core.errors import TooLargeError, UnknownNameError
+from core.errors import UnknownNameError
 from core.problem import Layer, Network, Problem
-from core.propagation import gradient_names
+from core.propagation import compute_gradients, gradient_names
 from core.steps import evaluate
-from core.verification import METHODS, check_gradients, differentiate_numerically
+from core.verification import METHODS, _sample, check_gradients, differentiate_numerically
 from tests import oracles
 from tests.problems import two_layers
 
@@ -104,13 +106,87 @@ def test_an_unknown_method_lists_the_choices() -> None:
         check_gradients(two_layers(), {}, method="forward_differences")
 
 
-def test_a_check_over_the_budget_is_refused_with_its_cost() -> None:
+def cost(problem: Problem) -> int:
+    """Count what one entry takes, in multiply-adds: four real ones in a complex one, and two calls a layer."""
+    network = problem.network
+    return 4 * problem.n_samples * network.sample_operations + 200_000 * network.depth
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_where_the_budget_allows_it_every_entry_is_checked(method: str) -> None:
     problem = two_layers()
     gradients = gradients_of(problem)
-    entries = sum(gradient.size for gradient in gradients.values())
-    with pytest.raises(TooLargeError, match=f"the check takes {entries} forward passes, one an entry"):
-        check_gradients(problem, gradients, budget=Budget(operations=entries * 1_000_000))
-    check_gradients(problem, gradients, budget=Budget(operations=entries * 4_000_000))
+    of = sum(gradient.size for gradient in gradients.values())
+    enough = check_gradients(problem, gradients, method=method, budget=Budget(operations=of * cost(problem)))
+    assert (enough.entries.checked, enough.entries.of) == (of, of)
+    fewer = check_gradients(problem, gradients, method=method, budget=Budget(operations=of * cost(problem) - 1))
+    assert (fewer.entries.checked, fewer.entries.of) == (of - 1, of)
+
+
+# 6 + 3 + 6 + 6 entries in W1, b1, W2 and X
+@pytest.mark.parametrize(("passes", "checked"), [(0, 1), (1, 1), (3, 3), (4, 4), (7, 7), (20, 20), (30, 21)])
+def test_a_check_takes_no_more_passes_than_the_budget_allows(passes: int, checked: int) -> None:
+    problem = two_layers()
+    # more than the one pass that is taken in any case needs
+    budget = Budget(operations=max(passes * cost(problem), 500_000))
+    assert check_gradients(problem, gradients_of(problem), budget=budget).entries.checked == checked
+
+
+def test_a_sample_has_entries_of_every_array_and_an_error_throughout_one_of_them_is_seen() -> None:
+    problem = two_layers()
+    budget = Budget(operations=4 * cost(problem))
+    for name in gradient_names(problem):
+        gradients = gradients_of(problem)
+        gradients[name] = gradients[name] * 1.001
+        check = check_gradients(problem, gradients, budget=budget)
+        assert check.worst.quantity == name
+        assert check.worst.analytic == pytest.approx(1.001 * check.worst.numeric, rel=1e-9)
+        assert check.worst.analytic == gradients[name][check.worst.index]
+
+
+def test_a_sample_is_always_the_same_and_of_different_entries() -> None:
+    problem = two_layers()
+    places = [_sample("dL_dW1", 1000, 300) for _ in range(2)]
+    assert places[0] == places[1]
+    assert len(set(places[0])) == 300
+    assert all(0 <= place < 1000 for place in places[0])
+    assert max(np.diff(places[0])) <= 8
+    assert _sample("dL_dW1", 1000, 300) != _sample("dL_dX", 1000, 300)
+    budget = Budget(operations=10 * cost(problem))
+    one, other = (check_gradients(problem, gradients_of(problem), budget=budget) for _ in range(2))
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("widths", "activation", "n_samples"),
+    [([10] * 21, "gelu", 50), ([64, 32, 10], "relu", 1797), ([1] * 901, "tanh", 1)],
+    ids=["20 gelu layers", "digits", "900 layers"],
+)
+def test_a_check_is_never_refused_for_its_size(widths: list[int], activation: str, n_samples: int) -> None:
+    rng = np.random.default_rng(5)
+    depth = len(widths) - 1
+    layers = tuple(
+        Layer(
+            weights=rng.normal(size=(n_in, n_out)) / np.sqrt(n_in),
+            bias=rng.normal(size=n_out),
+            activation=activation if number < depth else "softmax",
+        )
+        for number, (n_in, n_out) in enumerate(pairwise(widths), start=1)
+    )
+    problem = Problem(
+        network=Network(layers=layers),
+        inputs=rng.normal(size=(n_samples, widths[0])),
+        targets=np.array([number % widths[-1] for number in range(n_samples)]),
+        loss="cross_entropy",
+    )
+    # a tenth of the default, so that this takes no time
+    budget = Budget(operations=1_000_000_000)
+    check = compute_gradients(problem, check=True, budget=budget).check
+    assert check is not None
+    assert 0 < check.entries.checked < check.entries.of
+    assert check.entries.checked == budget.operations // cost(problem)
+    assert check.entries.of == problem.network.n_parameters + problem.inputs.size
+    assert check.max_rel_error < 1e-10
 
 
 def test_gradients_fainter_than_the_method_sees_are_not_called_wrong() -> None:
