@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from app.wire.skeletons import RESOLVES, TAKES, AnyArray, OddBodyError, Take
 from core.activations import ACTIVATIONS
+from core.answers import MOST_AXES
 from core.arrays import Array, Flags
 from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
 from core.errors import ShapeError, counted
@@ -191,7 +192,8 @@ FLAGS = Form(
     core_schema.no_info_after_validator_function(
         lambda value: np.array(value, dtype=np.bool_), core_schema.any_schema()
     ),
-    {"anyOf": [_nested({"type": "boolean"}, n_axes) for n_axes in range(4)]},
+    # one number may stand in as many brackets as an answer has
+    {"anyOf": [_nested({"type": "boolean"}, n_axes) for n_axes in range(MOST_AXES + 1)]},
 )
 
 Vector: TypeAlias = Annotated[Array, VECTOR]

@@ -7,6 +7,7 @@ text: its signs, what separates entries and rows, and its brackets.
 """
 
 from core.answers.answer import MOST_NUMBERS, Answer, Reading, read_answer
+from core.answers.assembly import MOST_AXES
 from core.answers.decimals import Counts, count_decimals
 
-__all__ = ["MOST_NUMBERS", "Answer", "Counts", "Reading", "count_decimals", "read_answer"]
+__all__ = ["MOST_AXES", "MOST_NUMBERS", "Answer", "Counts", "Reading", "count_decimals", "read_answer"]

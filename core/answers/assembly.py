@@ -10,6 +10,7 @@ Place = tuple[int, int]
 """Row and column, counted from 1."""
 
 MOST_AXES = 8
+"""How deep the lists of an answer may be nested."""
 
 
 class UnreadableError(Exception):

@@ -16,7 +16,7 @@ from core.grading.invariants import CUT_OFF, find_hints
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.scoring import credit_entries, credit_explained
 from core.grading.search import Search
-from core.grading.shapes import describe_shape, fit_shape
+from core.grading.shapes import describe_misfit, fit_shape
 from core.grading.solution import Solution
 from core.grading.submission import Submission
 from core.grading.suspects import Suspects
@@ -151,13 +151,12 @@ class Assessment:
 
     def _mark_misshapen(self, target: Target) -> Part:
         explained = self._explain(target, self._search(target))
-        found, needed = describe_shape(target.answer.shape), describe_shape(target.truth.shape)
         return Part(
             quantity=target.key,
             verdict="wrong_shape",
             score=credit_explained(explained, self.submission.policy) if explained else 0.0,
             tolerance=target.allowance.used,
-            hints=(f"Found {found}, needed {needed}.",),
+            hints=(describe_misfit(target.answer.shape, target.truth.shape),),
             diagnoses=(explained.to_diagnosis(),) if explained else (),
             convention=(explained.convention or None) if explained else None,
             expected=target.truth,

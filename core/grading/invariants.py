@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Array
+from core.errors import counted
 from core.grading.grade import UsedTolerance
 from core.problem import Problem
 from core.quantities import Quantity, split_node
 from core.registry import Registry
 
-MORE_DECIMALS = (
-    "With these decimals the entries are nearly 0 or nearly all the same, so that zeros or one number for all might "
-    "pass as well. Write more decimals, if there are any."
-)
+TOO_SMALL = "Your numbers are too small for this many decimals to show anything. Give more decimals."
+
+TOO_NEAR = "Your numbers are too near to each other for this many decimals to tell them apart. Give more decimals."
 
 COARSE = (
-    "Decimals, without zeros at the end: found {found}, needed {needed} unless the numbers end there. Rounded more "
-    "coarsely than that, right numbers may count as wrong."
+    "Your numbers have {found}, zeros at the end not counted. Give {needed} unless the numbers end there: with fewer, "
+    "right numbers may count as wrong."
 )
 
 CUT_OFF = "Your last digits are cut off. Round them: the last digit goes up where the next one is 5 or more."
@@ -41,7 +41,7 @@ class Invariant:
     ----------
     name : str
     message : str
-        Said of an answer that lacks it.
+        Said of an answer that lacks it; ``{reason}`` stands for why the rows of dL/dZ add up to 0.
     applies : callable
         ``applies(problem, quantity)``.
     residual : callable
@@ -83,51 +83,64 @@ def _has_no_penalty(problem: Problem) -> bool:
     return problem.conventions.l2.strength == 0
 
 
+def _reason(problem: Problem) -> str:
+    if problem.loss != "cross_entropy":
+        return "every row of dL/dZ does: adding one number to a whole row of Z changes no probability"
+    is_mean = problem.conventions.reduction == "mean" and problem.n_samples > 1
+    base = problem.conventions.log_base
+    divisors = [*["N"] * is_mean, *[f"ln {base}"] * (base != "e")]
+    divisor = "·".join(divisors)
+    formula = f"(S − Y)/({divisor})" if len(divisors) > 1 else f"(S − Y)/{divisor}" if divisor else "S − Y"
+    return f"every row of dL/dZ = {formula} does"
+
+
 INVARIANTS: Registry[Invariant] = Registry(
     "invariant",
     Invariant(
         name="probabilities_sum_to_one",
-        message="Each row, one sample, has to sum to 1.",
+        message="Check: every row of S adds up to 1, because it holds one sample's probabilities. Yours does not.",
         applies=_is_probabilities,
         residual=lambda value: np.abs(value.sum(axis=-1) - 1.0),
         terms=_of_row,
     ),
     Invariant(
         name="probabilities_in_range",
-        message="Probabilities lie between 0 and 1.",
+        message="Check: every probability lies between 0 and 1. Yours do not.",
         applies=_is_probabilities,
         residual=lambda value: np.maximum(-value, value - 1.0),
     ),
     Invariant(
         name="loss_not_negative",
-        message="A loss is never negative.",
+        message="Check: this loss is never negative. Yours is.",
         applies=lambda problem, quantity: quantity.of == "L" and quantity.by is None,
         residual=lambda value: -value,
     ),
     Invariant(
         name="logits_gradient_rows_sum_to_zero",
-        message="Each row sums to 0: raising every pre-activation by the same amount changes no probability.",
+        message="Check: in the output layer every row of dL/dZ adds up to 0, because adding one number to a whole row "
+        "of Z changes no probability. Yours does not.",
         applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "Z"),
         residual=lambda value: np.abs(value.sum(axis=-1)),
         terms=_of_row,
     ),
     Invariant(
         name="weights_gradient_rows_sum_to_zero",
-        message="Each row sums to 0: what one class's weight gains, the others' lose.",
+        message="Check: in the output layer every row of dL/dW adds up to 0, because {reason}. Yours does not.",
         applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "W") and _has_no_penalty(problem),
         residual=lambda value: np.abs(value.sum(axis=-1)),
         terms=_of_row_over_batch,
     ),
     Invariant(
         name="bias_gradient_sums_to_zero",
-        message="The entries sum to 0: what one class's bias gains, the others' lose.",
+        message="Check: in the output layer the entries of dL/db add up to 0, because {reason}. Yours do not.",
         applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "b") and _has_no_penalty(problem),
         residual=lambda value: np.abs(value.sum(axis=-1)),
         terms=_of_row_over_batch,
     ),
     Invariant(
         name="softmax_jacobian_columns_sum_to_zero",
-        message="Each column sums to 0, because the probabilities sum to 1 whatever changes.",
+        message="Check: in every sample each column of this Jacobian adds up to 0, because the probabilities always "
+        "add up to 1. Yours does not.",
         applies=lambda problem, quantity: quantity.is_jacobian and _is_softmax_node(problem, quantity.of),
         residual=lambda value: np.abs(value.sum(axis=1)),
         terms=lambda problem, value: int(value.shape[1]),
@@ -157,19 +170,15 @@ def find_hints(
     """
     rounding = _rounding(answer, used)
     missed = [
-        invariant.message
+        invariant.message.format(reason=_reason(problem))
         for invariant in INVARIANTS.values()
         if invariant.applies(problem, quantity)
         and invariant.residual(answer).max() > invariant.terms(problem, answer) * rounding
     ]
-    if _is_coarse(decimals, used):
-        return (COARSE.format(found=decimals, needed=used.decimals), *missed)
-    return (*missed, MORE_DECIMALS) if has_few_digits(answer, used) else tuple(missed)
-
-
-def _is_coarse(decimals: int | None, used: UsedTolerance) -> bool:
-    # whole numbers are exact more often than they are rounded
-    return bool(decimals and used.decimals is not None and decimals < used.decimals)
+    if decimals and used.decimals is not None and decimals < used.decimals:
+        # whole numbers are exact more often than they are rounded
+        return (COARSE.format(found=counted(decimals, "decimal"), needed=counted(used.decimals, "decimal")), *missed)
+    return (*missed, *_miss_digits(answer, used))
 
 
 def _rounding(answer: Array, used: UsedTolerance) -> float:
@@ -178,21 +187,10 @@ def _rounding(answer: Array, used: UsedTolerance) -> float:
     return float((used.relative or 0.0) * np.abs(answer).max() + (used.absolute or 0.0))
 
 
-def has_few_digits(answer: Array, used: UsedTolerance) -> bool:
-    """Tell whether an answer has so few digits that it says little.
-
-    Parameters
-    ----------
-    answer : ndarray
-    used : UsedTolerance
-        How it is read.
-
-    Returns
-    -------
-    bool
-    """
+def _miss_digits(answer: Array, used: UsedTolerance) -> tuple[str, ...]:
     if used.decimals is None:
-        return False
+        return ()
     unit = 10.0**-used.decimals
-    is_small = np.abs(answer).max() <= FEW_UNITS * unit
-    return bool(is_small or (answer.size > 1 and np.ptp(answer) <= FEW_APART * unit))
+    if np.abs(answer).max() <= FEW_UNITS * unit:
+        return (TOO_SMALL,)
+    return (TOO_NEAR,) if answer.size > 1 and np.ptp(answer) <= FEW_APART * unit else ()

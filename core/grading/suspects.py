@@ -10,7 +10,7 @@ from operator import or_
 import numpy as np
 
 from core.arrays import Array
-from core.grading.shapes import fit_shape
+from core.grading.shapes import fit_shape, is_flat_column
 from core.mistakes import MISTAKES, Indices, Mistake, Signs, Transform, Way
 from core.problem import Problem
 from core.quantities import Quantity
@@ -249,5 +249,8 @@ def select(
     # of one number in every place, for the shape alone
     result = transform.apply(problem, quantity, np.broadcast_to(np.ones(()), shape), 1.0)
     if result is None or fit_shape(answer, result.shape) is None:
+        return None
+    # a column's transpose is a row, and a flat list has the shape of one, but swaps nothing
+    if is_flat_column(answer, shape) and result.shape != answer.shape:
         return None
     return transform.choose(problem, quantity, shape)

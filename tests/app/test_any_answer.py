@@ -40,8 +40,10 @@ CASES = [
     ('["' + "9" * 5000 + '", ' + "9" * 5000 + "]", "unreadable"),
     # shapes
     ("[[1, 2], [3, 4]]", "wrong_shape"),
-    ("[1.5279]", "wrong_shape"),
-    ("[[[[1]]]]", "wrong_shape"),
+    ("[1.5279]", "correct"),
+    ("[" * MOST_AXES + "1.5279" + "]" * MOST_AXES, "correct"),
+    ("[[[[1]]]]", "incorrect"),
+    ("[1.5279, 1.5279]", "wrong_shape"),
     # what no reader makes numbers of
     ("null", "unreadable"),
     ("true", "unreadable"),

@@ -66,6 +66,26 @@ async def test_a_right_answer_is_correct_and_has_no_diagnosis(client: httpx.Asyn
         assert document["parts"][0]["diagnoses"] == []
 
 
+ONE_OUTPUT: Json = {
+    "network": {"layers": [{"weights": [[0.5], [0.25]], "bias": [0.1], "activation": "sigmoid"}]},
+    "inputs": [[1.0, 2.0], [0.5, -1.0]],
+    "targets": [[1.0], [0.0]],
+    "loss": "binary_cross_entropy",
+}
+
+
+@pytest.mark.parametrize("answer", [0.1376196465370288, [0.1376196465370288], "[[0.1376196465370288]]"])
+async def test_one_number_is_an_array_of_one(client: httpx.AsyncClient, answer: object) -> None:
+    assert (await mark(client, answer, "dL_db", problem=ONE_OUTPUT))["verdict"] == "correct"
+
+
+async def test_a_flat_list_for_a_column_is_not_reshaped_and_nothing_is_swapped(client: httpx.AsyncClient) -> None:
+    part = await mark(client, [0.006374849667293805, -0.5122294881443524], problem=ONE_OUTPUT)
+    assert part["verdict"] == "wrong_shape"
+    assert [diagnosis["mistakes"] for diagnosis in part["diagnoses"]] == [["not_reshaped"]]
+    assert "flat list" in part["hints"][0]
+
+
 async def test_one_answer_in_many_forms_gets_one_mark(client: httpx.AsyncClient) -> None:
     rounded = np.round((await compute(client, ARTICLE_PROBLEM, "dL_dW"))["dL_dW"], 4)
     rows = "; ".join(" ".join(map(str, row)) for row in rounded)

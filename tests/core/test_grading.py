@@ -45,6 +45,14 @@ NOTHING_TO_LEARN = replace(
 """dL/db is 0 by mathematics, and about 1e-17 in float64."""
 
 
+ONE_OUTPUT = Problem(
+    network=Network(layers=(Layer(weights=np.array([[0.5], [0.25]]), bias=np.array([0.1]), activation="sigmoid"),)),
+    inputs=np.array([[1.0, 2.0], [0.5, -1.0], [-0.3, 0.8]]),
+    targets=np.array([[1.0], [0.0], [0.0]]),
+    loss="binary_cross_entropy",
+)
+
+
 def assert_all_correct(grade: Grade) -> None:
     assert set(verdicts(grade).values()) == {"correct"}
     assert (grade.score, grade.verdict, grade.first_wrong) == (1.0, "correct", None)
@@ -165,8 +173,14 @@ def test_what_cannot_be_read_is_located() -> None:
         (SOFTMAX_LAYER, "dL_dW", (6,), False),
         (SOFTMAX_LAYER, "dL_dW", (1, 2, 3), False),
         (SOFTMAX_LAYER, "dS_dZ", (12, 3), False),
-        (SOFTMAX_LAYER, "L", (1,), False),
-        (SOFTMAX_LAYER, "L", (1, 1), False),
+        (SOFTMAX_LAYER, "L", (1,), True),
+        (SOFTMAX_LAYER, "L", (1, 1), True),
+        (SOFTMAX_LAYER, "L", (1,) * 8, True),
+        (ONE_OUTPUT, "dL_db", (), True),
+        (ONE_OUTPUT, "dL_db", (1, 1), True),
+        (ONE_OUTPUT, "dL_dW", (2,), False),
+        (ONE_OUTPUT, "dL_dW", (1, 2), False),
+        (ONE_OUTPUT, "dL_dZ", (3,), False),
         (ONE_SAMPLE, "S", (4,), True),
         (ONE_SAMPLE, "dL_dZ", (4,), True),
         (ONE_SAMPLE, "dS_dZ", (4, 4), True),
@@ -194,7 +208,33 @@ def test_nothing_is_broadcast(answer: object) -> None:
     part = mark(SOFTMAX_LAYER, "dL_dW", answer)
     assert part.verdict == "wrong_shape"
     assert part.hints is not None
-    assert part.hints[0].endswith("needed shape (2, 3).")
+    assert "shape (2, 3)" in part.hints[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "shape", "names", "told"),
+    [
+        # nothing is swapped in a list
+        ("dL_dW", (2,), {"not_reshaped"}, "a column of 2 rows"),
+        ("dL_dZ", (3,), set(), "a column of 3 rows"),
+        ("dL_dW", (1, 2), {"transposed", "not_reshaped"}, "shape (2, 1)"),
+    ],
+)
+def test_a_column_without_its_second_axis_is_not_transposed(
+    key: str, shape: tuple[int, ...], names: set[str], told: str
+) -> None:
+    truth = part_of(hand_in(set_question(ONE_OUTPUT, key), {}), key).expected
+    assert truth is not None
+    part = mark(ONE_OUTPUT, key, truth.reshape(shape))
+    assert (part.verdict, names_in(part)) == ("wrong_shape", names)
+    assert part.hints is not None
+    assert told in part.hints[0]
+
+
+def test_a_matrix_written_as_a_list_is_told_its_rows() -> None:
+    part = mark(SOFTMAX_LAYER, "dL_dW", work_out(SOFTMAX_LAYER)["dL_dW1"].ravel())
+    assert part.hints is not None
+    assert "2 rows of 3 numbers" in part.hints[0]
 
 
 def test_an_overflow_is_named() -> None:

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given, settings
 
 from core.answers import read_answer
+from core.conventions import Conventions
+from core.errors import counted
 from core.exercises import KINDS, draw_exercise
 from core.grading import FEWEST_DECIMALS, Tolerance, read_asks
 from core.grading.grade import UsedTolerance
-from core.grading.invariants import COARSE, INVARIANTS, find_hints, has_few_digits
+from core.grading.invariants import COARSE, INVARIANTS, TOO_NEAR, TOO_SMALL, find_hints
+from core.grading.shapes import describe_misfit
 from core.marking import ExerciseReference, GradeRequest, MarkingDesk
 from core.problem import Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
 from tests.problems import problems
-from tests.students import SOFTMAX_LAYER, hand_in, mark, part_of, set_question, with_hidden, work_out
+from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, hand_in, mark, part_of, set_question, with_hidden, work_out
 
 EXACT = UsedTolerance(relative=1e-6, absolute=1e-9)
 
@@ -43,34 +46,53 @@ def test_every_invariant_is_missed_by_some_answer_and_met_by_a_right_one_rounded
         assert find_hints(SOFTMAX_LAYER, quantity, truths[key], 4, used) == ()
         for wrong in (truths[key] + 0.1, truths[key] - 9.0):
             missed |= set(find_hints(SOFTMAX_LAYER, quantity, wrong, 4, used))
-    assert missed == {invariant.message for invariant in INVARIANTS.values()}
+    reason = "every row of dL/dZ = (S − Y)/N does"
+    assert missed == {invariant.message.format(reason=reason) for invariant in INVARIANTS.values()}
 
 
 @pytest.mark.parametrize(
-    ("answer", "decimals", "has_few"),
+    ("problem", "reason"),
     [
-        ([0.01, -0.02], 2, True),
-        ([0.1, -0.02], 2, True),
-        ([0.11, -0.02], 2, False),
-        ([0.51, 0.53], 2, True),
-        ([0.51, 0.56], 2, False),
-        (0.5, 2, False),
-        (0.0, 2, True),
-        ([0.0, 0.0], None, False),
+        (SOFTMAX_LAYER, "dL/dZ = (S − Y)/N"),
+        (replace(SOFTMAX_LAYER, conventions=Conventions(log_base=2)), "dL/dZ = (S − Y)/(N·ln 2)"),
+        (replace(SOFTMAX_LAYER, conventions=Conventions(reduction="sum")), "dL/dZ = S − Y"),
+        (replace(SOFTMAX_LAYER, conventions=Conventions(reduction="sum", log_base=10)), "dL/dZ = (S − Y)/ln 10"),
+        (ONE_SAMPLE, "dL/dZ = S − Y"),
+        (replace(SOFTMAX_LAYER, targets=np.eye(3)[[2, 0, 2, 1]], loss="squared_error"), "dL/dZ does"),
     ],
 )
-def test_few_digits_are_told_from_the_answer_alone(answer: object, decimals: int | None, has_few: bool) -> None:
+def test_a_hint_gives_the_formula_of_this_problem(problem: Problem, reason: str) -> None:
+    part = mark(problem, "dL_dW", np.ones(problem.network.layers[0].weights.shape))
+    assert part.hints is not None
+    assert f"because every row of {reason}" in part.hints[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "decimals", "told"),
+    [
+        ([0.01, -0.02], 2, TOO_SMALL),
+        ([0.1, -0.02], 2, TOO_SMALL),
+        ([0.11, -0.02], 2, None),
+        ([0.51, 0.53], 2, TOO_NEAR),
+        ([0.51, 0.56], 2, None),
+        (0.5, 2, None),
+        (0.0, 2, TOO_SMALL),
+        ([0.0, 0.0], None, None),
+    ],
+)
+def test_few_digits_are_told_from_the_answer_alone(answer: object, decimals: int | None, told: str | None) -> None:
     used = UsedTolerance(decimals=decimals, relative=None if decimals else 1e-4)
-    assert has_few_digits(np.asarray(answer), used) == has_few
+    quantity = to_quantity("dL_dX")
+    assert find_hints(SOFTMAX_LAYER, quantity, np.asarray(answer), decimals, used) == ((told,) if told else ())
 
 
 def test_a_wrong_answer_of_few_digits_is_told_to_write_more() -> None:
     part = hand_in(set_question(SOFTMAX_LAYER, "dL_db"), {"dL_db": [0.03, -0.01, 0.02]}).parts[0]
-    assert any("more decimals" in hint for hint in part.hints or ())
+    assert TOO_SMALL in (part.hints or ())
 
 
 def coarse(found: int, needed: int) -> str:
-    return COARSE.format(found=found, needed=needed)
+    return COARSE.format(found=counted(found, "decimal"), needed=counted(needed, "decimal"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,7 +141,7 @@ def test_a_wrong_loss_is_told_of_its_decimals_where_it_has_fewer_than_asked(
 ) -> None:
     part = hand_in(set_question(SOFTMAX_LAYER, "L", decimals=asked), {"L": answer}).parts[0]
     assert part.verdict == "incorrect"
-    told = [hint for hint in part.hints or () if hint.startswith("Decimals")]
+    told = [hint for hint in part.hints or () if "zeros at the end" in hint]
     assert told == ([] if found is None else [coarse(found, asked)])
 
 
@@ -132,7 +154,7 @@ def test_the_most_decimals_of_any_entry_are_those_of_an_answer() -> None:
     ):
         part = hand_in(marker, {"dL_db": answer}).parts[0]
         assert part.verdict == "incorrect"
-        assert tuple(hint for hint in part.hints or () if hint.startswith("Decimals")) == hints
+        assert tuple(hint for hint in part.hints or () if "zeros at the end" in hint) == hints
 
 
 def test_decimals_are_those_of_a_tolerance_that_is_given_and_none_are_needed_for_another() -> None:
@@ -160,4 +182,4 @@ def test_zeros_and_ones_for_a_jacobian_are_slopes_and_nothing_that_was_rounded()
 
 def test_labels_in_place_of_probabilities_are_told_of_their_shape_alone() -> None:
     part = mark(SOFTMAX_LAYER, "S", [2, 0, 2, 1])
-    assert (part.verdict, part.hints) == ("wrong_shape", ("Found shape (4,), needed shape (4, 3).",))
+    assert (part.verdict, part.hints) == ("wrong_shape", (describe_misfit((4,), (4, 3)),))
