@@ -1,3 +1,5 @@
 """Gradmark over HTTP: routes, JSON, errors, settings. Knows core; core does not know it."""
 
-__version__ = "0.1.0"
+from core import __version__
+
+__all__ = ["__version__"]

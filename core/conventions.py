@@ -97,3 +97,33 @@ class StatedConventions(Conventions):
     def plain(self) -> Conventions:
         """Return the conventions alone."""
         return Conventions(reduction=self.reduction, l2=self.l2, log_base=self.log_base)
+
+
+CHOICE_WORDS: dict[tuple[str, str | float], str] = {
+    ("reduction", "sum"): "the sum over the samples, not their mean",
+    ("reduction", "mean_over_entries"): "the mean over all entries, not over the samples",
+    ("l2.factor", 1): "an L2 term with the factor 1, not ½",
+    ("l2.per_sample", True): "an L2 term divided by the number of samples, not the whole term",
+    ("log_base", 2): "logarithms to base 2, not natural ones",
+    ("log_base", 10): "logarithms to base 10, not natural ones",
+    ("column_order", "rows_first"): "a Jacobian's columns in the order of W's rows, not of its columns",
+    ("relu_at_zero", 1): "slope 1 of relu at 0, not slope 0",
+    ("relu_at_zero", 0.5): "slope 0.5 of relu at 0, not slope 0",
+}
+"""Other choices than the defaults, in words."""
+
+
+def describe_choice(switch: str, value: str | float) -> str:
+    """Say in words what another convention does in place of the default.
+
+    Parameters
+    ----------
+    switch : str
+        ``"reduction"``, ``"l2.factor"``, ...
+    value : str or float
+
+    Returns
+    -------
+    str
+    """
+    return CHOICE_WORDS.get((switch, value), f"{switch} = {value}")

@@ -273,6 +273,8 @@ class MarkingDesk:
             decimals=exercise.decimals,
             stated=None,
             version=exercise.version,
+            kind=exercise.kind,
+            seed=exercise.seed,
         )
         return Marker(question, budget=self._budget)
 

@@ -120,6 +120,10 @@ class PolicyBody(Policy):
     """Credit for an answer that is right under a convention that was not stated."""
     entries: Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})] = 0.5
     """Credit for the right entries of a wrong answer without a diagnosis, above what chance gives."""
+    follow_through: Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})] = 1.0
+    """Credit, 0 to 1, for an answer that follows correctly from the student's own earlier values."""
+    once: bool = False
+    """Whether a mistake that explains several parts costs only the first, as they are computed from each other."""
 
 
 ANSWERS_SAID = (

@@ -1,6 +1,6 @@
 """What replies on marking and exercises hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import with_config
@@ -9,7 +9,7 @@ from app.schemas.bodies import ConventionsBody, ForwardBody
 from app.wire import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
 from core.answers import Reading
 from core.exercises import Advice, Audit, Confused, Exercise, Hidden
-from core.grading import Diagnosis, Grade, Outcome, Part, UsedTolerance, Verdict
+from core.grading import Diagnosis, Grade, MarkedAgainst, Outcome, Part, UsedTolerance, Verdict
 
 
 @with_config(STRICT)
@@ -58,9 +58,16 @@ class PartReply(Part):
 
     quantity: str
     """Its id as asked, or as handed in."""
+    # what the core fills in last has a default there, and is always in a reply
+    title: str = field()
+    """The quantity in words: gradient by the weights of layer 2."""
     verdict: Verdict
     score: float
     """0 to 1."""
+    weight: float = field()
+    """How much the score counts; 0 for a quantity that is answered and not asked."""
+    message: str = field()
+    """For the student: the most telling thing that the level shows of this part."""
     tolerance: Annotated[UsedToleranceReply | None, LEFT_OUT] = None
     reading: Annotated[ReadingReply | None, LEFT_OUT] = None
     """Only with the verdict unreadable."""
@@ -71,11 +78,30 @@ class PartReply(Part):
     convention: Annotated[dict[str, str | float] | None, LEFT_OUT] = None
     """From level diagnosis on: the switches, not stated, under which the answer is right."""
     entries: OptionalFlags = None
-    """From level location on: which entries are right, in the answer's shape."""
+    """From level location on: which entries are right, in the answer's shape; all where the verdict gives score 1."""
+    right: OptionalWhole = None
+    """From level location on: how many entries are right."""
+    of: OptionalWhole = None
+    """From level location on: how many entries there are."""
     expected: OptionalValue = None
     """Only at level full: the truth."""
     largest_error: OptionalNumber = None
     """Only at level full."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class MarkedAgainstReply(MarkedAgainst):
+    """What a submission was marked against, and by which release."""
+
+    kind: Annotated[str | None, LEFT_OUT] = None
+    """The exercise's kind; left out for a problem of the request's own."""
+    seed: OptionalWhole = None
+    """The exercise's seed."""
+    version: OptionalWhole = None
+    """The exercise's version."""
+    release: str = field()
+    """The version of Gradmark that marked it."""
 
 
 @with_config(STRICT)
@@ -86,6 +112,11 @@ class GradeReply(Grade):
     score: float
     """0 to 1: the parts' scores by their weights."""
     verdict: Outcome
+    message: str = field()
+    """For the student: how much is right and, from level diagnosis on, where it first goes wrong."""
+    gradable: bool = field()
+    """False where no answer could be read: a grading tool need not count the attempt."""
+    marked_against: MarkedAgainstReply = field()
     conventions: ConventionsBody
     first_wrong: Annotated[str | None, LEFT_OUT] = None
     """From level diagnosis on: the quantity that is wrong although what it is computed from is right."""

@@ -1,7 +1,7 @@
 """Marking answers: verdicts, reasons by name, credit for what follows."""
 
 from core.grading.allowance import FEWEST_DECIMALS
-from core.grading.grade import Diagnosis, Grade, Outcome, Part, UsedTolerance, Verdict
+from core.grading.grade import Diagnosis, Grade, MarkedAgainst, Part, UsedTolerance
 from core.grading.marker import Marker
 from core.grading.outright import UNSURE, Outright, find_outright
 from core.grading.submission import (
@@ -13,6 +13,7 @@ from core.grading.submission import (
     read_asks,
     read_ids,
 )
+from core.grading.verdicts import Outcome, Verdict
 
 __all__ = [
     "FEWEST_DECIMALS",
@@ -20,6 +21,7 @@ __all__ = [
     "UNSURE",
     "Diagnosis",
     "Grade",
+    "MarkedAgainst",
     "Marker",
     "Outcome",
     "Outright",

@@ -20,6 +20,7 @@ from core.grading.shapes import describe_misfit, fit_shape
 from core.grading.solution import Solution
 from core.grading.submission import Submission
 from core.grading.suspects import Suspects
+from core.grading.verdicts import MUST_BE_FINITE
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
 
@@ -91,7 +92,7 @@ class Assessment:
         return Target(quantity=to_quantity(key), truth=truth, answer=value, allowance=allowance)
 
     def _mark_shaped(self, target: Target, own: Array) -> Part:
-        truth, allowance = target.truth, target.allowance
+        truth, allowance, policy = target.truth, target.allowance, self.submission.policy
         differences = np.abs(own - truth)
         part = Part(
             quantity=target.key,
@@ -122,10 +123,10 @@ class Assessment:
             return part
         explained = self._choose(target, search.convention(self.solution.free))
         if explained is not None:
-            score = 1.0 if follows else self.submission.policy.convention
+            score = max(policy.convention, policy.follow_through if follows else 0.0)
             return replace(part, verdict="convention_mismatch", score=score, convention=explained.convention)
         if follows:
-            return replace(part, verdict="follows_through")
+            return replace(part, verdict="follows_through", score=policy.follow_through)
         return self._wrong(part, target, own, self._explain(target, search))
 
     def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
@@ -170,7 +171,7 @@ class Assessment:
             verdict="not_finite",
             score=credit_explained(explained, self.submission.policy) if explained else 0.0,
             tolerance=target.allowance.used,
-            hints=("There are entries that are no finite number.",),
+            hints=(MUST_BE_FINITE,),
             diagnoses=(explained.to_diagnosis(),) if explained else (),
             expected=target.truth,
         )

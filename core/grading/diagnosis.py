@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from core.grading.grade import Diagnosis, Switches
+from core.grading.grade import Diagnosis
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
+from core.grading.verdicts import Switches
 from core.mistakes import MISTAKES, PRECEDENCE
 from core.scenarios import Scenarios
 

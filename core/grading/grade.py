@@ -1,30 +1,13 @@
 """What marking gives: a grade and its parts, as much of it as a feedback level shows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field, replace
 
+from core import __version__
 from core.answers import Reading
 from core.arrays import Array, Flags
 from core.conventions import Conventions
 from core.grading.submission import LEVELS
-
-Verdict: TypeAlias = Literal[
-    "correct",
-    "convention_mismatch",
-    "follows_through",
-    "incorrect",
-    "wrong_shape",
-    "not_finite",
-    "unreadable",
-    "missing",
-]
-"""What is said of a part."""
-
-Outcome: TypeAlias = Literal["correct", "partly_correct", "incorrect"]
-"""What is said of the whole."""
-
-Switches = Mapping[str, str | float]
+from core.grading.verdicts import Outcome, Switches, Verdict, describe_part, describe_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +27,11 @@ class Diagnosis:
     mistakes: tuple[str, ...]
     equivalent: tuple[str, ...]
     message: str
+
+    @property
+    def causes(self) -> tuple[tuple[str, ...], ...]:
+        """The mistakes that give the answer's numbers: those named, then each of the equivalent ones."""
+        return (self.mistakes, *(tuple(names.split("+")) for names in self.equivalent))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +62,16 @@ class Part:
     ----------
     quantity : str
         Its id as asked, or as handed in.
+    title : str
+        The quantity in words.
     verdict : str
         A `Verdict`.
     score : float
         In [0, 1].
+    weight : float
+        How much the score counts; 0 for what was not asked.
+    message : str
+        For the student, made of what is shown.
     tolerance : UsedTolerance or None
     reading : Reading or None
         Where and why an answer cannot be read.
@@ -86,21 +80,28 @@ class Part:
     convention : mapping or None
         The switches under which the answer is right.
     entries : ndarray of bool, or None
-        Which entries are right, in the answer's shape.
+        Which entries are right, in the answer's shape; all where the verdict gives the full score.
+    right, of : int or None
+        How many entries are right, of how many.
     expected : ndarray or None
         The truth.
     largest_error : float or None
     """
 
     quantity: str
+    title: str = ""
     verdict: Verdict
     score: float
+    weight: float = 1.0
+    message: str = ""
     tolerance: UsedTolerance | None = None
     reading: Reading | None = None
     hints: tuple[str, ...] | None = None
     diagnoses: tuple[Diagnosis, ...] | None = None
     convention: Switches | None = None
     entries: Flags | None = None
+    right: int | None = None
+    of: int | None = None
     expected: Array | None = None
     largest_error: float | None = None
 
@@ -110,16 +111,38 @@ class Part:
         shown = self.tolerance
         if rank < LEVELS.index("full") and shown is not None:
             shown = replace(shown, allowed=None)
-        return replace(
+        part = replace(
             self,
             tolerance=shown,
             hints=self.hints if rank >= LEVELS.index("hint") else None,
             diagnoses=self.diagnoses if rank >= LEVELS.index("diagnosis") else None,
             convention=self.convention if rank >= LEVELS.index("diagnosis") else None,
             entries=self.entries if rank >= LEVELS.index("location") else None,
+            right=self.right if rank >= LEVELS.index("location") else None,
+            of=self.of if rank >= LEVELS.index("location") else None,
             expected=self.expected if rank >= LEVELS.index("full") else None,
             largest_error=self.largest_error if rank >= LEVELS.index("full") else None,
         )
+        return replace(part, message=_describe_part(part))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedAgainst:
+    """What a submission was marked against, and by what.
+
+    Parameters
+    ----------
+    kind : str or None
+        The exercise's; None for a problem of the caller's own, as `seed` and `version` are.
+    seed, version : int or None
+    release : str
+        The version of Gradmark.
+    """
+
+    kind: str | None = None
+    seed: int | None = None
+    version: int | None = None
+    release: str = __version__
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,6 +155,11 @@ class Grade:
         In [0, 1]: the parts' scores by their weights.
     verdict : str
         An `Outcome`.
+    message : str
+        For the student, made of what is shown.
+    gradable : bool
+        Whether any answer could be read.
+    marked_against : MarkedAgainst
     conventions : Conventions
     first_wrong : str or None
         The quantity where it first goes wrong: wrong itself, although what it is computed from, as handed
@@ -142,6 +170,9 @@ class Grade:
 
     score: float
     verdict: Outcome
+    message: str = ""
+    gradable: bool = True
+    marked_against: MarkedAgainst = field(default_factory=MarkedAgainst)
     conventions: Conventions
     first_wrong: str | None = None
     parts: tuple[Part, ...]
@@ -159,8 +190,28 @@ class Grade:
         Grade
         """
         shows_place = LEVELS.index(level) >= LEVELS.index("diagnosis")
-        return replace(
+        grade = replace(
             self,
             first_wrong=self.first_wrong if shows_place else None,
             parts=tuple(part.at(level) for part in self.parts),
         )
+        return replace(grade, message=_describe_whole(grade))
+
+
+def _describe_part(part: Part) -> str:
+    return describe_part(
+        part.verdict,
+        reading=part.reading,
+        reasons=[diagnosis.message for diagnosis in part.diagnoses or ()],
+        hints=part.hints or (),
+        convention=part.convention,
+        right=part.right,
+        of=part.of,
+    )
+
+
+def _describe_whole(grade: Grade) -> str:
+    if len(grade.parts) == 1:
+        return grade.parts[0].message
+    place = next((part.title for part in grade.parts if part.quantity == grade.first_wrong), None)
+    return describe_whole(grade.verdict, [part.verdict for part in grade.parts if part.weight > 0], place)

@@ -5,14 +5,15 @@ from dataclasses import replace
 
 from core.budget import Budget
 from core.grading.assessment import Assessment
-from core.grading.grade import Grade
-from core.grading.scoring import sum_up
+from core.grading.grade import Grade, MarkedAgainst
+from core.grading.scoring import charge_once, count_entries, sum_up, weigh
 from core.grading.solution import Solution
-from core.grading.submission import Question, Submission, read_ids
+from core.grading.submission import LEVELS, Question, Submission, read_ids
+from core.grading.verdicts import UNGRADABLE, WRONG
 from core.problem import Problem
+from core.quantities import to_quantity
 from core.steps import steps_of, structure_of
-
-WRONG = frozenset({"incorrect", "wrong_shape", "not_finite"})
+from core.titles import title_of
 
 
 class Marker:
@@ -54,16 +55,33 @@ class Marker:
         self.solution.compute_truths(spelt)
         answers = {key: submission.answers[text] for text, key in ids.items()}
         assessment = Assessment(self.solution, submission, answers)
-        marked = {spelt[key]: replace(assessment.mark(key), quantity=spelt[key]) for key in _in_order(spelt, problem)}
-        score, verdict = sum_up(marked, list(asks), submission.policy)
-        wrong = (name for name, part in marked.items() if part.verdict in WRONG)
-        return Grade(
+        weights = weigh(list(asks), submission.policy)
+        marked = [
+            replace(
+                count_entries(assessment.mark(key)),
+                quantity=spelt[key],
+                title=title_of(to_quantity(key), problem),
+                weight=weights.get(spelt[key], 0.0),
+            )
+            for key in _in_order(spelt, problem)
+        ]
+        parts = charge_once(marked, submission.policy) if submission.policy.once else marked
+        score, verdict = sum_up(parts)
+        places = {name: place for place, name in enumerate(dict.fromkeys([*asks, *spelt.values()]))}
+        grade = Grade(
             score=score,
             verdict=verdict,
+            gradable=any(part.verdict not in UNGRADABLE for part in parts),
+            marked_against=self._marked_against(),
             conventions=problem.conventions,
-            first_wrong=next(wrong, None),
-            parts=tuple(marked[name] for name in dict.fromkeys([*asks, *spelt.values()])),
+            first_wrong=next((part.quantity for part in parts if part.verdict in WRONG), None),
+            parts=tuple(sorted(parts, key=lambda part: places[part.quantity])),
         )
+        return grade.at(LEVELS[-1])
+
+    def _marked_against(self) -> MarkedAgainst:
+        question = self.question
+        return MarkedAgainst(kind=question.kind, seed=question.seed, version=question.version)
 
 
 def _in_order(keys: Mapping[str, str], problem: Problem) -> list[str]:

@@ -1,15 +1,17 @@
 """From verdicts to numbers, by the policy."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from core.arrays import Array, Flags
 from core.errors import DomainError
 from core.grading.diagnosis import Explained
-from core.grading.grade import Outcome, Part
+from core.grading.grade import Part
 from core.grading.submission import Policy
+from core.grading.verdicts import FULL_SCORE, Outcome
 
 LEAST_CHANCE = 0.5
 """The share of right entries up to which an answer earns nothing: a half is soon met by chance."""
@@ -66,20 +68,18 @@ def _share(truth: Array, guess: Array, limits: Array) -> float:
     return float((np.abs(truth - guess) <= limits).mean())
 
 
-def sum_up(parts: Mapping[str, Part], asks: Sequence[str], policy: Policy) -> tuple[float, Outcome]:
-    """Return the grade's score and verdict.
+def weigh(asks: Sequence[str], policy: Policy) -> dict[str, float]:
+    """Return the weights of what is asked.
 
     Parameters
     ----------
-    parts : mapping of str to Part
-        Under ids.
     asks : sequence of str
-        The ids that were asked; the others weigh nothing.
+        Ids; what else is answered weighs nothing.
     policy : Policy
 
     Returns
     -------
-    tuple of float and Outcome
+    dict of str to float
 
     Raises
     ------
@@ -93,13 +93,93 @@ def sum_up(parts: Mapping[str, Part], asks: Sequence[str], policy: Policy) -> tu
                 path=("policy", "weights", name),
             )
     weights = {name: policy.weights.get(name, 1.0) for name in asks}
-    largest = max(weights.values())
-    if not largest:
+    if not any(weights.values()):
         raise DomainError("the weights are all 0; needed one above 0", path=("policy", "weights"))
+    return weights
+
+
+def count_entries(part: Part) -> Part:
+    """Count a part's right entries: all of them where its verdict gives the full score.
+
+    Parameters
+    ----------
+    part : Part
+
+    Returns
+    -------
+    Part
+    """
+    if part.entries is None:
+        return part
+    is_full = part.score == 1.0 and part.verdict in FULL_SCORE
+    entries = np.ones_like(part.entries) if is_full else part.entries
+    return replace(part, entries=entries, right=int(entries.sum()), of=entries.size)
+
+
+def charge_once(parts: Sequence[Part], policy: Policy) -> list[Part]:
+    """Let each mistake, and each other convention, cost only the first part that counts and that it explains.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        In the order in which one is computed from another.
+    policy : Policy
+
+    Returns
+    -------
+    list of Part
+        Of several mistakes in one answer, those that have cost a part before count as no mistake.
+    """
+    charged: frozenset[object] = frozenset()
+    found = []
+    for part in parts:
+        found.append(replace(part, score=max(part.score, _credit_left(part, charged, policy))))
+        if part.weight > 0:
+            charged |= _charged_by(part)
+    return found
+
+
+def _credit_left(part: Part, charged: frozenset[object], policy: Policy) -> float:
+    causes, switches = _causes(part), _switches(part)
+    if not (causes or switches):
+        return 0.0
+    credits_left = (
+        math.prod(policy.mistakes.get(name, 0.0) for name in names if name not in charged) for names in causes
+    )
+    convention = 1.0 if charged.issuperset(switches) else policy.convention
+    return max(credits_left, default=1.0) * convention
+
+
+def _charged_by(part: Part) -> set[object]:
+    causes = _causes(part)
+    # of mistakes that give the same numbers here, each may be the one that explains a later part
+    alone = [names[0] for names in causes if len(names) == 1]
+    return {*alone, *(name for names in causes[:1] for name in names), *_switches(part)}
+
+
+def _causes(part: Part) -> list[tuple[str, ...]]:
+    return [names for diagnosis in part.diagnoses or () for names in diagnosis.causes]
+
+
+def _switches(part: Part) -> list[tuple[str, str | float]]:
+    return list((part.convention or {}).items())
+
+
+def sum_up(parts: Sequence[Part]) -> tuple[float, Outcome]:
+    """Return the grade's score and verdict.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        With their weights, of which one is above 0.
+
+    Returns
+    -------
+    tuple of float and Outcome
+    """
+    largest = max(part.weight for part in parts)
     # as parts of the largest they add up, however large they are
-    weights = {name: weight / largest for name, weight in weights.items()}
-    total = sum(weights.values())
-    score = sum(weight * parts[name].score for name, weight in weights.items()) / total
-    counted = [parts[name].verdict == "correct" for name, weight in weights.items() if weight > 0]
-    verdict: Outcome = "correct" if all(counted) else "partly_correct" if score > 0 else "incorrect"
-    return score, verdict
+    weights = [part.weight / largest for part in parts]
+    score = sum(weight * part.score for weight, part in zip(weights, parts, strict=True)) / sum(weights)
+    is_correct = all(part.verdict == "correct" for part in parts if part.weight > 0)
+    return score, "correct" if is_correct else "partly_correct" if score > 0 else "incorrect"

@@ -96,6 +96,11 @@ class Policy:
         Credit for an answer that is right under a convention that was not stated.
     entries : float
         Credit for right entries of an answer without a diagnosis, above what chance would give.
+    follow_through : float
+        Credit for an answer that follows correctly from the student's own earlier values.
+    once : bool
+        Whether a mistake, or another convention, that explains several parts costs only the first that counts,
+        in the order in which one is computed from another.
 
     Raises
     ------
@@ -109,6 +114,8 @@ class Policy:
     mistakes: Mapping[str, float] = field(default_factory=dict)
     convention: float = 0.5
     entries: float = 0.5
+    follow_through: float = 1.0
+    once: bool = False
 
     def __post_init__(self) -> None:
         for name, weight in self.weights.items():
@@ -117,7 +124,7 @@ class Policy:
         for name in self.mistakes:
             MISTAKES.require(name, path=("mistakes", name))
         paid: dict[Path, float] = {("mistakes", name): credit for name, credit in self.mistakes.items()}
-        paid |= {("convention",): self.convention, ("entries",): self.entries}
+        paid |= {(name,): getattr(self, name) for name in ("convention", "entries", "follow_through")}
         for path, credit in paid.items():
             if not 0.0 <= credit <= 1.0:
                 raise DomainError(f"the credit is {credit:g}; needed 0 to 1, a share of the part's weight", path=path)
@@ -138,6 +145,8 @@ class Question:
         The conventions that were stated, ``"reduction"``, ``"l2.factor"``, ...; None where all are binding.
     version : int or None
         The version of the catalogue of mistakes to mark by; None for all of it.
+    kind, seed : str and int, or None
+        The exercise that it is; None for a problem of the caller's own.
     answers_are_asked : bool
         Whether the asks are only what is answered, so that an error is at the answer.
     """
@@ -147,6 +156,8 @@ class Question:
     decimals: int | None = None
     stated: frozenset[str] | None = frozenset()
     version: int | None = None
+    kind: str | None = None
+    seed: int | None = None
     answers_are_asked: bool = False
 
     def path_of(self, text: str) -> Path:

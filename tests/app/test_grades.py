@@ -7,7 +7,9 @@ import httpx
 import numpy as np
 import pytest
 
+from app import __version__
 from app.examples import ARTICLE_PROBLEM, PRINTED_BY_ARTICLE, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
+from core.exercises import LATEST
 from core.grading import LEVELS
 
 pytestmark = pytest.mark.anyio
@@ -142,6 +144,32 @@ async def test_a_tolerance_that_is_given_is_the_one_used(
     assert part["tolerance"].items() >= tolerance.items()
 
 
+async def test_a_policy_may_charge_a_mistake_once_and_give_less_for_what_follows(client: httpx.AsyncClient) -> None:
+    truth = await compute(client, UNSTATED, *BACKWARD)
+    answers = {name: (-np.array(value)).tolist() for name, value in truth.items()}
+    body: Json = {"problem": UNSTATED, "answers": answers}
+    follows = await grade(client, **body, policy={"follow_through": 0.5})
+    assert follows["score"] == pytest.approx(5 * 0.5 / 6)
+    once = await grade(client, **body, policy={"once": True}, follow_through=False)
+    assert once["score"] == pytest.approx(5 / 6)
+    assert {part["verdict"] for part in once["parts"]} == {"incorrect"}
+
+
+async def test_a_reply_says_what_a_grading_tool_and_a_student_need(client: httpx.AsyncClient) -> None:
+    exercise = {"kind": "two_layer_network", "seed": 1}
+    document = await grade(client, exercise=exercise, answers={"dL_dW2": "?"}, feedback="verdict")
+    against = document["marked_against"]
+    assert against == exercise | {"version": LATEST, "release": __version__}
+    assert document["gradable"] is False
+    part = next(part for part in document["parts"] if part["quantity"] == "dL_dW2")
+    assert (part["title"], part["weight"]) == ("gradient by the weights of layer 2", 1.0)
+    assert part["reading"]["message"] in part["message"]
+    own = await grade(client, problem=ARTICLE_PROBLEM, asks=["L"], answers={"L": 1.5279, "S": [0.2] * 5})
+    assert own["marked_against"] == {"release": __version__}
+    assert own["gradable"] is True
+    assert [part["weight"] for part in own["parts"]] == [1.0, 0.0]
+
+
 # conventions
 
 
@@ -198,6 +226,8 @@ SHOWN_FROM = {
     "convention": "diagnosis",
     "first_wrong": "diagnosis",
     "entries": "location",
+    "right": "location",
+    "of": "location",
     "expected": "full",
     "largest_error": "full",
     "allowed": "full",
@@ -225,6 +255,12 @@ def shown_at(level: str, full: Any) -> Any:
     }
 
 
+def without_sentences(document: Json) -> Json:
+    """Leave out the sentence for each part and for the whole: each level has its own."""
+    parts = [{key: value for key, value in part.items() if key != "message"} for part in document["parts"]]
+    return {key: value for key, value in document.items() if key != "message"} | {"parts": parts}
+
+
 async def submissions(client: httpx.AsyncClient) -> list[Json]:
     """List submissions with every verdict among them."""
     another = await compute(client, UNSTATED | {"conventions": {"reduction": "sum"}}, "dL_dZ2", "dL_dW2", "dL_db2")
@@ -247,8 +283,9 @@ async def test_each_level_shows_the_same_and_more(client: httpx.AsyncClient) -> 
         verdicts |= {part["verdict"] for part in full["parts"]}
         keys |= {*full, *(key for part in full["parts"] for key in [*part, *part.get("tolerance", ())])}
         for level in LEVELS:
-            assert await grade(client, **body, feedback=level) == shown_at(level, full)
-        assert await grade(client, **body) == shown_at("diagnosis", full)
+            document = await grade(client, **body, feedback=level)
+            assert without_sentences(document) == shown_at(level, without_sentences(full))
+        assert without_sentences(await grade(client, **body)) == shown_at("diagnosis", without_sentences(full))
     assert len(verdicts) == 8
     assert keys >= set(SHOWN_FROM)
 
@@ -275,9 +312,10 @@ async def test_only_the_fullest_level_has_a_number_of_the_solution(client: httpx
         assert all(digits in json.dumps(full).replace(".", "") for digits in solution)
         for level in LEVELS[:-1]:
             document = await grade(client, **body, feedback=level)
-            del document["conventions"]
+            del document["conventions"], document["marked_against"]
             assert not [digits for digits in solution if digits in json.dumps(document).replace(".", "")]
             for part in document["parts"]:
                 reading = {key: value for key, value in part.get("reading", {}).items() if key != "message"}
-                known = [part["score"], part.get("tolerance", {}), part.get("convention", {}), reading]
+                known = [part["score"], part["weight"], *(part[name] for name in ("right", "of") if name in part)]
+                known += [part.get("tolerance", {}), part.get("convention", {}), reading]
                 assert sorted(numbers_in(part)) == sorted(numbers_in(known))

@@ -13,7 +13,7 @@ import pytest
 
 from app.access import Access, Caller
 from app.grade_desk import GradeDesk
-from app.schemas.grade_bodies import GradeLineBody, MarkedProblemBody
+from app.schemas.grade_bodies import GradeLineBody, MarkedProblemBody, PolicyBody
 from app.settings import Settings
 from app.wire import encode
 from core.arrays import Array
@@ -43,6 +43,7 @@ TOLERANCES = (
     Tolerance(relative=1e-9, absolute=1e-3),
     Tolerance(absolute=0.5),
 )
+POLICIES = (None, None, PolicyBody(once=True), PolicyBody(follow_through=0.5, mistakes={"sign_flipped": 0.5}))
 SCALES = (1.0, 1.0, 0.3, 0.03, 1e-3, 10.0)
 
 
@@ -95,13 +96,16 @@ def to_body(problem: Problem) -> MarkedProblemBody:
     return MarkedProblemBody(**{name: getattr(problem, name) for name in fields})
 
 
-def grade_at(level: str, problem: Problem, answers: Mapping[str, object], tolerance: Tolerance | None) -> Grade:
+def grade_at(
+    level: str, problem: Problem, answers: Mapping[str, object], tolerance: Tolerance | None, policy: PolicyBody | None
+) -> Grade:
     caller = replace(GRADER, scopes=GRADER.scopes | {"author"}) if level == "full" else GRADER
     submission = GradeLineBody(
         problem=to_body(problem),
         answers=answers,
         tolerance=tolerance,  # type: ignore[arg-type]  # as above
         feedback=level,
+        policy=policy,
     )
     return GradeDesk(caller, budget=Budget()).mark(submission)
 
@@ -131,21 +135,22 @@ def compare_pairs(count: int, seed: int) -> dict[str, int]:
         other = nudge(source, one) if is_near else draw_problem(source, form)
         chosen = source.choice(keys, size=int(source.integers(1, 3)), replace=False)
         tolerance = TOLERANCES[source.integers(len(TOLERANCES))]
+        policy = POLICIES[source.integers(len(POLICIES))]
         try:
             answers = {str(key): draw_answer(source, one, str(key)) for key in chosen}
-            both = [grade_at("location", problem, answers, tolerance) for problem in (one, other)]
+            both = [grade_at("location", problem, answers, tolerance, policy) for problem in (one, other)]
         except NonFiniteError:
             continue
         levels = [level for level in LEVELS[:4] if told(both[0], level) == told(both[1], level)]
         for level in levels:
             first, second = (encode(grade.at(level)) for grade in both)
-            assert first == second, (level, one, other, answers, tolerance)
+            assert first == second, (level, one, other, answers, tolerance, policy)
         seen["other diagnoses"] += "hint" in levels and "diagnosis" not in levels
         if "diagnosis" not in levels:
             continue
         compared += 1
         # a level that is asked for is what is left of a fuller one
-        assert encode(grade_at(levels[compared % len(levels)], one, answers, tolerance)) == encode(
+        assert encode(grade_at(levels[compared % len(levels)], one, answers, tolerance, policy)) == encode(
             both[0].at(levels[compared % len(levels)])
         )
         seen["correct"] += both[0].verdict == "correct"

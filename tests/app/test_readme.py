@@ -26,7 +26,7 @@ from app.routers import ROUTERS
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
-from core.grading.grade import Outcome, Verdict
+from core.grading.verdicts import Outcome, Verdict
 from core.mistakes import MISTAKES
 from tests.app.log_lines import collected
 from tests.app.server import Server, run_server

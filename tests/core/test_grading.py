@@ -289,10 +289,10 @@ def wrong_in_many_ways() -> tuple[Grade, set[float]]:
 def test_feedback_levels_add_to_one_another() -> None:
     grade, _ = wrong_in_many_ways()
     added = {
-        "verdict": {"quantity", "verdict", "score", "tolerance", "reading"},
+        "verdict": {"quantity", "title", "verdict", "score", "weight", "message", "tolerance", "reading"},
         "hint": {"hints"},
         "diagnosis": {"diagnoses", "convention"},
-        "location": {"entries"},
+        "location": {"entries", "right", "of"},
         "full": {"expected", "largest_error"},
     }
     shown: set[str] = set()
@@ -303,7 +303,7 @@ def test_feedback_levels_add_to_one_another() -> None:
                 value, known = getattr(part, field.name), getattr(whole, field.name)
                 if field.name not in shown:
                     assert value is None
-                elif field.name != "tolerance":
+                elif field.name not in {"tolerance", "message"}:
                     assert value is known
     assert [grade.at(level).first_wrong for level in LEVELS] == [None, None, "S", "S", "S"]
 
@@ -313,7 +313,8 @@ def test_only_the_level_full_has_a_number_of_the_truth(level: str) -> None:
     grade, truths = wrong_in_many_ways()
     shown = set(floats_of(grade.at(level).parts))
     assert bool(shown & truths) == (level == "full")
-    text = " ".join(hint for part in grade.at(level).parts for hint in part.hints or ())
+    parts = grade.at(level).parts
+    text = " ".join([grade.at(level).message, *(text for p in parts for text in (p.message, *(p.hints or ())))])
     assert not any(f"{abs(number):.3f}" in text for number in truths)
     if level != "full":
         assert all(part.tolerance is None or part.tolerance.allowed is None for part in grade.at(level).parts)

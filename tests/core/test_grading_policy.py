@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.grading import Policy
+from core.conventions import Conventions
+from core.grading import Diagnosis, Grade, Part, Policy
+from core.grading.scoring import charge_once
 from core.problem import Layer, Network, Problem
 from tests.students import (
     DECIMALS,
@@ -15,6 +17,7 @@ from tests.students import (
     hand_in,
     mark,
     names_in,
+    part_of,
     set_question,
     slipped,
     verdicts,
@@ -95,3 +98,100 @@ def test_a_transposed_square_earns_what_its_diagnosis_does_and_no_more(changed: 
 
 def test_one_number_has_no_entries_to_be_right_in() -> None:
     assert mark(SOFTMAX_LAYER, "L", 0.9999).score == 0.0
+
+
+def slipped_s() -> dict[str, np.ndarray]:
+    """Work on from probabilities with a slip."""
+    s = work_out(SOFTMAX_LAYER, DECIMALS)["S"].copy()
+    s[1] += [0.05, -0.05, 0.0]
+    return {"S": s, "dL_dZ": (s - SOFTMAX_LAYER.target_distribution()) / 4.0}
+
+
+@pytest.mark.parametrize(("credit", "is_full"), [(None, True), (1.0, True), (0.4, False), (0.0, False)])
+def test_what_follows_earns_the_credit_of_the_policy(credit: float | None, is_full: bool) -> None:
+    policy = Policy() if credit is None else Policy(follow_through=credit)
+    part = part_of(grade_of(SOFTMAX_LAYER, slipped_s(), policy=policy), "dL_dZ")
+    assert (part.verdict, part.score) == ("follows_through", 1.0 if credit is None else credit)
+    assert part.entries is not None
+    # no entry is marked wrong where nothing is lost
+    assert bool(part.entries.all()) == is_full
+    assert (part.right, part.of) == (part.entries.sum(), 12)
+
+
+def test_another_convention_that_follows_is_worth_the_better_of_both_credits() -> None:
+    answers = {"dL_dZ": 4.0 * work_out(SOFTMAX_LAYER)["dL_dZ1"], "dL_dW": 4.0 * work_out(SOFTMAX_LAYER)["dL_dW1"]}
+    marker = set_question(SOFTMAX_LAYER, *answers)
+    for credit, expected in ((1.0, 1.0), (0.7, 0.7), (0.2, 0.5)):
+        grade = hand_in(marker, answers, policy=Policy(follow_through=credit))
+        assert set(verdicts(grade).values()) == {"convention_mismatch"}
+        assert scores(grade) == {"dL_dZ": 0.5, "dL_dW": expected}
+
+
+def scores(grade: Grade) -> dict[str, float]:
+    return {part.quantity: part.score for part in grade.parts}
+
+
+TRANSPOSED = {key: work_out(TWO_LAYERS)[key].T for key in ("dL_dW2", "dL_dW1")}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (Policy(), {"dL_dW2": 0.0, "dL_dW1": 0.0}),
+        (Policy(once=True), {"dL_dW2": 0.0, "dL_dW1": 1.0}),
+        (Policy(once=True, mistakes={"transposed": 0.3}), {"dL_dW2": 0.3, "dL_dW1": 1.0}),
+        # what weighs nothing has cost nothing
+        (Policy(once=True, weights={"dL_dW2": 0.0}), {"dL_dW2": 0.0, "dL_dW1": 0.0}),
+    ],
+)
+def test_once_a_mistake_costs_only_the_first_part_that_counts(policy: Policy, expected: dict[str, float]) -> None:
+    grade = grade_of(TWO_LAYERS, TRANSPOSED, policy=policy)
+    assert scores(grade) == pytest.approx(expected)
+    # it is a mistake all the same
+    assert set(verdicts(grade).values()) == {"wrong_shape"}
+    assert grade.verdict != "correct"
+
+
+def test_once_another_convention_costs_only_the_first_part() -> None:
+    right = work_out(replace(SOFTMAX_LAYER, conventions=Conventions(reduction="sum")))
+    answers = {"dL_dW": right["dL_dW1"], "dL_db": right["dL_db1"]}
+    marker = set_question(SOFTMAX_LAYER, *answers)
+    for policy, expected in ((Policy(), 0.5), (Policy(once=True), 1.0)):
+        assert scores(hand_in(marker, answers, policy=policy)) == {"dL_dW": 0.5, "dL_db": expected}
+
+
+def explained(score: float, mistakes: str, *equivalent: str) -> Part:
+    reason = Diagnosis(mistakes=tuple(mistakes.split("+")), equivalent=equivalent, message="")
+    return Part(quantity=mistakes, verdict="incorrect", score=score, diagnoses=(reason,))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        # of two mistakes only the new one costs
+        ([explained(0.0, "factor_two"), explained(0.0, "factor_two+transposed")], [0.0, 0.5]),
+        ([explained(0.0, "factor_two+transposed"), explained(0.5, "transposed")], [0.0, 1.0]),
+        ([explained(0.0, "factor_two+transposed"), explained(0.0, "factor_two+sign_flipped")], [0.0, 0.0]),
+        # where several give the same numbers, each may be the one
+        ([explained(0.0, "factor_two", "summed_over_batch"), explained(0.0, "summed_over_batch")], [0.0, 1.0]),
+        ([explained(0.0, "summed_over_batch"), explained(0.0, "factor_two", "summed_over_batch")], [0.0, 1.0]),
+        ([explained(0.0, "factor_two", "one_hot_added+sign_flipped"), explained(0.0, "sign_flipped")], [0.0, 0.0]),
+    ],
+)
+def test_once_what_was_charged_before_counts_as_no_mistake(parts: list[Part], expected: list[float]) -> None:
+    charged = charge_once(parts, Policy(mistakes={"transposed": 0.5}))
+    assert [part.score for part in charged] == pytest.approx(expected)
+
+
+def test_once_a_slip_of_its_own_still_costs() -> None:
+    right = work_out(TWO_LAYERS)
+    answers = {"dL_dW2": right["dL_dW2"].T, "dL_dW1": slipped(right["dL_dW1"], (0, 0), (0, 1), (1, 2), (1, 3))}
+    assert scores(grade_of(TWO_LAYERS, answers, policy=Policy(once=True))) == {"dL_dW2": 0.0, "dL_dW1": 0.0}
+
+
+def test_a_part_says_how_much_it_weighs() -> None:
+    right = work_out(SOFTMAX_LAYER, DECIMALS)
+    marker = set_question(SOFTMAX_LAYER, "S", "L", "dL_dZ")
+    grade = hand_in(marker, {"S": right["S"], "dL_dW": right["dL_dW1"]}, policy=Policy(weights={"S": 3.0, "L": 0.0}))
+    assert {part.quantity: part.weight for part in grade.parts} == {"S": 3.0, "L": 0.0, "dL_dZ": 1.0, "dL_dW": 0.0}
+    assert grade.score == pytest.approx(0.75)

@@ -1,0 +1,109 @@
+"""The verdicts, and the sentences that tell them to a student."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from core.answers import Reading
+from core.conventions import describe_choice
+from core.errors import counted
+
+Verdict: TypeAlias = Literal[
+    "correct",
+    "convention_mismatch",
+    "follows_through",
+    "incorrect",
+    "wrong_shape",
+    "not_finite",
+    "unreadable",
+    "missing",
+]
+"""What is said of a part."""
+
+Outcome: TypeAlias = Literal["correct", "partly_correct", "incorrect"]
+"""What is said of the whole."""
+
+Switches = Mapping[str, str | float]
+
+SENTENCES: dict[Verdict, str] = {
+    "correct": "Your answer is right.",
+    "convention_mismatch": "Your answer is right under another convention than this problem's.",
+    "follows_through": "Your answer follows correctly from your own earlier values; the mistake lies there.",
+    "incorrect": "Your answer is not right.",
+    "wrong_shape": "Your answer does not have the shape needed.",
+    "not_finite": "Your answer contains NaN or infinity.",
+    "unreadable": "Your answer cannot be read.",
+    "missing": "You did not hand in this quantity.",
+}
+
+WRONG = frozenset[Verdict]({"incorrect", "wrong_shape", "not_finite"})
+RIGHT = frozenset[Verdict]({"correct", "follows_through"})
+FULL_SCORE = frozenset[Verdict]({"correct", "follows_through", "convention_mismatch"})
+"""Verdicts that a policy may give the full score."""
+
+UNGRADABLE = frozenset[Verdict]({"unreadable", "missing"})
+
+MUST_BE_FINITE = "Some of your numbers are NaN or infinite; every entry must be a finite number."
+
+
+def describe_part(
+    verdict: Verdict,
+    *,
+    reading: Reading | None = None,
+    reasons: Sequence[str] = (),
+    hints: Sequence[str] = (),
+    convention: Switches | None = None,
+    right: int | None = None,
+    of: int | None = None,
+) -> str:
+    """Say of a part the most telling thing that is shown of it.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    reading : Reading, optional
+    reasons : sequence of str
+        The messages of its diagnoses.
+    hints : sequence of str
+    convention : mapping, optional
+    right, of : int, optional
+        How many entries are right, of how many.
+
+    Returns
+    -------
+    str
+    """
+    if reading is not None:
+        found = reading.message.rstrip(".")
+        return f"Your answer cannot be read at row {reading.row}, column {reading.column}: {found}."
+    if reasons:
+        return reasons[0]
+    if verdict == "convention_mismatch" and convention:
+        choices = " and ".join(describe_choice(name, value) for name, value in convention.items())
+        return f"Your answer is right under another convention: it takes {choices}."
+    if verdict == "incorrect" and right is not None:
+        return f"You have {right} of {counted(of or 0, 'number')} right."
+    return hints[0] if hints else SENTENCES[verdict]
+
+
+def describe_whole(outcome: Outcome, verdicts: Sequence[Verdict], first_wrong: str | None) -> str:
+    """Say of a submission how much of it is right, and where it first goes wrong.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    verdicts : sequence of Verdict
+        Of the parts that count.
+    first_wrong : str or None
+        The title of the quantity where it first goes wrong, if that is shown.
+
+    Returns
+    -------
+    str
+    """
+    if outcome == "correct":
+        return "Everything that counts is right."
+    if UNGRADABLE.issuperset(verdicts):
+        return "You handed in nothing that counts and can be read."
+    right = sum(verdict in RIGHT for verdict in verdicts)
+    place = f"; the {first_wrong} is where it first goes wrong" if first_wrong else ""
+    return f"You have {right} of {counted(len(verdicts), 'part')} right{place}."
