@@ -1,15 +1,18 @@
-"""The words of an exercise: everything a student needs, as text."""
+"""The words of an exercise: everything a student needs, as text. Every symbol that it uses is defined in it."""
 
 import numpy as np
 
+from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.exercises.kind import Kind
 from core.losses import LOSSES
 from core.problem import Problem
+from core.quantities import Quantity, n_components, parse_quantity, public_name, shape_of
+from core.titles import title_of
 
 
 def write_prompt(kind: Kind, problem: Problem) -> str:
-    """Write what a student reads: the problem, its conventions, and what to do.
+    """Write what a student reads: the problem, its symbols and conventions, and what to do.
 
     Parameters
     ----------
@@ -21,16 +24,19 @@ def write_prompt(kind: Kind, problem: Problem) -> str:
     str
         Plain text of several lines.
     """
-    lines = [_describe_network(problem), ""]
+    has_loss = any("L" in ask for ask in kind.asks)
+    lines = [_describe_network(problem), "", *_describe_symbols(problem, has_loss=has_loss), ""]
     for number, layer in enumerate(problem.network.layers, start=1):
         suffix = str(number) if problem.network.depth > 1 else ""
         lines += [f"W{suffix} = {_write(layer.weights)}"]
         lines += [f"b{suffix} = {_write(layer.bias)}"] if layer.bias is not None else []
     lines += [f"X = {_write(problem.inputs)}"]
-    if any("L" in ask for ask in kind.asks):
+    if has_loss:
         what = "classes (from 0)" if problem.has_labels else "Y"
+        outputs = "S" if problem.network.gives_distribution else public_name(f"A{problem.network.depth}", problem)
         lines += [f"{what} = {_write(np.asarray(problem.targets))}", "", _describe_loss(problem)]
-    lines += ["", kind.task]
+        lines += [f"In it, a is a sample's row of {outputs} and y is its row of Y; sum adds up the entries of the row."]
+    lines += ["", kind.task, *(_describe_derivative(ask, problem) for ask in kind.asks if ask.startswith("d"))]
     lines += [f"Give {', '.join(kind.asks)} to {kind.decimals} decimals."]
     return "\n".join(lines)
 
@@ -70,3 +76,48 @@ def _describe_loss(problem: Problem) -> str:
             f"{which}"
         )
     return text + "."
+
+
+def _describe_symbols(problem: Problem, *, has_loss: bool) -> list[str]:
+    network, depth = problem.network, problem.network.depth
+    outputs = "classes" if network.gives_distribution else "outputs"
+    numbers = range(1, depth + 1)
+    lines = [f"N = {problem.n_samples} is the number of samples, D = {network.widths[0]} the number of inputs."]
+    lines += [f"K = {problem.n_out} is the number of {outputs}.", "Shapes stand in brackets: rows, then columns."]
+    lines += [_define("X", problem, "one sample in each row")]
+    for number, layer in zip(numbers, network.layers, strict=True):
+        lines += [_define(f"W{number}", problem, "row i, column j leads from input i to output j")]
+        lines += [_define(f"b{number}", problem, "added to every row")] if layer.bias is not None else []
+        lines += [_define(f"Z{number}", problem, "one sample in each row")]
+        formula, name = ACTIVATIONS[layer.activation].formula, f"{layer.activation}(z)"
+        rule = formula if formula == name else f"{name} = {formula}"
+        part = "row" if layer.activation == "softmax" else "entry"
+        lines += [_define(f"A{number}", problem, f"{rule} for each {part} z of {public_name(f'Z{number}', problem)}")]
+    if has_loss:
+        kind = "each row has a 1 in the column of the sample's class, and 0 in the others"
+        rows = kind if problem.has_labels else "one sample in each row"
+        lines += [f"Y {_write_shape((problem.n_samples, problem.n_out))}: the targets; {rows}."]
+    return lines
+
+
+def _define(node: str, problem: Problem, how: str) -> str:
+    shape = _write_shape(shape_of(node, problem))
+    return f"{public_name(node, problem)} {shape}: the {title_of(Quantity(node), problem)}; {how}."
+
+
+def _describe_derivative(ask: str, problem: Problem) -> str:
+    quantity = parse_quantity(ask, problem)
+    by, title = public_name(str(quantity.by), problem), title_of(quantity, problem)
+    if not quantity.is_jacobian:
+        shape = _write_shape(shape_of(str(quantity.by), problem))
+        return f"{ask} is the {title}: the derivative of L by each entry of {by}, in the shape of {by}, {shape}."
+    of = public_name(quantity.of, problem)
+    shape = _write_shape((n_components(quantity.of, problem), n_components(str(quantity.by), problem)))
+    each = "" if problem.n_samples == 1 else ", one matrix for each sample"
+    order = f"; the columns go down column 1 of {by}, then down column 2, and so on" if by[0] == "W" else ""
+    rows = f"a row for each entry of {of}, a column for each entry of {by}{order}"
+    return f"{ask} is the {title}, {shape}{each}: {rows}."
+
+
+def _write_shape(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"

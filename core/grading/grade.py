@@ -1,5 +1,6 @@
 """What marking gives: a grade and its parts, as much of it as a feedback level shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core import __version__
@@ -71,7 +72,7 @@ class Part:
     weight : float
         How much the score counts; 0 for what was not asked.
     message : str
-        For the student, made of what is shown.
+        For the student, made of what is shown; `at` writes it.
     tolerance : UsedTolerance or None
     reading : Reading or None
         Where and why an answer cannot be read.
@@ -108,22 +109,31 @@ class Part:
     def at(self, level: str) -> "Part":
         """Return what a feedback level shows of the part."""
         rank = LEVELS.index(level)
-        shown = self.tolerance
-        if rank < LEVELS.index("full") and shown is not None:
-            shown = replace(shown, allowed=None)
-        part = replace(
+        is_hinted, is_explained, is_located, is_full = (rank >= LEVELS.index(name) for name in LEVELS[1:])
+        hints = self.hints if is_hinted else None
+        diagnoses, convention = (self.diagnoses, self.convention) if is_explained else (None, None)
+        entries, right, of = (self.entries, self.right, self.of) if is_located else (None, None, None)
+        return replace(
             self,
-            tolerance=shown,
-            hints=self.hints if rank >= LEVELS.index("hint") else None,
-            diagnoses=self.diagnoses if rank >= LEVELS.index("diagnosis") else None,
-            convention=self.convention if rank >= LEVELS.index("diagnosis") else None,
-            entries=self.entries if rank >= LEVELS.index("location") else None,
-            right=self.right if rank >= LEVELS.index("location") else None,
-            of=self.of if rank >= LEVELS.index("location") else None,
-            expected=self.expected if rank >= LEVELS.index("full") else None,
-            largest_error=self.largest_error if rank >= LEVELS.index("full") else None,
+            message=describe_part(
+                self.verdict,
+                reading=self.reading,
+                hints=hints or (),
+                reasons=[diagnosis.message for diagnosis in diagnoses or ()],
+                convention=convention,
+                right=right,
+                of=of,
+            ),
+            tolerance=self.tolerance if is_full else self.tolerance and replace(self.tolerance, allowed=None),
+            hints=hints,
+            diagnoses=diagnoses,
+            convention=convention,
+            entries=entries,
+            right=right,
+            of=of,
+            expected=self.expected if is_full else None,
+            largest_error=self.largest_error if is_full else None,
         )
-        return replace(part, message=_describe_part(part))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +166,7 @@ class Grade:
     verdict : str
         An `Outcome`.
     message : str
-        For the student, made of what is shown.
+        For the student, made of what is shown; `at` writes it.
     gradable : bool
         Whether any answer could be read.
     marked_against : MarkedAgainst
@@ -190,28 +200,14 @@ class Grade:
         Grade
         """
         shows_place = LEVELS.index(level) >= LEVELS.index("diagnosis")
-        grade = replace(
-            self,
-            first_wrong=self.first_wrong if shows_place else None,
-            parts=tuple(part.at(level) for part in self.parts),
-        )
-        return replace(grade, message=_describe_whole(grade))
+        first_wrong = self.first_wrong if shows_place else None
+        parts = tuple(part.at(level) for part in self.parts)
+        message = _describe(self.verdict, parts, first_wrong)
+        return replace(self, message=message, first_wrong=first_wrong, parts=parts)
 
 
-def _describe_part(part: Part) -> str:
-    return describe_part(
-        part.verdict,
-        reading=part.reading,
-        reasons=[diagnosis.message for diagnosis in part.diagnoses or ()],
-        hints=part.hints or (),
-        convention=part.convention,
-        right=part.right,
-        of=part.of,
-    )
-
-
-def _describe_whole(grade: Grade) -> str:
-    if len(grade.parts) == 1:
-        return grade.parts[0].message
-    place = next((part.title for part in grade.parts if part.quantity == grade.first_wrong), None)
-    return describe_whole(grade.verdict, [part.verdict for part in grade.parts if part.weight > 0], place)
+def _describe(outcome: Outcome, parts: Sequence[Part], first_wrong: str | None) -> str:
+    if len(parts) == 1:
+        return parts[0].message
+    place = next((part.title for part in parts if part.quantity == first_wrong), None)
+    return describe_whole(outcome, [part.verdict for part in parts if part.weight > 0], place)

@@ -1,14 +1,13 @@
 """Marking: each part against the truth, against other conventions, against what follows, against mistakes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from core.budget import Budget
 from core.grading.assessment import Assessment
 from core.grading.grade import Grade, MarkedAgainst
-from core.grading.scoring import charge_once, count_entries, sum_up, weigh
+from core.grading.scoring import charge_once, finish, sum_up, weigh
 from core.grading.solution import Solution
-from core.grading.submission import LEVELS, Question, Submission, read_ids
+from core.grading.submission import Question, Submission, read_ids
 from core.grading.verdicts import UNGRADABLE, WRONG
 from core.problem import Problem
 from core.quantities import to_quantity
@@ -40,7 +39,7 @@ class Marker:
         Returns
         -------
         Grade
-            With everything that the fullest feedback shows.
+            With everything that the fullest feedback shows. `Grade.at` takes a level of it, and writes the messages.
 
         Raises
         ------
@@ -52,13 +51,13 @@ class Marker:
         problem, asks = self.question.problem, self.question.asks
         ids = read_ids(submission.answers, problem)
         spelt = {key: text for text, key in {**ids, **asks}.items()}
+        weights = weigh(list(asks), submission.policy)
         self.solution.compute_truths(spelt)
         answers = {key: submission.answers[text] for text, key in ids.items()}
         assessment = Assessment(self.solution, submission, answers)
-        weights = weigh(list(asks), submission.policy)
         marked = [
-            replace(
-                count_entries(assessment.mark(key)),
+            finish(
+                assessment.mark(key),
                 quantity=spelt[key],
                 title=title_of(to_quantity(key), problem),
                 weight=weights.get(spelt[key], 0.0),
@@ -68,7 +67,7 @@ class Marker:
         parts = charge_once(marked, submission.policy) if submission.policy.once else marked
         score, verdict = sum_up(parts)
         places = {name: place for place, name in enumerate(dict.fromkeys([*asks, *spelt.values()]))}
-        grade = Grade(
+        return Grade(
             score=score,
             verdict=verdict,
             gradable=any(part.verdict not in UNGRADABLE for part in parts),
@@ -77,7 +76,6 @@ class Marker:
             first_wrong=next((part.quantity for part in parts if part.verdict in WRONG), None),
             parts=tuple(sorted(parts, key=lambda part: places[part.quantity])),
         )
-        return grade.at(LEVELS[-1])
 
     def _marked_against(self) -> MarkedAgainst:
         question = self.question

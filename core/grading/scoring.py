@@ -98,22 +98,27 @@ def weigh(asks: Sequence[str], policy: Policy) -> dict[str, float]:
     return weights
 
 
-def count_entries(part: Part) -> Part:
-    """Count a part's right entries: all of them where its verdict gives the full score.
+def finish(part: Part, *, quantity: str, title: str, weight: float) -> Part:
+    """Say of a part what it is, and count its right entries: all of them where its verdict gives the full score.
 
     Parameters
     ----------
     part : Part
+    quantity : str
+        Its id as spelt.
+    title : str
+    weight : float
 
     Returns
     -------
     Part
     """
     if part.entries is None:
-        return part
+        return replace(part, quantity=quantity, title=title, weight=weight)
     is_full = part.score == 1.0 and part.verdict in FULL_SCORE
     entries = np.ones_like(part.entries) if is_full else part.entries
-    return replace(part, entries=entries, right=int(entries.sum()), of=entries.size)
+    right = int(np.count_nonzero(entries))
+    return replace(part, quantity=quantity, title=title, weight=weight, entries=entries, right=right, of=entries.size)
 
 
 def charge_once(parts: Sequence[Part], policy: Policy) -> list[Part]:

@@ -133,6 +133,37 @@ def test_a_prompt_holds_every_number_and_asks_for_every_quantity(kind: str, seed
     assert not re.search("None|array|nan", exercise.prompt)
 
 
+@each_kind
+@each_seed
+def test_a_prompt_defines_every_symbol_that_it_uses(kind: str, seed: int) -> None:
+    exercise = draw_exercise(kind, seed)
+    # neither an article at the start nor the name of the penalty is a symbol
+    text = re.sub("^A (layer|network) |an L2 term", "", exercise.prompt)
+    used = set(re.findall(r"(?<![A-Za-z])[XWbZASYLNDK][0-9]*(?![A-Za-z0-9_])", text))
+    used |= {node for ask in exercise.asks for node in re.findall("[XWbZASL][0-9]*", ask)}
+    defined = set(re.findall(r"^([XWbZASY][0-9]*) \([0-9, ]+\): the", text, re.MULTILINE))
+    defined |= set(re.findall(r"([NDK]) = [0-9]+ (?:is )?the number of", text)) | set(
+        re.findall("The loss (L) is", text)
+    )
+    assert {"X", "N", "D", "K"} <= used
+    assert used == defined
+
+
+@each_kind
+@each_seed
+def test_a_prompt_gives_the_shape_of_every_answer_as_it_is(kind: str, seed: int) -> None:
+    exercise = draw_exercise(kind, seed)
+    for ask in exercise.asks:
+        [key] = read_asks((ask,), exercise.problem).values()
+        truth = Scenarios(exercise.problem).value(key)
+        shape = str(truth.shape if truth.ndim < 3 else truth.shape[1:])
+        line = next(
+            (line for line in exercise.prompt.splitlines() if line.startswith((f"{ask} is the", f"{ask} ("))), ""
+        )
+        assert ask == "L" or shape in line
+        assert ("down column 1" in line) == (truth.ndim == 3 and "W" in ask)
+
+
 def asks_for_a_loss(exercise: Exercise) -> bool:
     return any("L" in ask for ask in exercise.asks)
 

@@ -156,16 +156,20 @@ def test_a_prompt_says_what_the_problem_is_whatever_its_loss() -> None:
     layer = Layer(weights=np.array([[0.5], [-0.25]]), activation="identity")
     problem = Problem(
         network=Network(layers=(layer,)),
-        inputs=np.array([[1.0, 2.0]]),
-        targets=np.array([[0.5]]),
+        inputs=np.array([[1.0, 2.0], [0.5, -1.0]]),
+        targets=np.array([[0.5], [1.5]]),
         loss="half_squared_error",
     )
-    kind = Kind(name="regression", title="", task="Compute the loss.", asks=("L",), draw=lambda source: problem)
+    kind = Kind(name="regression", title="", task="Compute the loss.", asks=("L", "dA_dW"), draw=lambda source: problem)
     prompt = write_prompt(kind, problem)
     assert "Z = X·W and A = identity(Z)" in prompt
     assert "half-squared-error sum((a - y)**2) / 2" in prompt
     assert "logarithm" not in prompt
-    assert "Y = [[0.5]]" in prompt
+    assert "Y = [[0.5], [1.5]]" in prompt
+    assert "(1, 2), one matrix for each sample" in prompt
+    assert "identity(z) = z for each entry z of Z" in prompt
+    assert "probabilities" not in prompt
+    assert "class" not in prompt
 
 
 @pytest.mark.parametrize("size", [0.3, 0.05, 0.015, 0.004, 0.0015])

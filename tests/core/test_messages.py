@@ -90,7 +90,7 @@ def test_every_part_has_a_message_at_every_level(level: str) -> None:
 
 
 def test_a_message_is_made_of_what_the_level_shows() -> None:
-    whole = hand_in_each_verdict()
+    whole = hand_in_each_verdict().at("full")
     for level in LEVELS:
         grade = whole.at(level)
         for part in grade.parts:
@@ -137,7 +137,7 @@ def test_two_other_conventions_are_both_named() -> None:
         conventions=Conventions(reduction="sum", log_base=2),
     )
     answers = {"dL_dW2": work_out_by(other, lambda value: value)["dL_dW2"]}
-    [part] = hand_in(set_question(TWO_LAYERS, *answers), answers).parts
+    [part] = hand_in(set_question(TWO_LAYERS, *answers), answers).at("diagnosis").parts
     assert part.convention == {"reduction": "sum", "log_base": 2}
     assert "samples" in part.message
     assert "base 2" in part.message
@@ -174,7 +174,7 @@ def test_what_cannot_be_read_at_all_is_not_gradable(answers: dict[str, object], 
 
 
 def test_the_whole_of_one_part_is_told_as_that_part_is() -> None:
-    grade = hand_in(set_question(ONE_SAMPLE, "L"), {"L": "1.0 x"})
+    grade = hand_in(set_question(ONE_SAMPLE, "L"), {"L": "1.0 x"}).at("verdict")
     assert grade.message == grade.parts[0].message
 
 
