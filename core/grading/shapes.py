@@ -59,8 +59,8 @@ def describe_misfit(found: tuple[int, ...], needed: tuple[int, ...]) -> str:
     if len(found) == 1 and len(needed) == 2 and math.prod(needed) == found[0]:
         rows, columns = needed
         block = f"a column of {rows} rows" if columns == 1 else f"{rows} rows of {columns} numbers"
-        return f"Your numbers stand in a flat list, not reshaped; {block} must be handed in: {_name(needed)}."
-    return f"Your answer is {_name(found)}; the answer needed is {_name(needed)}."
+        return f"Your numbers stand in a flat list, not reshaped. Give {block}: {_name(needed)}."
+    return f"Your answer is {_name(found)}; {_name(needed)} is needed."
 
 
 def _name(shape: tuple[int, ...]) -> str:
