@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from core.budget import Budget
 from core.grading.assessment import Assessment
 from core.grading.grade import Grade, MarkedAgainst
-from core.grading.scoring import charge_once, finish, sum_up, weigh
+from core.grading.scoring import charge_once, finish_part, sum_up, weigh
 from core.grading.solution import Solution
 from core.grading.submission import Question, Submission, read_ids
-from core.grading.verdicts import UNGRADABLE, WRONG
+from core.grading.verdicts import UNREAD_VERDICTS, WRONG_VERDICTS
 from core.problem import Problem
 from core.quantities import to_quantity
 from core.steps import steps_of, structure_of
@@ -56,7 +56,7 @@ class Marker:
         answers = {key: submission.answers[text] for text, key in ids.items()}
         assessment = Assessment(self.solution, submission, answers)
         marked = [
-            finish(
+            finish_part(
                 assessment.mark(key),
                 quantity=spelt[key],
                 title=title_of(to_quantity(key), problem),
@@ -70,10 +70,10 @@ class Marker:
         return Grade(
             score=score,
             verdict=verdict,
-            gradable=any(part.verdict not in UNGRADABLE for part in parts),
+            gradable=any(part.verdict not in UNREAD_VERDICTS for part in parts),
             marked_against=self._marked_against(),
             conventions=problem.conventions,
-            first_wrong=next((part.quantity for part in parts if part.verdict in WRONG), None),
+            first_wrong=next((part.quantity for part in parts if part.verdict in WRONG_VERDICTS), None),
             parts=tuple(sorted(parts, key=lambda part: places[part.quantity])),
         )
 

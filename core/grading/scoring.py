@@ -11,7 +11,7 @@ from core.errors import DomainError
 from core.grading.diagnosis import Explained
 from core.grading.grade import Part
 from core.grading.submission import Policy
-from core.grading.verdicts import FULL_SCORE, Outcome
+from core.grading.verdicts import FULL_SCORE_VERDICTS, Outcome
 
 LEAST_CHANCE = 0.5
 """The share of right entries up to which an answer earns nothing: a half is soon met by chance."""
@@ -98,7 +98,7 @@ def weigh(asks: Sequence[str], policy: Policy) -> dict[str, float]:
     return weights
 
 
-def finish(part: Part, *, quantity: str, title: str, weight: float) -> Part:
+def finish_part(part: Part, *, quantity: str, title: str, weight: float) -> Part:
     """Say of a part what it is, and count its right entries: all of them where its verdict gives the full score.
 
     Parameters
@@ -115,7 +115,7 @@ def finish(part: Part, *, quantity: str, title: str, weight: float) -> Part:
     """
     if part.entries is None:
         return replace(part, quantity=quantity, title=title, weight=weight)
-    is_full = part.score == 1.0 and part.verdict in FULL_SCORE
+    is_full = part.score == 1.0 and part.verdict in FULL_SCORE_VERDICTS
     entries = np.ones_like(part.entries) if is_full else part.entries
     right = int(np.count_nonzero(entries))
     return replace(part, quantity=quantity, title=title, weight=weight, entries=entries, right=right, of=entries.size)

@@ -24,7 +24,7 @@ Outcome: TypeAlias = Literal["correct", "partly_correct", "incorrect"]
 
 Switches = Mapping[str, str | float]
 
-SENTENCES: dict[Verdict, str] = {
+VERDICT_SENTENCES: dict[Verdict, str] = {
     "correct": "Your answer is right.",
     "convention_mismatch": "Your answer is right under another convention than this problem's.",
     "follows_through": "Your answer follows correctly from your own earlier values; the mistake lies there.",
@@ -35,12 +35,12 @@ SENTENCES: dict[Verdict, str] = {
     "missing": "You did not hand in this quantity.",
 }
 
-WRONG = frozenset[Verdict]({"incorrect", "wrong_shape", "not_finite"})
-RIGHT = frozenset[Verdict]({"correct", "follows_through"})
-FULL_SCORE = frozenset[Verdict]({"correct", "follows_through", "convention_mismatch"})
+WRONG_VERDICTS = frozenset[Verdict]({"incorrect", "wrong_shape", "not_finite"})
+RIGHT_VERDICTS = frozenset[Verdict]({"correct", "follows_through"})
+FULL_SCORE_VERDICTS = frozenset[Verdict]({"correct", "follows_through", "convention_mismatch"})
 """Verdicts that a policy may give the full score."""
 
-UNGRADABLE = frozenset[Verdict]({"unreadable", "missing"})
+UNREAD_VERDICTS = frozenset[Verdict]({"unreadable", "missing"})
 
 MUST_BE_FINITE = "Some of your numbers are NaN or infinite; every entry must be a finite number."
 
@@ -80,9 +80,9 @@ def describe_part(
     if verdict == "convention_mismatch" and convention:
         choices = " and ".join(describe_choice(name, value) for name, value in convention.items())
         return f"Your answer is right under another convention: it takes {choices}."
-    if verdict == "incorrect" and right is not None:
-        return f"You have {right} of {counted(of or 0, 'number')} right."
-    return hints[0] if hints else SENTENCES[verdict]
+    if verdict == "incorrect" and of not in {right, 1}:
+        return f"You have {right} of {of} numbers right."
+    return hints[0] if hints else VERDICT_SENTENCES[verdict]
 
 
 def describe_whole(outcome: Outcome, verdicts: Sequence[Verdict], first_wrong: str | None) -> str:
@@ -102,8 +102,8 @@ def describe_whole(outcome: Outcome, verdicts: Sequence[Verdict], first_wrong: s
     """
     if outcome == "correct":
         return "Everything that counts is right."
-    if UNGRADABLE.issuperset(verdicts):
+    if UNREAD_VERDICTS.issuperset(verdicts):
         return "You handed in nothing that counts and can be read."
-    right = sum(verdict in RIGHT for verdict in verdicts)
-    place = f"; the {first_wrong} is where it first goes wrong" if first_wrong else ""
+    right = sum(verdict in RIGHT_VERDICTS for verdict in verdicts)
+    place = f"; look first at the {first_wrong}" if first_wrong else ""
     return f"You have {right} of {counted(len(verdicts), 'part')} right{place}."

@@ -9,7 +9,7 @@ import pytest
 from core import __version__
 from core.conventions import CHOICE_WORDS, Conventions, describe_choice
 from core.grading import LEVELS, Grade, MarkedAgainst
-from core.grading.verdicts import SENTENCES
+from core.grading.verdicts import VERDICT_SENTENCES, describe_part
 from core.marking import ExerciseReference, GradeRequest, MarkingDesk
 from core.mistakes import MISTAKES
 from core.problem import Problem
@@ -82,7 +82,7 @@ def sentences(grade: Grade) -> Iterator[str]:
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_part_has_a_message_at_every_level(level: str) -> None:
     grade = hand_in_each_verdict()
-    assert {part.verdict for part in grade.parts} == {*SENTENCES} - {"convention_mismatch"}
+    assert {part.verdict for part in grade.parts} == {*VERDICT_SENTENCES} - {"convention_mismatch"}
     for text in sentences(grade.at(level)):
         assert re.fullmatch(r"[A-Z].*[.!?]", text)
     # a level that is asked for is what is left of a fuller one
@@ -100,12 +100,12 @@ def test_a_message_is_made_of_what_the_level_shows() -> None:
                 assert f"row {part.reading.row}, column {part.reading.column}" in part.message
             elif part.diagnoses:
                 assert part.message == part.diagnoses[0].message
-            elif part.right is not None and part.verdict == "incorrect":
+            elif part.right != part.of and part.verdict == "incorrect":
                 assert part.message == f"You have {part.right} of {part.of} numbers right."
             else:
-                assert part.message == (part.hints[0] if part.hints else SENTENCES[part.verdict])
+                assert part.message == (part.hints[0] if part.hints else VERDICT_SENTENCES[part.verdict])
         rank = LEVELS.index(level)
-        assert ("first goes wrong" in grade.message) == (rank >= LEVELS.index("diagnosis"))
+        assert ("look first at" in grade.message) == (rank >= LEVELS.index("diagnosis"))
         assert "2 of 8 parts" in grade.message
     first = part_of(whole, str(whole.first_wrong))
     assert first.title in whole.message
@@ -116,7 +116,13 @@ def test_a_slip_is_counted_from_the_level_that_shows_where_it_is() -> None:
     grade = grade_of(TWO_LAYERS, answers)
     assert [part.right for level in LEVELS for part in grade.at(level).parts] == [None, None, None, 6, 6]
     assert grade.at("location").parts[0].message == "You have 6 of 8 numbers right."
-    assert grade.at("diagnosis").parts[0].message == SENTENCES["incorrect"]
+    assert grade.at("diagnosis").parts[0].message == VERDICT_SENTENCES["incorrect"]
+
+
+def test_no_wrong_answer_is_told_that_all_its_numbers_are_right() -> None:
+    assert describe_part("incorrect", right=6, of=6) == VERDICT_SENTENCES["incorrect"]
+    # one number is not counted
+    assert describe_part("incorrect", right=0, of=1) == VERDICT_SENTENCES["incorrect"]
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -184,7 +190,7 @@ def test_all_right_is_told_so() -> None:
     texts = [list(sentences(grade.at(level))) for level in LEVELS]
     # at every level the same, whatever the numbers are
     assert all(text == texts[0] for text in texts)
-    assert texts[0][1:] == [SENTENCES["correct"]] * 2
+    assert texts[0][1:] == [VERDICT_SENTENCES["correct"]] * 2
 
 
 def test_a_reply_says_what_it_was_marked_against_and_by_which_release() -> None:
