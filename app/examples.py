@@ -6,6 +6,8 @@ The first is that of the source article: D = 3 inputs, K = 5 classes, one sample
 import json
 from typing import Any
 
+from core.exercises import LATEST
+
 Example = dict[str, Any]
 
 ARTICLE_WEIGHTS = [[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 0.1], [0.11, 0.12, 0.13, 0.14, 0.15]]
@@ -136,7 +138,7 @@ TOKENS = _shown(
     ),
     exam=(
         "For the hour of an exam, with the version written down",
-        {"seed": 12, "version": 1, "feedback": "verdict", "expires_in": 3600},
+        {"seed": 12, "version": LATEST, "feedback": "verdict", "expires_in": 3600},
     ),
 )
 BULK = {

@@ -137,7 +137,9 @@ class Allowance:
         """
         units, missing = self.units.reshape(answer.shape), np.abs(truth) - np.abs(answer)
         is_cut = (missing >= -ULPS * np.abs(truth)) & (missing < units) & (answer * truth >= 0)
-        return bool(is_cut.all() and (missing > HALF * units).any())
+        # of single digits and zeros too many would be cut off from something
+        is_written = np.abs(answer) >= 10.0 * units
+        return bool(is_cut.all() and (missing > HALF * units).any() and is_written.any())
 
 
 def growth(sizes: Array, largest: float) -> Array:
@@ -216,8 +218,8 @@ def _by_digits(precision: Precision, answer: Array, asked: int | None, *, is_sta
     if fitting is None:
         beyond = np.array(precision.beyond(int(read.min())).max())
     else:
-        # where decimals are the tolerance, they hold for what a machine has calculated on from them as well
-        beyond = precision.beyond(raised) if is_stated else _beyond(precision, read, is_machine)
+        # decimals that are the tolerance hold for what a machine has calculated from them as well, and are not widened
+        beyond = precision.by_hand(raised) if is_stated else _beyond(precision, read, is_machine)
     limits = own + beyond
     return Allowance(
         limits=limits,

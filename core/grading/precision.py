@@ -74,8 +74,22 @@ class Precision:
             Of the truth's shape.
         """
         if decimals is not None and decimals not in self._beyond:
-            self._beyond[decimals] = np.maximum(self._rounding_bound(decimals), self._beyond[None])
+            self._beyond[decimals] = np.maximum(self.by_hand(decimals), self._beyond[None])
         return self._beyond[decimals]
+
+    def by_hand(self, decimals: int) -> Array:
+        """Return the same without what single precision and finite differences may be off.
+
+        Parameters
+        ----------
+        decimals : int
+
+        Returns
+        -------
+        ndarray
+            Of the truth's shape.
+        """
+        return np.maximum(self._rounding_bound(decimals), np.where(self.is_zero, self.noise, 0.0))
 
     def limits(self, decimals: int) -> Array:
         """Return how far an answer may lie off that is the truth rounded as coarsely as it may be.

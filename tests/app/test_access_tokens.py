@@ -134,10 +134,10 @@ async def test_an_author_mints_a_token_that_says_what_it_stands_for() -> None:
     body = {"seed": 3, "feedback": "location", "expires_in": 3600}
     async with client_of(APP, "author") as client:
         reply = (await client.post("/v1/exercises/softmax_forward/tokens", json=body)).json()
-        older = (await client.post("/v1/exercises/softmax_forward/tokens", json=body | {"version": 1})).json()
+        stated = (await client.post("/v1/exercises/softmax_forward/tokens", json=body | {"version": LATEST})).json()
     assert set(reply) == {"token", "kind", "version", "feedback", "expires_at"}
     assert (reply["kind"], reply["version"], reply["feedback"]) == ("softmax_forward", LATEST, "location")
-    assert older["version"] == 1
+    assert stated["version"] == LATEST
     left = datetime.fromisoformat(reply["expires_at"]) - datetime.now(UTC)
     assert 3590 < left.total_seconds() <= 3601
 
@@ -148,6 +148,7 @@ async def test_an_author_mints_a_token_that_says_what_it_stands_for() -> None:
         ({"seed": -1}, "/seed"),
         ({"seed": "7"}, "/seed"),
         ({"version": LATEST + 1}, "/version"),
+        ({"version": LATEST - 1}, "/version"),
         ({"feedback": "everything"}, "/feedback"),
         ({"expires_in": 0}, "/expires_in"),
         ({"expires_in": 61}, "/expires_in"),
