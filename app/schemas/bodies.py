@@ -92,7 +92,7 @@ class ConventionsBody(Conventions):
     l2: L2Body = field(default_factory=L2Body)
     """None by default (strength 0)."""
     log_base: LogBase = "e"
-    """The cross-entropies' logarithm; with a squared error only "e"."""
+    """The cross-entropies' logarithm: "e", 2 or 10; with a squared error only "e"."""
 
 
 @with_config(STRICT)

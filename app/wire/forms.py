@@ -131,7 +131,23 @@ def _take_targets(array: AnyArray) -> Array:
 
 
 def _choice(names: Collection[str | int]) -> Form:
-    return Form(core_schema.literal_schema(list(names)), {"enum": list(names)})
+    return Form(core_schema.literal_schema(list(names)), _show_choices(names))
+
+
+def _number_choice(numbers: Collection[float]) -> Form:
+    # the core says which numbers these are
+    return Form(FINITE, _show_choices(numbers))
+
+
+def _show_choices(choices: Collection[str | float]) -> JsonSchemaValue:
+    """Show names as an enum, and numbers as a range: generators of clients drop operations over an enum of numbers."""
+    names = [choice for choice in choices if isinstance(choice, str)]
+    numbers = [choice for choice in choices if not isinstance(choice, str)]
+    shown: list[JsonSchemaValue] = [{"type": "string", "enum": names}] if names else []
+    if numbers:
+        kind = "integer" if all(isinstance(number, int) for number in numbers) else "number"
+        shown.append({"type": kind, "minimum": min(numbers), "maximum": max(numbers)})
+    return shown[0] if len(shown) == 1 else {"anyOf": shown}
 
 
 def _tag_of(value: object) -> str:
@@ -222,7 +238,7 @@ Shares: TypeAlias = Annotated[
     ),
 ]
 WholeNumber: TypeAlias = Annotated[int, Form(WHOLE, WHOLE_SHOWN)]
-L2Factor: TypeAlias = Annotated[float, Form(FINITE, {"enum": list(L2_FACTORS)})]
+L2Factor: TypeAlias = Annotated[float, _number_choice(L2_FACTORS)]
 ActivationName: TypeAlias = Annotated[str, _choice(ACTIVATIONS)]
 LossName: TypeAlias = Annotated[str, _choice(LOSSES)]
 OptionalLossName: TypeAlias = Annotated[str | None, _choice(LOSSES)]
