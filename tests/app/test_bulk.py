@@ -211,6 +211,14 @@ async def test_a_first_line_in_which_defaults_stand_elsewhere_is_a_line(
     assert ["problem" in line for line in lines] == [True, False]
 
 
+@pytest.mark.parametrize("name", ["jsonl", "x-jsonl", "jsonlines", "x-jsonlines", "ndjson", "x-ndjson", "octet-stream"])
+async def test_every_name_of_json_lines_is_taken(client: httpx.AsyncClient, name: str) -> None:
+    headers = {"Content-Type": f'application/{name}; profile="https://example.org/p"'}
+    reply = await client.post("/v1/grades/bulk", content=dump_lines(DEFAULTS, RIGHT), headers=headers)
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/jsonl")
+    assert read_lines(reply.content)[1]["verdicts"] == {"correct": 1}
+
+
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "application/jsonl; charset=latin-1", ""])
 async def test_another_media_type_is_a_problem(client: httpx.AsyncClient, media_type: str) -> None:
     reply = await client.post("/v1/grades/bulk", content=dump_lines(RIGHT), headers={"Content-Type": media_type})

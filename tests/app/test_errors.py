@@ -61,16 +61,46 @@ async def test_another_method_is_a_problem_that_names_the_right_one(client: http
         {"Content-Type": "application/json; charset*99999999999=utf-8"},
         {"Content-Type": ""},
         {},
-        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        {"Content-Type": 'application/json; charset="utf-8'},
+        {"Content-Type": 'application/json; profile="https://example.org/p'},
+        {"Content-Type": 'application/json; profile="a" "b"'},
+        {"Content-Type": 'application/json; profile="a"; charset=utf-16'},
+        {"Content-Type": "application/json; profile=https://example.org/p?q"},
     ],
 )
 async def test_another_media_type_is_a_problem(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     require_problem(await client.post("/v1/softmax-layer", content=b"{}", headers=headers), 415)
 
 
+@pytest.mark.parametrize("path", ["/v1/softmax-layer", "/v1/grades/bulk"])
+@pytest.mark.parametrize("codings", [["gzip"], ["identity, br"], ["identity", "x-gzip"]])
+async def test_a_content_coding_is_refused_and_the_reply_names_what_is_taken(
+    client: httpx.AsyncClient, path: str, codings: list[str]
+) -> None:
+    media_type = "application/jsonl" if path.endswith("bulk") else "application/json"
+    headers = [("Content-Type", media_type), *(("Content-Encoding", coding) for coding in codings)]
+    reply = await client.post(path, content=b"{}", headers=headers)
+    document = require_problem(reply, 415)
+    assert reply.headers["accept-encoding"] == "identity"
+    assert [error["code"] for error in document["errors"]] == ["content_encoding"]
+
+
+async def test_the_coding_that_codes_nothing_is_taken(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/v1/softmax-layer", json=ARTICLE, headers={"Content-Encoding": "Identity"})
+    assert reply.status_code == 200
+
+
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "Application/JSON", "application/json; charset=utf-8", 'application/json;charset="UTF-8"'],
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        'application/json; profile="https://example.org/p"',
+        'application/json; profile="a \\" ; b, c"; charset=utf-8;',
+        "application/json; version=1.0+draft",
+    ],
 )
 async def test_json_may_be_announced_in_several_ways(client: httpx.AsyncClient, content_type: str) -> None:
     body = httpx.Request("POST", "http://test", json=ARTICLE).content
