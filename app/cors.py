@@ -33,6 +33,8 @@ def add_cors(app: FastAPI, origins: str) -> None:
             allow_methods=METHODS,
             allow_headers=TAKEN_HEADERS,
             expose_headers=SHOWN_HEADERS,
+            # a page of the internet may ask a service in the network that its reader is in
+            allow_private_network=True,
         )
 
 

@@ -50,6 +50,16 @@ async def test_pages_of_the_origins_in_the_setting_are_let_in(origins: str) -> N
             assert {"X-Request-ID", "Retry-After"} <= set(reply.headers["access-control-expose-headers"].split(", "))
 
 
+@pytest.mark.parametrize(("origin", "status"), [(ORIGIN, 200), (OTHER, 403)])
+async def test_a_page_may_ask_a_service_in_a_private_network_if_its_origin_may(origin: str, status: int) -> None:
+    async with client_for(ORIGIN) as client:
+        asked = {"Origin": origin, "Access-Control-Request-Private-Network": "true"} | ASKED
+        reply = await client.options("/v1/forward", headers=asked)
+    assert reply.status_code == status
+    if status == 200:
+        assert reply.headers["access-control-allow-private-network"] == "true"
+
+
 async def test_pages_of_other_origins_get_a_problem_document_when_they_ask() -> None:
     async with client_for(ORIGIN) as client:
         for headers in (
