@@ -7,8 +7,8 @@ import re
 from fastapi import FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 
-ASSETS = "/static-offline-docs"
-"""Where the application serves what is in the package."""
+ASSETS = "static-offline-docs"
+"""Where the application serves what is in the package, seen from the page: a proxy may put a prefix before both."""
 
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
@@ -21,7 +21,7 @@ def add_documentation(app: FastAPI) -> None:
     app : FastAPI
     """
     page = get_swagger_ui_html(
-        openapi_url=str(app.openapi_url),
+        openapi_url=str(app.openapi_url).removeprefix("/"),
         title=app.title,
         swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
         swagger_css_url=f"{ASSETS}/swagger-ui.css",

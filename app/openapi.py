@@ -28,6 +28,9 @@ TAGS = [
     {"name": SERVICE, "description": "How the service is, for whoever runs it."},
 ]
 
+SERVERS = [{"url": ".", "description": "Where this document is."}]
+"""A relative URL: a proxy may put a prefix before the document and the operations."""
+
 
 def problems(*statuses: int) -> Responses:
     """Describe the problem documents that a route may answer with.
@@ -82,6 +85,7 @@ def add_openapi(app: FastAPI) -> None:
                 routes=routes,
                 tags=app.openapi_tags,
                 license_info=app.license_info,
+                servers=SERVERS,
             )
             problem = TypeAdapter(ProblemDocument).json_schema(ref_template="#/components/schemas/{model}")
             document["components"]["schemas"] |= problem.pop("$defs") | {"ProblemDocument": problem}

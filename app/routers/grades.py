@@ -37,7 +37,13 @@ bulk_router = APIRouter(tags=["marking"])
 IN_MEMORY = 1024 * 1024
 """A bulk request up to this size never sees the disk."""
 
-LINES = {"schema": {"type": "string"}, "examples": BULK}
+LINES_BODY = {
+    MEDIA_TYPE: {"schema": {"type": "string"}, "examples": BULK},
+    # the only form of lines that generators of clients know
+    "application/octet-stream": {
+        "schema": {"type": "string", "format": "binary", "description": f"The same lines as {MEDIA_TYPE}, as bytes."}
+    },
+}
 LINES_REPLIES: Responses = {
     200: {
         "description": "A line for each line, and a summary",
@@ -65,7 +71,7 @@ UntilSent = Annotated[AsyncExitStack, Depends(hold_until_sent, scope="request")]
     response_class=StreamingResponse,
     responses=LINES_REPLIES | LINES_PROBLEMS,
     dependencies=[allow("grade")],
-    openapi_extra={"requestBody": {"required": True, "content": {MEDIA_TYPE: LINES}}},
+    openapi_extra={"requestBody": {"required": True, "content": LINES_BODY}},
 )
 async def create_grades(request: Request, caller: RequestCaller, until_sent: UntilSent) -> Response:
     """Mark many submissions: lines of JSON in, lines of JSON out, in order.

@@ -38,6 +38,7 @@ EXAMPLES = [
     for media_type, content in operation["requestBody"]["content"].items()
     for name, example in content.get("examples", {}).items()
 ]
+BYTES = {TENSORS_TYPE, "application/octet-stream"}
 JSON_EXAMPLES = [(path, name, body) for path, media_type, name, body in EXAMPLES if media_type == "application/json"]
 LINES_EXAMPLES = [(name, body) for _, media_type, name, body in EXAMPLES if media_type == "application/jsonl"]
 REGISTRIES: dict[str, Iterable[str]] = {"activations": ACTIVATIONS, "losses": LOSSES, "kinds": KINDS}
@@ -91,7 +92,7 @@ def test_every_operation_is_described(path: str, method: str, operation: dict[st
         # lines of JSON have no binary form
         assert (TENSORS_TYPE in contents) == ("application/json" in contents) == ("406" in operation["responses"])
         assert (TENSORS_TYPE in contents) == (TENSORS_TYPE in operation["responses"]["200"]["content"])
-        [content] = [content for media_type, content in contents.items() if media_type != TENSORS_TYPE]
+        [content] = [content for media_type, content in contents.items() if media_type not in BYTES]
         assert len(content["examples"]) >= 2
     if "parameters" in operation:
         assert "422" in operation["responses"]
@@ -110,6 +111,19 @@ def test_no_enum_holds_anything_but_strings() -> None:
     enums = [part["enum"] for part in parts_of(DOCUMENT) if isinstance(part.get("enum"), list)]
     assert len(enums) > 5
     assert [enum for enum in enums if not all(isinstance(choice, str) for choice in enum)] == []
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_generators_of_clients_take_every_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    """They know JSON, bytes and text, and schemas with one type; an operation that has none of these is left out."""
+    known = {"application/json", "application/octet-stream"}
+    assert method == "get" or known & set(operation["requestBody"]["content"])
+    schemas = [DOCUMENT["components"]["schemas"][name] for name in names_of_schemas(operation)]
+    for part in parts_of([operation, schemas]):
+        assert not isinstance(part.get("type"), list)
+        assert "const" not in part
+        # an array says of what
+        assert part.get("type") != "array" or isinstance(part["items"], dict)
 
 
 @pytest.mark.parametrize(

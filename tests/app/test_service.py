@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
 
 from app import __version__
 from app.command_line import main
@@ -65,13 +66,24 @@ async def test_the_version_is_the_projects(client: httpx.AsyncClient) -> None:
     assert (await client.get("/version")).json()["version"] == __version__
 
 
-async def test_the_documentation_page_needs_no_other_host(client: httpx.AsyncClient) -> None:
-    page = (await client.get("/docs")).text
-    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert sources
-    for source in sources:
-        assert source.startswith("/"), source
-        assert (await client.get(source)).status_code == 200
+@pytest.mark.parametrize("prefix", ["", "/gradmark", "/courses/ml"])
+async def test_the_documentation_page_loads_what_it_needs_behind_any_prefix(app: FastAPI, prefix: str) -> None:
+    async def behind_prefix(scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward what stands under the prefix, without it, as a proxy does."""
+        assert scope["path"].startswith(f"{prefix}/"), scope["path"]
+        await app(dict(scope) | {"path": scope["path"].removeprefix(prefix)}, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(behind_prefix)) as client:
+        reply = await client.get(f"http://host.example{prefix}/docs")
+        sources = re.findall(r"""(?:(?:src|href)=|\burl: )['"]([^'"]+)['"]""", reply.text)
+        assert len(sources) == 4
+        for source in sources:
+            loaded = await client.get(reply.url.join(source))
+            assert (loaded.url.host, loaded.status_code) == ("host.example", 200), source
+        document = reply.url.join("openapi.json")
+        [server] = (await client.get(document)).json()["servers"]
+        live = str(document.join(server["url"])).removesuffix("/") + "/health/live"
+        assert (await client.get(live)).status_code == 200
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
