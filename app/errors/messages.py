@@ -24,7 +24,7 @@ PYDANTIC_ERRORS = {
         "not_finite",
         "found a number that float64 cannot hold; needed a finite one, up to about 1.8e308",
     ),
-    "int_type": ("type", "found {found}, needed a whole number, written without a decimal point{hint}"),
+    "int_type": ("type", "found {found}, needed a whole number{hint}"),
     "greater_than_equal": ("range", "found a number below {ge}, the smallest possible here"),
     "less_than_equal": ("range", "found a number above {le}, the largest possible here"),
     "bool_type": ("type", "found {found}, needed true or false"),
@@ -45,6 +45,8 @@ PYDANTIC_ERRORS = {
     ),
 }
 
+
+WITHOUT_POINT = ", written without a decimal point"
 
 HINTS = {
     "<labels>": "; a list here holds class indices, numbers per output stand in a row of their own for each sample",
@@ -151,7 +153,7 @@ def to_item(error: ErrorDetails) -> ErrorItem:
     # the choices, quoted as JSON has them
     context["expected"] = str(context.get("expected")).replace("'", '"')
     found, key, depth = describe(error["input"]), name_key(error["loc"]), explain_depth(error)
-    hint = HINTS.get(next((str(step) for step in error["loc"] if str(step).startswith("<")), ""), "")
+    hint = HINTS.get(next((str(step) for step in error["loc"] if str(step).startswith("<")), ""), WITHOUT_POINT)
     return ErrorItem(
         pointer=to_pointer(error["loc"]),
         code=code,

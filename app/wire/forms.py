@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Annotated, Any, TypeAlias, cast, get_args
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -43,6 +44,14 @@ def _nested(items: JsonSchemaValue, n_axes: int) -> JsonSchemaValue:
 
 def _array(value: list[Any]) -> Array:
     return np.array(value, dtype=np.float64)
+
+
+def _drop_point(value: object) -> object:
+    # frameworks write class indices as floating point: 1.0
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+INDEX = core_schema.no_info_before_validator_function(_drop_point, WHOLE)
 
 
 def _labels(value: list[int]) -> Array:
@@ -123,11 +132,27 @@ def _take_matrix(array: AnyArray) -> Array:
 def _take_targets(array: AnyArray) -> Array:
     if array.ndim == 2:
         return _take_floats(array)
-    if array.ndim != 1 or array.dtype.kind != "i" or array.size == 0:
-        raise OddBodyError
-    if array.max() > LARGEST_WHOLE or array.min() < -LARGEST_WHOLE:
+    if array.ndim != 1 or array.size == 0 or not are_indices(array).all():
         raise OddBodyError
     return cast("Array", array.astype(np.int64))
+
+
+def are_indices(array: AnyArray) -> npt.NDArray[np.bool_]:
+    """Tell which finite numbers are read as class indices: whole ones within the limits, however they are written.
+
+    Parameters
+    ----------
+    array : ndarray
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    return np.asarray((array <= LARGEST_WHOLE) & (array >= -LARGEST_WHOLE) & (np.trunc(array) == array))
+
+
+def _take_sample_target(array: AnyArray) -> Array:
+    return _take_vector(array)[None] if array.ndim else _take_targets(array[None])
 
 
 def _choice(names: Collection[str | int]) -> Form:
@@ -170,7 +195,7 @@ SAMPLE = _form(
 TARGETS = Form(
     core_schema.tagged_union_schema(
         {
-            "<labels>": core_schema.no_info_after_validator_function(_labels, _rows(WHOLE, 1)),
+            "<labels>": core_schema.no_info_after_validator_function(_labels, _rows(INDEX, 1)),
             "<rows>": MATRIX.schema,
         },
         discriminator=_tag_of,
@@ -181,11 +206,11 @@ TARGETS = Form(
 SAMPLE_TARGET = Form(
     core_schema.tagged_union_schema(
         {
-            "<label>": core_schema.no_info_after_validator_function(lambda value: _labels([value]), WHOLE),
+            "<label>": core_schema.no_info_after_validator_function(lambda value: _labels([value]), INDEX),
             "<row>": SAMPLE.schema,
         },
         discriminator=_tag_of_sample,
-        metadata={TAKES: lambda array: _take_vector(array)[None]},
+        metadata={TAKES: _take_sample_target},
     ),
     {"anyOf": [WHOLE_SHOWN, _nested(NUMBER, 1)]},
 )

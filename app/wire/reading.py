@@ -1,6 +1,7 @@
 """Reading bodies: bytes to a checked core object."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError, name_key
 from app.wire.limits import DEFAULT_LIMITS, Limits, may_hold_long_number, require_bounds, shorten_number
-from app.wire.skeletons import MOST_KEYS, OddBodyError, count_byte, simdjson, split_json
+from app.wire.skeletons import MOST_KEYS, OddBodyError, count_byte, simdjson, skip_mark, split_json
 from core.errors import Path
 
 Body = TypeVar("Body")
@@ -23,6 +24,13 @@ ANSWERS = ("answers",)
 """Where NaN and Infinity are taken as Python's json writes them: an answer may be anything."""
 
 STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
+
+INEXACT = (
+    "found a whole number that float64 does not hold; every whole number up to 2^53 = 9007199254740992 is held, and "
+    "of larger ones some; write a decimal point or an exponent for it to be rounded"
+)
+LONG_WHOLE = b" " + b"0" * 16
+DIGITS_ALIKE = bytes.maketrans(b"123456789[,:-\t\n\r", b"0" * 9 + b" " * 7)
 
 LONG_NUMBER = re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{640,}")
 STRING_OR_LONG_NUMBER = re.compile(STRING.pattern + b"|" + LONG_NUMBER.pattern)
@@ -81,7 +89,10 @@ def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Lim
     BodyError, pydantic.ValidationError
         As `parse_body` does.
     """
-    return adapter.validate_json(require_json(raw, limits))
+    raw = require_json(raw, limits)
+    body = adapter.validate_json(raw)
+    require_exact(raw)
+    return body
 
 
 def require_size(raw: bytes | bytearray, most_values: int) -> None:
@@ -112,14 +123,14 @@ class NotJsonError(BodyError):
         self.error = error
 
 
-class _Constant(str):
-    """NaN or Infinity, written as a bare word that is not JSON."""
+class _Found(str):
+    """NaN or Infinity, written as a bare word that is not JSON; or a whole number that float64 does not hold."""
 
     __slots__ = ()
 
 
 def require_json(raw: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> bytes | bytearray:
-    """Check that bytes are JSON in which no key stands twice.
+    """Check that bytes are JSON in which no key stands twice. A byte order mark before it is skipped.
 
     Parameters
     ----------
@@ -136,7 +147,7 @@ def require_json(raw: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> byt
     BodyError
         If they are not, or not within the limits (400), or there are too many keys (422).
     """
-    raw = require_bounds(raw, limits)
+    raw = require_bounds(skip_mark(raw), limits)
     # almost every body is sound, and that is seen fast: it parses, and no key was lost on the way, since
     # outside strings JSON has one colon a key; only another body is read slowly, for the reason
     try:
@@ -174,11 +185,38 @@ def _count_keys(text: bytes | bytearray) -> int:
     return STRING.sub(b"", text).count(b":")
 
 
-def _explain_json(raw: bytes | bytearray) -> None:
-    constants: list[_Constant] = []
+def require_exact(raw: bytes | bytearray) -> None:
+    """Check that float64 holds every whole number of a document, but for those of answers.
 
-    def note_constant(name: str) -> _Constant:
-        constants.append(_Constant(name))
+    Parameters
+    ----------
+    raw : bytes or bytearray
+        JSON.
+
+    Raises
+    ------
+    BodyError
+        422 if it does not: the number would be rounded to another.
+    """
+    # two passes at the speed of memory; the digits of a fraction stand behind a point
+    if LONG_WHOLE not in raw.translate(DIGITS_ALIKE):
+        return
+    for path, _ in _find(json.loads(raw.decode(), parse_int=_read_exact), ()):
+        if path[:1] != ANSWERS:
+            raise BodyError(422, "inexact", INEXACT, path=path)
+
+
+def _read_exact(text: str) -> float | _Found:
+    number = float(text)
+    # pydantic says of infinity what is wrong with it, and Python reads no whole number of thousands of digits
+    return number if math.isinf(number) or int(number) == int(text) else _Found(text)
+
+
+def _explain_json(raw: bytes | bytearray) -> None:
+    constants: list[_Found] = []
+
+    def note_constant(name: str) -> _Found:
+        constants.append(_Found(name))
         return constants[-1]
 
     try:
@@ -189,7 +227,7 @@ def _explain_json(raw: bytes | bytearray) -> None:
             # other than int, float takes any number of digits
             parse_int=float,
         )
-        for path, name in _find_constants(parsed, ()) if constants else ():
+        for path, name in _find(parsed, ()) if constants else ():
             if path[:1] != ANSWERS:
                 raise BodyError(400, "json", f"found {name}, which is not JSON; every number must be finite", path=path)
     except UnicodeDecodeError as error:
@@ -208,10 +246,10 @@ def _require_distinct_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, obj
     return found
 
 
-def _find_constants(value: object, path: Path) -> Iterator[tuple[Path, _Constant]]:
-    if isinstance(value, _Constant):
+def _find(value: object, path: Path) -> Iterator[tuple[Path, _Found]]:
+    if isinstance(value, _Found):
         yield path, value
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
-        if isinstance(part, _Constant | dict | list):
-            yield from _find_constants(part, (*path, key))
+        if isinstance(part, _Found | dict | list):
+            yield from _find(part, (*path, key))

@@ -42,6 +42,9 @@ MOST_KEYS = 20_000
 MOST_KEYS_OF_ONE = 256
 """No object of the wire has as many, and simdjson looks for a key from the first on: n keys are n² looks."""
 
+FIRST_INEXACT = 2**53
+"""What float64 reads 2^53 + 1 as, the first whole number that it does not hold."""
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 MOST_LEVELS = 8
@@ -127,6 +130,8 @@ def split_json(raw: bytes | bytearray) -> Skeleton:
     OddBodyError
         If there is anything in it that simdjson and the reference might read differently.
     """
+    raw = skip_mark(raw)
+    # simdjson skips one as well, a second one here
     if raw.startswith(BYTE_ORDER_MARK):
         raise OddBodyError
     splitter = _Splitter()
@@ -147,6 +152,12 @@ def split_json(raw: bytes | bytearray) -> Skeleton:
     return splitter.skeleton
 
 
+def skip_mark(raw: bytes | bytearray) -> bytes | bytearray:
+    """Leave out the byte order mark that editors and spreadsheets write before a document."""
+    # by itself, removeprefix copies a bytearray in any case
+    return raw.removeprefix(BYTE_ORDER_MARK) if raw.startswith(BYTE_ORDER_MARK) else raw
+
+
 def count_byte(raw: bytes | bytearray, byte: bytes) -> int:
     """Count a byte, where it is frequent several times as fast as `bytes.count`."""
     values = np.frombuffer(raw, dtype=np.uint8)
@@ -165,6 +176,8 @@ class _Splitter:
             raise OddBodyError
         if isinstance(value, simdjson.Object):
             return dict(self._entries(value, level))
+        if isinstance(value, int) and abs(value) >= FIRST_INEXACT:
+            raise OddBodyError
         return self._split_list(value, level) if isinstance(value, simdjson.Array) else value
 
     def _entries(self, value: Any, level: int) -> Iterator[tuple[str, object]]:
@@ -197,10 +210,11 @@ class _Splitter:
 
 def _read_vector(value: Any) -> AnyArray:
     try:
-        return np.frombuffer(value.as_buffer(of_type="i"), dtype=np.int64)
+        numbers: AnyArray = np.frombuffer(value.as_buffer(of_type="i"), dtype=np.int64)
     except (TypeError, ValueError):
-        # class indices are whole numbers; one with a point or an exponent makes them all floating point
-        return np.frombuffer(value.as_buffer(of_type="d"), dtype=np.float64)
+        # one number with a point or an exponent makes them all floating point
+        numbers = np.frombuffer(value.as_buffer(of_type="d"), dtype=np.float64)
+    return _require_exact(numbers)
 
 
 def _read_matrix(value: Any) -> AnyArray:
@@ -208,7 +222,14 @@ def _read_matrix(value: Any) -> AnyArray:
     numbers = np.frombuffer(value.as_buffer(of_type="d"))
     if others or numbers.size != len(value) * width:
         raise OddBodyError
-    return numbers.reshape(-1, width)
+    return _require_exact(numbers.reshape(-1, width))
+
+
+def _require_exact(numbers: AnyArray) -> AnyArray:
+    # a larger one may have been rounded, if it was written as a whole number
+    if numbers.max() >= FIRST_INEXACT or numbers.min() <= -FIRST_INEXACT:
+        raise OddBodyError
+    return numbers
 
 
 @lru_cache(maxsize=64)

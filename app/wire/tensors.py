@@ -20,9 +20,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError
-from app.wire.forms import LARGEST_WHOLE
+from app.wire.forms import are_indices
 from app.wire.limits import DEFAULT_LIMITS, Limits
-from app.wire.reading import ANSWERS, require_json, require_size
+from app.wire.reading import ANSWERS, INEXACT, require_exact, require_json, require_size
 from app.wire.skeletons import AnyArray, OddBodyError, Skeleton
 from app.wire.writing import encode_one, require_no_null
 from core.arrays import as_index
@@ -69,13 +69,15 @@ def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits:
     reader = _Reader(raw, limits)
     skeleton = reader.read()
     try:
-        return skeleton.validate(adapter)
+        body = skeleton.validate(adapter)
     except (OddBodyError, ValidationError) as error:
         if isinstance(error, ValidationError) and not _speaks_of_placeholder(error, skeleton):
             raise
         # an array of another rank, or where none belongs, is refused whatever its further numbers are
         adapter.validate_json(orjson.dumps(_to_plain(skeleton.document, skeleton)))
         raise BodyError(422, "shape", "an array does not fit its place; its datatype or shape is another") from None
+    require_exact(reader.head)
+    return body
 
 
 def encode_tensors(reply: object) -> bytes:
@@ -156,13 +158,13 @@ class _Reader:
                 "behind it",
             )
         self._raw, self._limits, self._most_values = raw, limits, limits.values
-        self._head = head
+        self.head = head
         self._start = PREFIX + len(head)
         self._skeleton = Skeleton()
 
     def read(self) -> Skeleton:
-        require_size(self._head, self._most_values)
-        head = require_json(self._head, self._limits)
+        require_size(self.head, self._most_values)
+        head = require_json(self.head, self._limits)
         try:
             document = orjson.loads(head)
         except orjson.JSONDecodeError:
@@ -224,6 +226,7 @@ class _Reader:
         self._most_values -= array.size
         if path[:1] != ANSWERS:
             _require_finite(array, path)
+            _require_exact(array, path)
         return array
 
 
@@ -240,6 +243,17 @@ def _require_finite(array: AnyArray, path: Path) -> None:
     if not finite.all():
         index = as_index(int(finite.argmin()), array.shape)
         raise BodyError(422, "not_finite", f"{NOT_FINITE}, for sums and products with it to be", path=(*path, *index))
+
+
+def _require_exact(array: AnyArray, path: Path) -> None:
+    if array.dtype != np.int64:
+        return
+    floats = array.astype(np.float64)
+    # 2^63 is no int64, so that what is rounded up to it is another number
+    exact = (floats < 2.0**63) & (np.where(floats < 2.0**63, floats, 0.0).astype(np.int64) == array)
+    if not exact.all():
+        index = as_index(int(exact.argmin()), array.shape)
+        raise BodyError(422, "inexact", INEXACT, path=(*path, *index))
 
 
 def _speaks_of_placeholder(error: ValidationError, skeleton: Skeleton) -> bool:
@@ -263,8 +277,7 @@ def _to_plain(value: object, skeleton: Skeleton) -> object:
 
 
 def _shorten(array: AnyArray) -> AnyArray:
-    """Keep one entry an axis; of class indices all up to the first that is none."""
-    if array.dtype.kind != "i" or array.ndim != 1:
+    """Keep one entry an axis; of what may be class indices all up to the first that is none."""
+    if array.ndim != 1:
         return array[(slice(1),) * array.ndim]
-    wrong = (array > LARGEST_WHOLE) | (array < -LARGEST_WHOLE)
-    return array[: int(wrong.argmax()) + 1] if array.size else array
+    return array[: int(are_indices(array).argmin()) + 1] if array.size else array

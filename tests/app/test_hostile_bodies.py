@@ -57,7 +57,7 @@ SOFTMAX_LAYER = [
     # wrong encodings
     (json.dumps(ARTICLE).encode("utf-16"), 400, "", "not UTF-8"),
     (json.dumps(ARTICLE).encode("utf-32"), 400, "", "UTF-8"),
-    (b"\xef\xbb\xbf" + json.dumps(ARTICLE).encode(), 400, "", "BOM"),
+    (b"\xef\xbb\xbf" * 2 + json.dumps(ARTICLE).encode(), 400, "", "line 1, column 1"),
     (b'{"weights": "\xff"}', 400, "", "byte 13 is not UTF-8"),
     # bare words that Python's json writes
     (raw("[[NaN]]"), 400, "/weights/0/0", "found NaN"),
@@ -96,6 +96,11 @@ SOFTMAX_LAYER = [
     (raw("[[[1]]]"), 422, "/weights/0/0", "nested one level too deep"),
     (raw("[1]"), 422, "/weights/0", "found a number, needed an array: an array of rows"),
     (raw("1"), 422, "/weights", "found a number, needed an array"),
+    # whole numbers that would be rounded to others
+    (raw("[[1, 9007199254740993]]"), 422, "/weights/0/1", "float64 does not hold"),
+    (article(inputs=[0.1, -(2**64) + 1, 0.4]), 422, "/inputs/1", "float64 does not hold"),
+    (raw("[[" + "9" * 300 + "]]"), 422, "/weights/0/0", "float64 does not hold"),
+    (article(bias=[0, 0, 0, 2**70 + 1, 0]), 422, "/bias/3", "float64 does not hold"),
     # shapes
     (raw("[]"), 422, "/weights", "empty"),
     (raw("[[]]"), 422, "/weights/0", "empty"),
@@ -107,8 +112,9 @@ SOFTMAX_LAYER = [
     # targets
     (article(target=5), 422, "/target", "needed 0 to 4"),
     (article(target=-1), 422, "/target", "needed 0 to 4"),
-    (article(target=2.5), 422, "/target", "without a decimal point; a number here is a class index"),
-    (article(target=2.0), 422, "/target", "without a decimal point"),
+    (article(target=2.5), 422, "/target", "needed a whole number; a number here is a class index"),
+    (article(target=5.0), 422, "/target", "needed 0 to 4"),
+    (article(target=1e30), 422, "/target", "above 2147483647"),
     (article(target=True), 422, "/target", "found a boolean"),
     (article(target="2"), 422, "/target", "found a string"),
     (article(target=None), 422, "/target", "found null"),
@@ -141,7 +147,8 @@ GRADIENTS = [
     (problem(loss=None), 422, "/loss", "found null"),
     (problem(targets=[0, 1]), 422, "/targets", "2 samples, inputs have 3"),
     (problem(targets=[0, 1, 2]), 422, "/targets/2", "needed 0 to 1"),
-    (problem(targets=[0, 1, 0.5]), 422, "/targets/2", "without a decimal point"),
+    (problem(targets=[0, 1, 0.5]), 422, "/targets/2", "needed a whole number; a list here holds class indices"),
+    (problem(targets=[0.0, 1.0, 2.0]), 422, "/targets/2", "needed 0 to 1"),
     (problem(targets=[[1, 0], [0, 1], [0.5, 0.6]]), 422, "/targets/2", "its sum is 1.1"),
     (problem(targets=[[1], [0, 1], [1]]), 422, "/targets/1", "row 1 has 2 numbers"),
     (problem(targets=[[1, 0], [0, 1], 1]), 422, "/targets/2", "found a number, needed an array"),

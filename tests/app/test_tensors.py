@@ -93,6 +93,24 @@ def test_other_numbers_are_widened_exactly(dtype: type, labels: type) -> None:
     assert read.targets.dtype == np.int64
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32, np.int64])
+async def test_class_indices_may_be_of_any_datatype(client: httpx.AsyncClient, kind: type) -> None:
+    expected = await client.post("/v1/gradients", json=TWO_LAYER_PROBLEM)
+    body = with_arrays(TWO_LAYER_PROBLEM) | {"targets": np.array(TWO_LAYER_PROBLEM["targets"], kind)}
+    reply = await post(client, "gradients", to_tensors(body), Accept="application/json")
+    assert (reply.status_code, reply.content) == (200, expected.content)
+    layer = await client.post("/v1/softmax-layer", json=ARTICLE)
+    body = with_arrays(ARTICLE) | {"target": np.array(ARTICLE["target"], kind)}
+    reply = await post(client, "softmax-layer", to_tensors(body), Accept="application/json")
+    assert (reply.status_code, reply.content) == (200, layer.content)
+
+
+def test_whole_numbers_that_float64_holds_are_read_however_large() -> None:
+    numbers = [0, 2**53, -(2**53), 2**53 + 2, 2**62 + 2**20, -(2**63), 2**63 - 1024]
+    read = parse_tensors(ADAPTER, to_tensors(problem(inputs=np.array([numbers[:3], numbers[-3:]]), targets=[0, 1])))
+    assert read.inputs.tolist() == [numbers[:3], numbers[-3:]]
+
+
 def problem(**changes: object) -> Json:
     layer = {"weights": np.ones((3, 2)), "bias": np.zeros(2), "activation": "softmax"}
     body: Json = {"network": {"layers": [layer]}, "inputs": np.ones((4, 3)), "targets": np.zeros(4, np.int64)}
@@ -177,7 +195,12 @@ REFUSED = [
     (to_tensors(layer(bias=np.ones((1, 2)))), 422, "/network/layers/0/bias/0", "nested one level too deep"),
     (to_tensors(layer(bias=np.ones(3))), 422, "/network/layers/0/bias", "the bias has 3 numbers"),
     (to_tensors(layer(activation=np.ones(3))), 422, "/network/layers/0/activation", "found an array that is not"),
-    (to_tensors(problem(targets=np.zeros(4))), 422, "/targets/0", "found a number, needed a whole number"),
+    (to_tensors(problem(targets=np.array([0, 1.0, 0.5, 2.5]))), 422, "/targets/2", "needed a whole number; a list"),
+    (to_tensors(problem(targets=np.array([0.0, 1e30]))), 422, "/targets/1", "above 2147483647"),
+    (to_tensors(problem(inputs=np.array([[0, 2**53 + 1]]))), 422, "/inputs/0/1", "float64 does not hold"),
+    (to_tensors(problem(inputs=np.array([2**53, -(2**62) - 1]))), 422, "/inputs/1", "float64 does not hold"),
+    (to_tensors(problem(inputs=np.array(2**63 - 1))), 422, "/inputs", "float64 does not hold"),
+    (to_tensors(layer(bias=[0, 2**53 + 1])), 422, "/network/layers/0/bias/1", "float64 does not hold"),
     (to_tensors(problem(targets=np.array([0, 1, 2, 0]))), 422, "/targets/2", "class index of sample 2 is 2"),
     (to_tensors(problem(targets=np.array([0, 1, 2**40, 0]))), 422, "/targets/2", "above 2147483647"),
     (to_tensors(problem(targets=np.array([0, -(2**63)]))), 422, "/targets/1", "below -2147483647"),

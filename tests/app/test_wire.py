@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from app.errors import BodyError
 from app.schemas.bodies import LayerBody
 from app.wire import encode, parse_body
 from core.arrays import Array
@@ -39,7 +40,12 @@ def test_numbers_survive_the_wire_to_the_last_bit(numbers: list[float]) -> None:
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
 def test_literals_are_read_as_python_reads_them(literal: str) -> None:
     body = f'{{"weights": [[{literal}]], "activation": "relu"}}'.encode()
-    assert parse_body(LAYER, body).weights[0, 0] == float(literal)
+    if literal.removeprefix("-").isdigit() and int(literal) != float(literal):
+        with pytest.raises(BodyError) as caught:
+            parse_body(LAYER, body)
+        assert (caught.value.code, caught.value.path) == ("inexact", ("weights", 0, 0))
+    else:
+        assert parse_body(LAYER, body).weights[0, 0] == float(literal)
 
 
 def test_a_validated_body_is_a_core_object() -> None:
