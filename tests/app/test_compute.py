@@ -108,3 +108,28 @@ async def test_a_step_is_the_weights_less_the_rate_times_the_gradient(client: ht
     )
     np.testing.assert_allclose(layer["bias"], np.array(before["bias"]) - 0.1 * np.array(grad["grad_bias"]), rtol=1e-15)
     assert layer["activation"] == before["activation"]
+
+
+SMALL = {"network": {"layers": [{"weights": [[1, 2], [3, 4]], "activation": "softmax"}]}, "inputs": [[1, 1]]}
+
+
+async def compute_small(client: httpx.AsyncClient, targets: object) -> httpx.Response:
+    return await client.post("/v1/gradients", json=SMALL | {"targets": targets, "loss": "cross_entropy"})
+
+
+async def test_class_indices_may_be_written_as_floating_point(client: httpx.AsyncClient) -> None:
+    expected = await compute_small(client, [1])
+    reply = await compute_small(client, [1.0])
+    assert (reply.status_code, reply.content) == (200, expected.content)
+    refused = await compute_small(client, [1.5])
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/targets/0"]
+
+
+async def test_a_distribution_in_float32_is_computed_with_as_it_is(client: httpx.AsyncClient) -> None:
+    targets = [0.30000001192092896, 0.7000000476837158]
+    reply = await compute_small(client, [targets])
+    assert reply.status_code == 200
+    s = 1 / (1 + np.exp(2.0))
+    # s·Σy − y, with a sum that is not 1 to the last digit
+    expected = s * sum(targets) - targets[0]
+    assert reply.json()["layers"][0]["grad_weights"][0][0] == pytest.approx(expected, rel=1e-12)

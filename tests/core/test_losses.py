@@ -210,6 +210,37 @@ def test_targets_inside_the_domain_are_taken(name: str, targets: list[list[float
     LOSSES[name].require_targets(np.array(targets), ("targets",))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_distribution_in_float32_is_one_to_the_digits_of_float32(seed: int) -> None:
+    source = np.random.default_rng(seed)
+    weights = source.uniform(size=(5, source.integers(2, 300))).astype(np.float32)
+    rows = weights / weights.sum(axis=-1, keepdims=True)
+    assert rows.dtype == np.float32
+    LOSSES["cross_entropy"].require_targets(rows.astype(np.float64), ("targets",))
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong", "within"),
+    [
+        ([[0.30000001192092896, 0.7000000476837158]], None, ""),
+        # one row in float32 and one that is not: each has its own limit
+        ([[0.3, 0.7], [0.30000001192092896, 0.7000000476837158]], None, ""),
+        ([[0.30000001192092896, 0.7000000476837158], [0.3, 0.7 + 6e-8]], 1, "within 1e-09"),
+        ([[0.25, 0.75 + 2**-20]], None, ""),
+        ([[0.25, 0.75 + 2**-19]], 0, "within 1e-06"),
+        ([[0.3, 0.7000000476837158]], 0, "within 1e-09"),
+        ([[1e300, 0.0]], 0, "within 1e-09"),
+    ],
+)
+def test_a_row_has_the_tolerance_of_its_numbers(rows: list[list[float]], wrong: int | None, within: str) -> None:
+    if wrong is None:
+        LOSSES["cross_entropy"].require_targets(np.array(rows), ("targets",))
+        return
+    with pytest.raises(DomainError, match=within) as caught:
+        LOSSES["cross_entropy"].require_targets(np.array(rows), ("targets",))
+    assert caught.value.path == ("targets", wrong)
+
+
 @each_loss
 def test_every_entry_says_what_it_is(name: str) -> None:
     entry = LOSSES[name]
