@@ -1,13 +1,14 @@
 """What a line holds: a submission, or the defaults that others share."""
 
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import TypeAdapter, with_config
+from pydantic import TypeAdapter, ValidationError, with_config
 
 from app.errors import BodyError
 from app.schemas.grade_bodies import GradeLineBody
-from app.wire import STRICT, Limits, NotJsonError, parse_body
+from app.wire import STRICT, Limits, NotJsonError, OptionalText, parse_body
 
 Value = TypeVar("Value")
 
@@ -21,13 +22,34 @@ class DefaultsLine:
     """What lines leave out."""
 
 
-LINE: TypeAdapter[GradeLineBody] = TypeAdapter(GradeLineBody)
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SubmissionLine(GradeLineBody):
+    """A submission in bulk."""
+
+    id: OptionalText = None
+    """Comes back with the reply to this line."""
+
+
+@with_config(STRICT | {"extra": "ignore"})
+@dataclass(frozen=True, kw_only=True)
+class IdOfLine:
+    """The id of a line, whatever else it holds."""
+
+    id: OptionalText = None
+
+
+LINE: TypeAdapter[SubmissionLine] = TypeAdapter(SubmissionLine)
+ID: TypeAdapter[IdOfLine] = TypeAdapter(IdOfLine)
 DEFAULTS: TypeAdapter[DefaultsLine] = TypeAdapter(DefaultsLine)
+
+# each letter of the key may be escaped
+MAY_HOLD_ID = re.compile(rb'"(?:i|\\u0069)(?:d|\\u0064)"')
 
 NEWLINES_LOST = "; each line ends with a newline, which curl takes out with -d and keeps with --data-binary"
 
 
-def read_submission(line: bytes, limits: Limits) -> GradeLineBody:
+def read_submission(line: bytes, limits: Limits) -> SubmissionLine:
     """Read a submission.
 
     Parameters
@@ -38,7 +60,7 @@ def read_submission(line: bytes, limits: Limits) -> GradeLineBody:
 
     Returns
     -------
-    GradeLineBody
+    SubmissionLine
 
     Raises
     ------
@@ -46,6 +68,28 @@ def read_submission(line: bytes, limits: Limits) -> GradeLineBody:
         As `parse_body` does.
     """
     return _read(LINE, line, limits, "this line")
+
+
+def read_id(line: bytes, limits: Limits) -> str | None:
+    """Read the id of a line that is no submission.
+
+    Parameters
+    ----------
+    line : bytes
+    limits : Limits
+        What it may be like.
+
+    Returns
+    -------
+    str or None
+        None if it has none, or is not JSON.
+    """
+    if not MAY_HOLD_ID.search(line):
+        return None
+    try:
+        return parse_body(ID, line, limits=limits).id
+    except (BodyError, ValidationError):
+        return None
 
 
 def read_defaults(line: bytes, limits: Limits) -> GradeLineBody:

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from app.access import Caller
+from app.bulk.ids import take_id
 from app.bulk.line_bodies import read_defaults
 from app.bulk.marking import ChunkMarker, Terms, split_lines
 from app.bulk.replies import write_piece, write_refusal
@@ -17,6 +18,7 @@ from app.bulk.summary import Summary
 from app.errors import BodyError
 from app.schemas.grade_bodies import GradeLineBody
 from app.wire import DEFAULT_LIMITS, Limits, encode
+from app.wire.skeletons import BYTE_ORDER_MARK
 from core.budget import Budget
 
 MEDIA_TYPE = "application/jsonl"
@@ -130,7 +132,7 @@ class Bulk:
         try:
             return aside.mark(line, self.terms, self.summary.lines)
         except BodyError as error:
-            return write_piece([write_refusal(error)], self.summary.lines)
+            return write_piece([write_refusal(error)], [take_id(line).id], self.summary.lines)
 
 
 class Pace:
@@ -229,6 +231,8 @@ def count_lines(chunk: bytes, longest: int) -> int:
 
 def _take_defaults(file: BinaryIO, longest: int) -> bytes | None:
     """Read the first line that is not blank if it holds defaults; otherwise leave the file before it."""
+    if file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
+        file.seek(0)
     _skip_blank_lines(file)
     place = file.tell()
     line = file.readline(longest + 1)

@@ -12,6 +12,7 @@ from anyio import from_thread
 from asgi_correlation_id import correlation_id
 from pydantic import ValidationError
 
+from app.bulk.ids import take_id
 from app.bulk.line_bodies import read_defaults
 from app.bulk.marking import ChunkMarker, Terms
 from app.bulk.replies import write_piece, write_refusal
@@ -99,7 +100,7 @@ class LineToMark:
             pieces = list(ChunkMarker(self.terms).mark(bytes(self.raw), self.index))
         except (BodyError, CoreError) as error:
             # defaults that were in order at the start may have a token that has expired since
-            pieces = [write_piece([write_refusal(error)], self.index)]
+            pieces = [write_piece([write_refusal(error)], [take_id(bytes(self.raw)).id], self.index)]
         content, summary = pieces[0] if pieces else (b"", Summary())
         return MarkedLine(content=content, media_type=JSON_TYPE, summary=summary)
 

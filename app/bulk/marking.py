@@ -5,11 +5,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Generic, TypeVar
 
 from app.access import Caller
 from app.bulk.forms import Form, FormKey, find_key, has_form
-from app.bulk.line_bodies import read_submission
+from app.bulk.ids import KEY, Line, take_id, take_ids
+from app.bulk.line_bodies import SubmissionLine, read_id, read_submission
 from app.bulk.replies import Reply, write_grade, write_piece, write_refusal
 from app.bulk.summary import Summary
 from app.errors import BodyError
@@ -105,27 +107,31 @@ class ChunkMarker:
         tuple of bytes and Summary
             Pieces of the reply, which has a line for each that is not blank, and their counts.
         """
+        lines = _Lines(chunk, self._terms.longest)
         replies: list[Reply] = []
+        ids: list[bytes] = []
         size, end = 0, time.perf_counter() + PIECE_SECONDS
-        for reply in self._mark_alike(chunk) or self._mark_groups(chunk):
+        for reply, id_ in zip(self._mark_alike(lines) or self._mark_groups(lines), lines.ids, strict=False):
             replies.append(reply)
+            ids.append(id_)
             size += len(reply.ending)
             if size >= PIECE_BYTES or self._marked > end:
-                piece, summary = write_piece(replies, first)
+                piece, summary = write_piece(replies, ids, first)
                 first += len(replies)
                 # what is large is not kept while it is sent
                 del reply
                 replies.clear()
+                ids.clear()
                 yield piece, summary
                 del piece
                 size, end = 0, time.perf_counter() + PIECE_SECONDS
         if replies:
-            yield write_piece(replies, first)
+            yield write_piece(replies, ids, first)
 
-    def _mark_alike(self, chunk: bytes) -> Iterable[Reply] | None:
+    def _mark_alike(self, lines: "_Lines") -> Iterable[Reply] | None:
         """Mark lines that all have the form of those before them, unless some have another."""
         form = self._form
-        told = form.tell(chunk) if form and len(chunk) <= self._terms.longest else None
+        told = form.tell(lines.bare) if form and lines.size <= self._terms.longest else None
         if form is None or told is None:
             return None
         kinds = told.tolist()
@@ -133,25 +139,25 @@ class ChunkMarker:
         known = {kind: reply for kind, reply in found.items() if reply is not None}
         if len(known) == len(found):
             return [known[kind] for kind in kinds]
-        lines = split_lines(chunk, self._terms.longest)
-        return (known.get(kind) or self._reply(line, form, kind) for line, kind in zip(lines, kinds, strict=True))
+        each = lines.split()
+        return (known.get(kind) or self._reply(line, form, kind) for line, kind in zip(each, kinds, strict=True))
 
-    def _mark_groups(self, chunk: bytes) -> Iterator[Reply]:
+    def _mark_groups(self, lines: "_Lines") -> Iterator[Reply]:
         """Mark lines, those of each form together."""
-        lines = split_lines(chunk, self._terms.longest)
-        told: list[tuple[Form | None, int]] = [(None, UNSURE)] * len(lines)
+        each = lines.split()
+        told: list[tuple[Form | None, int]] = [(None, UNSURE)] * len(each)
         groups: dict[FormKey, list[int]] = {}
-        for number, line in enumerate(lines):
-            if len(line) <= min(LONGEST_ALIKE, self._terms.longest) and has_form(line):
-                groups.setdefault(find_key(line), []).append(number)
+        for number, line in enumerate(each):
+            if len(line.raw) <= min(LONGEST_ALIKE, self._terms.longest) and has_form(line.bare):
+                groups.setdefault(find_key(line.bare), []).append(number)
         for key, numbers in groups.items():
-            alike = [lines[number] for number in numbers]
+            alike = [each[number].bare for number in numbers]
             form = self._find_form(key, alike[0]) if len(alike) >= FEWEST_ALIKE else None
             if form is not None:
                 self._form = form
                 for number, kind in zip(numbers, form.tell_each(alike), strict=True):
                     told[number] = form, kind
-        return (self._reply(line, form, kind) for line, (form, kind) in zip(lines, told, strict=True))
+        return (self._reply(line, form, kind) for line, (form, kind) in zip(each, told, strict=True))
 
     def _find_form(self, key: FormKey, line: bytes) -> Form | None:
         form = self._forms.get(key)
@@ -161,37 +167,84 @@ class ChunkMarker:
 
     def _find_outright(self, line: bytes) -> Outright | None:
         try:
-            request = self._read(line)
+            request = read_submission(line, self._terms.limits)
             holds_text = any(isinstance(answer, str) for answer in (request.answers or {}).values())
             return None if holds_text else self._desk.find_outright(request)
         except Exception:  # noqa: BLE001 - what is wrong with the line is said where it is marked
             return None
 
-    def _reply(self, line: bytes, form: Form | None, kind: int) -> Reply:
-        key = line if kind == UNSURE else (form, kind)
+    def _reply(self, line: Line, form: Form | None, kind: int) -> Reply:
+        key = line.bare if kind == UNSURE else (form, kind)
         reply = self._replies.get(key)
         if reply is None:
             reply = self._mark_one(line)
-            size = len(line) + len(reply.ending)
+            size = len(line.bare) + len(reply.ending)
             if reply.grade is not None and (size <= LARGEST_KEPT or kind != UNSURE):
                 self._replies.put(key, reply, size)
         return reply
 
-    def _mark_one(self, line: bytes) -> Reply:
+    def _mark_one(self, line: Line) -> Reply:
         start = time.perf_counter()
+        submission = None
         try:
-            return write_grade(self._desk.mark(self._read(line)))
+            submission = self._read(line)
+            return write_grade(self._desk.mark(submission), submission.id)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a line, the others are marked
-            return write_refusal(error)
+            return write_refusal(error, submission.id if submission else self._find_id(line))
         finally:
             self._marked = time.perf_counter()
             if self._give_way is not None:
                 self._give_way(self._marked - start)
 
-    def _read(self, line: bytes) -> GradeLineBody:
-        if _is_too_long(line, self._terms.longest):
+    def _read(self, line: Line) -> SubmissionLine:
+        if _is_too_long(line.raw, self._terms.longest):
             raise BodyError(413, "too_large", f"the line has more than {self._terms.longest} bytes")
-        return read_submission(line, self._terms.limits)
+        try:
+            return read_submission(line.bare, self._terms.limits)
+        except BodyError:
+            # the column is that of the line as it was sent
+            if line.id:
+                return read_submission(line.raw, self._terms.limits)
+            raise
+
+    def _find_id(self, line: Line) -> str | None:
+        """Find the id of a line that is no submission and from which it was not taken."""
+        is_read = not line.id and not _is_too_long(line.raw, self._terms.longest)
+        return read_id(line.raw, self._terms.limits) if is_read else None
+
+
+class _Lines:
+    """The lines of a chunk, without the ids that could be taken out.
+
+    Parameters
+    ----------
+    chunk : bytes
+    longest : int
+        The most bytes of a line.
+    """
+
+    def __init__(self, chunk: bytes, longest: int) -> None:
+        self._chunk, self._longest = chunk, longest
+        self._each: list[Line] | None = None
+        self.size, self.bare = len(chunk), chunk
+        self.ids: Iterable[bytes] = repeat(b"")
+        if KEY not in chunk:
+            return
+        found = take_ids(chunk) if len(chunk) <= longest else None
+        if found is not None:
+            self.bare, self.ids = found
+        else:
+            most = min(LONGEST_ALIKE, longest)
+            self._each = [take_id(raw) if len(raw) <= most else Line(raw, raw) for raw in split_lines(chunk, longest)]
+            self.bare = b"".join([line.bare for line in self._each])
+            self.ids = [line.id for line in self._each]
+
+    def split(self) -> list[Line]:
+        """Return the lines that are answered."""
+        if self._each is None:
+            pairs = zip(split_lines(self._chunk, self._longest), split_lines(self.bare, self._longest), strict=True)
+            self._each = [Line(raw, bare, id_) for (raw, bare), id_ in zip(pairs, self.ids, strict=False)]
+        return self._each
 
 
 class Recent(Generic[Value]):

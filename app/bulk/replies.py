@@ -3,6 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
+import orjson
+
+from app.bulk.ids import write_id
 from app.bulk.summary import Summary
 from app.errors import ErrorItem, describe_error
 from app.wire import encode
@@ -22,7 +25,7 @@ class LineProblem:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LineReply:
-    """The reply to one line, but for its index."""
+    """The reply to one line, but for its index and id."""
 
     grade: Grade | None = None
     problem: LineProblem | None = None
@@ -35,21 +38,26 @@ class Reply:
     Parameters
     ----------
     ending : bytes
-        What comes after the index.
+        What comes after index and id.
     grade : Grade or None
         None where it is a problem.
+    id : bytes
+        The id that was read with the line, as `write_id` gives it; empty where there is none, or it was taken out.
     """
 
     ending: bytes
     grade: Grade | None
+    id: bytes = b""
 
 
-def write_piece(replies: list[Reply], first: int) -> tuple[bytes, Summary]:
+def write_piece(replies: list[Reply], ids: list[bytes], first: int) -> tuple[bytes, Summary]:
     """Write a piece of a reply.
 
     Parameters
     ----------
     replies : list of Reply
+    ids : list of bytes
+        The ids that were taken out of the lines; empty where none was.
     first : int
         The index of the first.
 
@@ -58,7 +66,8 @@ def write_piece(replies: list[Reply], first: int) -> tuple[bytes, Summary]:
     tuple of bytes and Summary
         A line for each, and their counts.
     """
-    content = b"".join([b'{"index":%d%b' % (index, reply.ending) for index, reply in enumerate(replies, first)])
+    pairs = enumerate(zip(replies, ids, strict=True), first)
+    content = b"".join([b'{"index":%d%b%b' % (index, id_ or reply.id, reply.ending) for index, (reply, id_) in pairs])
     summary = Summary(lines=len(replies))
     for reply, times in Counter(replies).items():
         if reply.grade is None:
@@ -68,26 +77,28 @@ def write_piece(replies: list[Reply], first: int) -> tuple[bytes, Summary]:
     return content, summary
 
 
-def write_grade(grade: Grade) -> Reply:
+def write_grade(grade: Grade, id_: str | None = None) -> Reply:
     """Write the reply to a line that has been marked.
 
     Parameters
     ----------
     grade : Grade
+    id_ : str, optional
 
     Returns
     -------
     Reply
     """
-    return _write(LineReply(grade=grade))
+    return _write(LineReply(grade=grade), id_)
 
 
-def write_refusal(error: Exception) -> Reply:
+def write_refusal(error: Exception, id_: str | None = None) -> Reply:
     """Write the reply to a line that cannot be marked.
 
     Parameters
     ----------
     error : Exception
+    id_ : str, optional
 
     Returns
     -------
@@ -101,9 +112,10 @@ def write_refusal(error: Exception) -> Reply:
         detail=document.detail,
         errors=document.errors,
     )
-    return _write(LineReply(problem=problem))
+    return _write(LineReply(problem=problem), id_)
 
 
-def _write(reply: LineReply) -> Reply:
+def _write(reply: LineReply, id_: str | None) -> Reply:
     # its brace is left out, and it is copied only once: it may be large
-    return Reply(b"".join((b",", memoryview(encode(reply))[1:], b"\n")), reply.grade)
+    ending = b"".join((b",", memoryview(encode(reply))[1:], b"\n"))
+    return Reply(ending, reply.grade, b"" if id_ is None else write_id(orjson.dumps(id_)))

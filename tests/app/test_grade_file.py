@@ -30,9 +30,10 @@ def write_mixed(file: Path, count: int) -> None:
     lines = deque(submissions(count, width=300))
     source = random.Random(0)
     with file.open("wb") as target:
-        target.write(b"\n \n" + lines.popleft())
+        target.write(b"\xef\xbb\xbf\n \n" + lines.popleft())
         while lines:
-            target.write(lines.popleft())
+            line = lines.popleft()
+            target.write(line.replace(b"{", b'{"id": "%d", ' % len(lines), 1) if source.random() < 0.8 else line)
             target.write(
                 source.choice(
                     [b"", b"", b"", b"\n", b" \r\n", b"{bad\n", dump_lines({"answers": {"L": source.random()}})]
