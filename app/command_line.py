@@ -68,8 +68,16 @@ def build_parser() -> argparse.ArgumentParser:
     key.add_argument("name", help="whose it is, for logs")
     key.add_argument("--scopes", required=True, help=f"what it is for, apart by commas: {', '.join(SCOPES)}")
     grade = commands.add_parser("grade", help="mark the submissions of a file, as /v1/grades/bulk does")
-    grade.add_argument("submissions", type=Path, help="JSON lines, each a grade request; the first may be defaults")
-    grade.add_argument("grades", type=Path, help="where the reply goes, JSON lines in the same order and a summary")
+    grade.add_argument(
+        "submissions",
+        type=lambda text: Path("/dev/stdin" if text == "-" else text),
+        help="JSON lines, each a grade request; the first may be defaults; - for standard input",
+    )
+    grade.add_argument(
+        "grades",
+        type=lambda text: Path("/dev/stdout" if text == "-" else text),
+        help="where the reply goes, JSON lines in the same order and a summary; - for standard output",
+    )
     grade.add_argument(
         "--processes", type=read_count, help="how many mark at once; by default one for each core that it may use"
     )

@@ -1,7 +1,10 @@
 """The command ``python -m app grade IN OUT``: marks the submissions of a file, as /v1/grades/bulk does."""
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +14,7 @@ from tqdm import tqdm
 from app.access import Access, AccessSettingError
 from app.blas import count_cores
 from app.bulk import Bulk, Summary
-from app.bulk.lines import write_summary
+from app.bulk.lines import open_lines, write_summary
 from app.bulk.workers import FileWork, WorkerError, mark_file
 from app.errors import BodyError, describe_error
 from app.settings import Settings
@@ -29,7 +32,7 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
     settings : Settings
         For the limits of a line.
     submissions, grades : Path
-        Where lines come from, and where the reply goes.
+        Where lines come from, and where the reply goes; each may be a pipe.
     processes : int, optional
         How many mark at once; by default one for each core that this process may use.
 
@@ -40,13 +43,14 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
         process was ended from outside, and the reply is cut.
     """
     try:
-        if grades.exists() and grades.samefile(submissions):
+        if grades.is_file() and grades.samefile(submissions):
             sys.stderr.write(f"{grades}: the reply would overwrite the submissions\n")
             return 2
-        _mark(settings, submissions, grades, processes or count_cores())
+        with _as_file(submissions) as file:
+            _mark(settings, file, grades, processes or count_cores())
     except OSError as error:
         # what fails while it is written has no name
-        sys.stderr.write(f"{error.filename or grades}: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename or grades}: {error.strerror or error}\n")
         return 2
     except (BodyError, CoreError, ValidationError) as error:
         sys.stderr.write(f"{submissions}: {describe_error(error).detail}\n")
@@ -60,8 +64,25 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
     return 0
 
 
+@contextmanager
+def _as_file(submissions: Path) -> Iterator[Path]:
+    """Yield a file that each process can open and search: the submissions, or a copy of what a pipe gives."""
+    found = submissions.resolve()
+    if found.is_file() and not found.is_relative_to("/dev"):
+        yield found
+        return
+    with tempfile.NamedTemporaryFile() as copy:
+        try:
+            with open_lines(submissions) as source:
+                shutil.copyfileobj(source, copy)
+            copy.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, error.filename or copy.name) from None
+        yield Path(copy.name)
+
+
 def _mark(settings: Settings, submissions: Path, grades: Path, processes: int) -> None:
-    with submissions.open("rb") as source:
+    with open_lines(submissions) as source:
         # whoever has the files and this program may do everything with them
         caller = Access(settings).everybody
         bulk = Bulk(

@@ -1,10 +1,12 @@
 """A bulk request that has been read to a file: its defaults, and its lines in chunks."""
 
+import io
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import orjson
@@ -164,6 +166,30 @@ class Pace:
             self.size = min(2 * self.size, MOST_BYTES)
         elif seconds > LONG_SECONDS:
             self.size = max(self.size // 2, LEAST_BYTES)
+
+
+class _NamedFile(io.FileIO):
+    """A file that errors name when it is read: by itself Python names it only when it is opened."""
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.name)) from None
+
+
+def open_lines(path: Path) -> BinaryIO:
+    """Open a file of lines; every error that it raises names it.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    file
+    """
+    return io.BufferedReader(_NamedFile(path))
 
 
 def write_summary(summary: Summary) -> bytes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from app.blas import VARIABLES
-from app.bulk.lines import Pace, count_lines, read_chunk
+from app.bulk.lines import Pace, count_lines, open_lines, read_chunk
 from app.bulk.marking import ChunkMarker, Terms
 from app.bulk.summary import Summary
 
@@ -248,7 +248,7 @@ def _work(work: FileWork, turns: Turns, reports: Connection) -> None:
 def _mark_chunks(work: FileWork, turns: Turns, reports: Connection) -> None:
     marker, pace = ChunkMarker(work.terms), Pace()
     pieces: deque[tuple[int, bytes]] = deque()
-    with work.source.open("rb") as source, work.target.open("ab") as target:
+    with open_lines(work.source) as source, work.target.open("ab") as target:
         while True:
             chunk = turns.take(source, pace.size, work.terms.longest)
             if not chunk.content:

@@ -9,8 +9,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +114,51 @@ def test_the_reply_may_go_to_a_pipe(tmp_path: Path, processes: int) -> None:
     command = [sys.executable, "-m", "app", "grade", str(source), "/dev/stdout", "--processes", str(processes)]
     reply = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, timeout=SECONDS, check=True)
     assert read_lines(reply.stdout)[1]["lines"] == 3000
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="there is no /dev/stdin")
+@pytest.mark.parametrize("name", ["/dev/stdin", "-"])
+@pytest.mark.parametrize("is_pipe", [True, False])
+def test_submissions_may_come_from_standard_input(tmp_path: Path, name: str, is_pipe: bool) -> None:
+    source = tmp_path / "in.jsonl"
+    # enough for two processes, whose own standard input is empty
+    source.write_bytes(b"".join(submissions(3000, width=300)))
+    command = [sys.executable, "-m", "app", "grade", name, "-", "--processes", "2"]
+    with source.open("rb") as file:
+        given: dict[str, Any] = {"input": file.read()} if is_pipe else {"stdin": file}
+        reply = subprocess.run(
+            command, cwd=ROOT, env=environment(), capture_output=True, timeout=SECONDS, check=True, **given
+        )
+    lines, summary = read_lines(reply.stdout)
+    assert summary["lines"] == len(lines) == 3000
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_that_ends_at_once_is_an_empty_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pipe, target = tmp_path / "pipe", tmp_path / "out.jsonl"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        pool.submit(lambda: pipe.open("wb").close())
+        assert run_main(capsys, pipe, target)[0] == 0
+    assert read_lines(target.read_bytes())[1]["lines"] == 0
+
+
+def test_submissions_that_cannot_be_read_are_named_with_the_reason(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for source, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
+        status, said = run_main(capsys, source, tmp_path / "out.jsonl")
+        assert (status, said) == (2, f"{source}: {reason}\n")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no file that opens and cannot be read")
+def test_submissions_that_fail_while_they_are_read_are_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # nothing can be read from its beginning
+    source = f"/proc/{os.getpid()}/mem"
+    assert run_main(capsys, source, tmp_path / "out.jsonl") == (2, f"{source}: Input/output error\n")
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "two"])
