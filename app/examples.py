@@ -147,8 +147,8 @@ BULK = {
         "value": "\n".join(
             [
                 json.dumps({"defaults": {"problem": ARTICLE_PROBLEM, "feedback": "verdict"}}),
-                json.dumps({"answers": {"L": 1.5279}}),
-                json.dumps({"answers": {"L": "1,5279"}}),
+                json.dumps({"id": "student 1", "answers": {"L": 1.5279}}),
+                json.dumps({"id": "student 2", "answers": {"L": "1,5279"}}),
             ]
         ),
     },

@@ -2,9 +2,9 @@
 
 The first line may hold defaults that all others share. A bad line is answered by its problem and stops
 nothing; the last line of the reply is a summary, so that a reply that was cut short can be told. Read in this
-order: `lines` cuts a file into chunks, `forms` takes the numbers out of lines that are written alike,
-`marking` answers a chunk piece by piece, `replies` writes and `summary` counts. A long line goes where
-`long_lines` says.
+order: `lines` cuts a file into chunks, `ids` takes the ids out of its lines, `forms` takes the numbers out of lines
+that are written alike, `marking` answers a chunk piece by piece, `replies` writes and `summary` counts. A long
+line goes where `long_lines` says.
 """
 
 from app.bulk.lines import MEDIA_TYPE, Bulk

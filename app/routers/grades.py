@@ -79,6 +79,7 @@ async def create_grades(request: Request, caller: RequestCaller, until_sent: Unt
     Each line is the body of a grade request. The first may instead be `{"defaults": {…}}`: what the others
     leave out. The reply has a line for each, `{"index", "grade"}` or `{"index", "problem"}`, and the last
     is `{"summary"}`, with counts by verdict and mistake. It starts when the whole request has been read.
+    A line may have an `id`, which is text: it comes back beside the index.
     """
     require_media_type(request, LINES_TYPES)
     settings: Settings = request.app.state.settings

@@ -41,7 +41,7 @@ MOST_ESTIMATED = 20
 """More derivatives than this are no small work, whatever they are."""
 
 TARGETS_SAID = (
-    "Class indices from 0, shape (n_samples,), for softmax outputs; or numbers, shape (n_samples, n_out): a "
+    "Class indices from 0, shape (n_samples,), for softmax outputs (2 or 2.0); or numbers, shape (n_samples, n_out): a "
     "distribution a row for cross_entropy, 0 to 1 for binary_cross_entropy, any for the squared errors."
 )
 LOSS_SAID = "The loss of one sample, summed over outputs; see /v1/catalogue."
