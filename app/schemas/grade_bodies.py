@@ -249,7 +249,7 @@ class ExerciseQuery(BaseModel):
     """In place of seed and version."""
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, validate_default=True), ONLY_DIGITS] = None
     """Which one; the same seed and version give the same numbers."""
-    version: Annotated[int | None, Field(ge=1), ONLY_DIGITS] = None
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1), ONLY_DIGITS] = None
     """The version to draw; by default the latest."""
 
     @field_validator("seed", "version", mode="after")

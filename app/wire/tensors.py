@@ -164,7 +164,7 @@ class _Reader:
 
     def read(self) -> Skeleton:
         require_size(self.head, self._most_values)
-        head = require_json(self.head, self._limits)
+        self.head = head = require_json(self.head, self._limits)
         try:
             document = orjson.loads(head)
         except orjson.JSONDecodeError:

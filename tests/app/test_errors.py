@@ -108,6 +108,12 @@ async def test_json_may_be_announced_in_several_ways(client: httpx.AsyncClient, 
     assert reply.status_code == 200
 
 
+async def test_a_byte_order_mark_before_a_body_is_skipped(client: httpx.AsyncClient) -> None:
+    body = b"\xef\xbb\xbf" + httpx.Request("POST", "http://test", json=ARTICLE).content
+    reply = await client.post("/v1/softmax-layer", content=body, headers=JSON)
+    assert reply.status_code == 200
+
+
 def small_app(limit: int) -> httpx.AsyncClient:
     app = create_app(Settings.model_construct(max_body_bytes=limit))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")

@@ -151,6 +151,7 @@ REFUSED = [
     ("seed=2147483648", "/seed", "range"),
     ("seed=" + "9" * 5000, "/seed", "range"),
     ("seed=1&version=0", "/version", "range"),
+    ("seed=1&version=9223372036854775808", "/version", "range"),
     ("seed=1&version=1.5", "/version", "type"),
     ("seed=1&version=", "/version", "type"),
     (f"seed=1&version={LATEST + 1}", "/version", "domain"),

@@ -105,6 +105,20 @@ async def test_class_indices_may_be_of_any_datatype(client: httpx.AsyncClient, k
     assert (reply.status_code, reply.content) == (200, layer.content)
 
 
+def test_a_byte_order_mark_before_the_head_is_skipped() -> None:
+    content = to_tensors(problem(inputs=np.ones((4, 3))))
+    length = int.from_bytes(content[:8], "little")
+    for strength, is_exact in ((b"0.0", True), (b"9007199254740993", False)):
+        rest = b', "conventions": {"l2": {"strength": %b}}}' % strength
+        head = b"\xef\xbb\xbf" + content[8 : 8 + length].rstrip()[:-1] + rest
+        marked = len(head).to_bytes(8, "little") + head + content[8 + length :]
+        if is_exact:
+            assert parse_tensors(ADAPTER, marked).n_samples == 4
+        else:
+            with pytest.raises(BodyError, match="float64 does not hold"):
+                parse_tensors(ADAPTER, marked)
+
+
 def test_whole_numbers_that_float64_holds_are_read_however_large() -> None:
     numbers = [0, 2**53, -(2**53), 2**53 + 2, 2**62 + 2**20, -(2**63), 2**63 - 1024]
     read = parse_tensors(ADAPTER, to_tensors(problem(inputs=np.array([numbers[:3], numbers[-3:]]), targets=[0, 1])))
