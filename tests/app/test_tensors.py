@@ -93,38 +93,6 @@ def test_other_numbers_are_widened_exactly(dtype: type, labels: type) -> None:
     assert read.targets.dtype == np.int64
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32, np.int64])
-async def test_class_indices_may_be_of_any_datatype(client: httpx.AsyncClient, kind: type) -> None:
-    expected = await client.post("/v1/gradients", json=TWO_LAYER_PROBLEM)
-    body = with_arrays(TWO_LAYER_PROBLEM) | {"targets": np.array(TWO_LAYER_PROBLEM["targets"], kind)}
-    reply = await post(client, "gradients", to_tensors(body), Accept="application/json")
-    assert (reply.status_code, reply.content) == (200, expected.content)
-    layer = await client.post("/v1/softmax-layer", json=ARTICLE)
-    body = with_arrays(ARTICLE) | {"target": np.array(ARTICLE["target"], kind)}
-    reply = await post(client, "softmax-layer", to_tensors(body), Accept="application/json")
-    assert (reply.status_code, reply.content) == (200, layer.content)
-
-
-def test_a_byte_order_mark_before_the_head_is_skipped() -> None:
-    content = to_tensors(problem(inputs=np.ones((4, 3))))
-    length = int.from_bytes(content[:8], "little")
-    for strength, is_exact in ((b"0.0", True), (b"9007199254740993", False)):
-        rest = b', "conventions": {"l2": {"strength": %b}}}' % strength
-        head = b"\xef\xbb\xbf" + content[8 : 8 + length].rstrip()[:-1] + rest
-        marked = len(head).to_bytes(8, "little") + head + content[8 + length :]
-        if is_exact:
-            assert parse_tensors(ADAPTER, marked).n_samples == 4
-        else:
-            with pytest.raises(BodyError, match="float64 does not hold"):
-                parse_tensors(ADAPTER, marked)
-
-
-def test_whole_numbers_that_float64_holds_are_read_however_large() -> None:
-    numbers = [0, 2**53, -(2**53), 2**53 + 2, 2**62 + 2**20, -(2**63), 2**63 - 1024]
-    read = parse_tensors(ADAPTER, to_tensors(problem(inputs=np.array([numbers[:3], numbers[-3:]]), targets=[0, 1])))
-    assert read.inputs.tolist() == [numbers[:3], numbers[-3:]]
-
-
 def problem(**changes: object) -> Json:
     layer = {"weights": np.ones((3, 2)), "bias": np.zeros(2), "activation": "softmax"}
     body: Json = {"network": {"layers": [layer]}, "inputs": np.ones((4, 3)), "targets": np.zeros(4, np.int64)}
