@@ -79,7 +79,7 @@ GRADES = [
     (exercise(seed=1.5), 422, "/exercise/seed", "without a decimal point"),
     (exercise(seed="7"), 422, "/exercise/seed", "found a string"),
     (exercise(version=0), 422, "/exercise/version", "the version is 0; this release draws"),
-    (exercise(version=999), 422, "/exercise/version", "another one would have other numbers"),
+    (exercise(version=999), 422, "/exercise/version", "others have other numbers"),
     (exercise(version=None), 422, "/exercise/version", "found null"),
     (exercise(variant=1), 422, "/exercise/variant", "not known"),
     # how it is marked
