@@ -13,7 +13,8 @@ To add an activation, add one entry here; the API, the catalogue and the tests f
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -57,6 +58,9 @@ class Activation:
         the matrix is `vjp` of the identity.
     jacobian_by_weights : callable or None
         ``jacobian_by_weights(a, inputs)``: the same by the weights of the layer's affine step, stacked by columns.
+    at_zero : callable or None
+        ``at_zero(slope)``: the same entry with another slope at exactly z = 0, where the convention `relu_at_zero`
+        applies. A complex step through its value then gives that slope as well.
     cost : int
         What the value of one entry takes, in multiply-adds of a matrix product, for budgets.
     gives_distribution : bool
@@ -75,6 +79,7 @@ class Activation:
     uses_exponential: bool = False
     jacobian: Callable[[Array], Array] | None = None
     jacobian_by_weights: Callable[[Array, Array], Array] | None = None
+    at_zero: Callable[[float], "Activation"] | None = None
     cost: int = 20
     gives_distribution: bool = False
 
@@ -136,6 +141,18 @@ def _relu_vjp(z: Array, a: Array, grad: Array) -> Array:
     # subgradient 0 at z = 0, as torch and JAX have it; times true or false, then -0 to 0, is faster than where()
     kept = np.asarray(grad * (z > 0))
     return np.add(kept, 0.0, out=kept)
+
+
+@lru_cache(maxsize=8)
+def _relu_at_zero(slope: float) -> Activation:
+    def value(z: Array) -> Array:
+        return np.where(z.real == 0, slope * z, _relu(z)) if np.iscomplexobj(z) else _relu(z)
+
+    def vjp(z: Array, a: Array, grad: Array) -> Array:
+        pulled, at_zero = _relu_vjp(z, a, grad), z == 0
+        return np.where(at_zero, slope * grad + 0.0, pulled) if at_zero.any() else pulled
+
+    return replace(ACTIVATIONS["relu"], value=value, vjp=vjp)
 
 
 def _leaky_relu(z: Array) -> Array:
@@ -221,6 +238,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         value=_relu,
         vjp=_relu_vjp,
         steepest=0.0,
+        at_zero=_relu_at_zero,
     ),
     Activation(
         name="leaky_relu",

@@ -1,13 +1,30 @@
-"""The choices on which textbooks differ: mean or sum, the L2 term, the logarithm's base."""
+"""The choices on which textbooks differ: reduction, L2 term, logarithm's base, order of columns, slope of relu at 0."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
+from typing import Any, Literal, Self, TypeAlias, cast
 
 from core.errors import DomainError, UnknownNameError
 
-REDUCTIONS = ("mean", "sum")
+REDUCTIONS: dict[str, Callable[[int, int], int]] = {
+    "mean": lambda n_samples, n_out: n_samples,
+    "sum": lambda n_samples, n_out: 1,
+    "mean_over_entries": lambda n_samples, n_out: n_samples * n_out,
+}
+"""What the sum of the samples' losses is divided by."""
+
 L2_FACTORS = (0.5, 1.0)
 LOG_BASES: dict[str | int, float] = {"e": math.e, 2: 2.0, 10: 10.0}
+
+COLUMN_ORDERS: dict[str, Literal["F", "C"]] = {"columns_first": "F", "rows_first": "C"}
+"""How a Jacobian's columns follow the weights, as NumPy writes orders."""
+
+RELU_SLOPES = (0.0, 1.0, 0.5)
+
+Switch: TypeAlias = tuple[str, str | float]
+"""A convention and one of its values: ``("l2.factor", 1.0)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +39,8 @@ class L2:
         0.5 (the default, derivative strength · w) or 1 (derivative 2 · strength · w): textbooks differ.
     biases : bool
         Whether biases are penalised as well.
+    per_sample : bool
+        Whether the penalty is divided by n_samples: λ/2m with the factor 0.5.
 
     Raises
     ------
@@ -32,6 +51,7 @@ class L2:
     strength: float = 0.0
     factor: float = 0.5
     biases: bool = False
+    per_sample: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.strength < math.inf:
@@ -59,27 +79,66 @@ class Conventions:
     Parameters
     ----------
     reduction : str
-        ``"mean"`` or ``"sum"`` of the samples' losses.
+        ``"mean"`` or ``"sum"`` of the samples' losses, or ``"mean_over_entries"``: their sum over n_samples · n_out.
     l2 : L2
-        The penalty; it is divided neither by n_samples nor by ln(log_base).
+        The penalty; it is never divided by ln(log_base).
     log_base : str or int
         The cross-entropies' logarithm: ``"e"``, ``2`` or ``10``.
+    column_order : str
+        How the columns of Jacobians follow the weights: ``"columns_first"`` or ``"rows_first"``.
+    relu_at_zero : float
+        The slope of relu at exactly z = 0: 0, 1 or 0.5.
 
     Raises
     ------
     UnknownNameError
-        If the reduction or the base is another one.
+        If the reduction, the base or the order is another one.
+    DomainError
+        If the slope is another one.
     """
 
     reduction: str = "mean"
     l2: L2 = field(default_factory=L2)
     log_base: str | int = "e"
+    column_order: str = "columns_first"
+    relu_at_zero: float = 0.0
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:
-            raise UnknownNameError("this reduction is not known; needed mean or sum", path=("reduction",))
+            raise UnknownNameError(
+                f"this reduction is not known; needed one of {', '.join(REDUCTIONS)}", path=("reduction",)
+            )
         if self.log_base not in LOG_BASES:
             raise UnknownNameError('this log_base is not known; needed "e", 2 or 10', path=("log_base",))
+        if self.column_order not in COLUMN_ORDERS:
+            raise UnknownNameError(
+                f"this column_order is not known; needed one of {', '.join(COLUMN_ORDERS)}", path=("column_order",)
+            )
+        if self.relu_at_zero not in RELU_SLOPES:
+            raise DomainError(
+                f"relu_at_zero is {self.relu_at_zero:g}; needed 0, 1 or 0.5, the slopes at z = 0 that are in use",
+                path=("relu_at_zero",),
+            )
+
+    def value(self, key: str) -> str | float:
+        """Return one choice by its key: ``"reduction"``, ``"l2.factor"``."""
+        return cast("str | float", attrgetter(key)(self))
+
+    def under(self, switch: Switch) -> Self:
+        """Return the same conventions with one choice changed.
+
+        Parameters
+        ----------
+        switch : Switch
+
+        Returns
+        -------
+        Conventions
+        """
+        (*group, name), value = switch[0].split("."), switch[1]
+        if group:
+            return replace(self, l2=replace(self.l2, **{name: value}))  # type: ignore[arg-type]  # the key's own value
+        return replace(self, **{name: value})  # type: ignore[arg-type]  # the key's own value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,14 +148,23 @@ class StatedConventions(Conventions):
     Parameters
     ----------
     stated : frozenset of str
-        ``"reduction"``, ``"log_base"``, ``"l2.strength"``, ``"l2.factor"``, ``"l2.biases"``.
+        Keys as in a `Switch`: ``"reduction"``, ``"l2.factor"``.
     """
 
     stated: frozenset[str] = frozenset()
 
+    @classmethod
+    def of(cls, conventions: Conventions, stated: frozenset[str]) -> "StatedConventions":
+        """Note which of some conventions were stated."""
+        return cls(**_choices(conventions), stated=stated)
+
     def plain(self) -> Conventions:
         """Return the conventions alone."""
-        return Conventions(reduction=self.reduction, l2=self.l2, log_base=self.log_base)
+        return Conventions(**_choices(self))
+
+
+def _choices(conventions: Conventions) -> dict[str, Any]:
+    return {choice.name: getattr(conventions, choice.name) for choice in fields(Conventions)}
 
 
 CHOICE_WORDS: dict[tuple[str, str | float], str] = {

@@ -71,6 +71,8 @@ class Loss:
         The last activation it needs; None for any.
     logarithmic : bool
         Whether ``log_base`` applies.
+    mean_over_entries : bool
+        Whether that reduction applies: frameworks average such losses over samples and outputs.
     value, grad_outputs, curvature : callable
         See the module.
     logits : Logits or None
@@ -86,6 +88,7 @@ class Loss:
     targets: str
     output_activation: str | None = None
     logarithmic: bool = False
+    mean_over_entries: bool = False
     value: Callable[[Array, Array], Array]
     grad_outputs: Callable[[Array, Array, Array], Array]
     curvature: Callable[[Array, Array], Array]
@@ -224,6 +227,7 @@ LOSSES: Registry[Loss] = Registry(
         derivative="2 * (a - y)",
         latex=r"\sum_k (a_k - y_k)^2",
         targets="any finite numbers per sample and output; class indices where the outputs are softmax",
+        mean_over_entries=True,
         value=lambda a, y: np.asarray(((a - y) ** 2).sum(axis=-1)),
         # textbooks differ by a factor 2: this is the one without ½; half_squared_error has it
         grad_outputs=lambda z, a, y: 2.0 * (a - y),
@@ -236,6 +240,7 @@ LOSSES: Registry[Loss] = Registry(
         derivative="a - y",
         latex=r"\tfrac12 \sum_k (a_k - y_k)^2",
         targets="any finite numbers per sample and output; class indices where the outputs are softmax",
+        mean_over_entries=True,
         value=lambda a, y: np.asarray(0.5 * ((a - y) ** 2).sum(axis=-1)),
         grad_outputs=lambda z, a, y: a - y,
         curvature=lambda a, y: np.ones(a.shape),

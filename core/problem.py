@@ -3,15 +3,16 @@
 Frozen dataclasses that check their own invariants; a change is `dataclasses.replace`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array, require_array
-from core.conventions import Conventions
+from core.conventions import Conventions, Switch
 from core.errors import DomainError, ShapeError, counted
 from core.losses import LOSSES
 
@@ -205,6 +206,10 @@ class Problem:
         """Whether the targets are class indices."""
         return self.targets is not None and self.targets.ndim == 1
 
+    def under(self, switch: Switch) -> Self:
+        """Return the same problem under another convention; checked like any problem."""
+        return replace(self, conventions=self.conventions.under(switch))
+
     def target_distribution(self) -> Array:
         """Return the targets as numbers per output; class indices become one-hot rows.
 
@@ -228,6 +233,13 @@ class Problem:
                 f"the loss {name} needs {needed} outputs, the last layer's activation is {found}; "
                 f"its formula takes the outputs as probabilities",
                 path=("loss",),
+            )
+        if self.conventions.reduction == "mean_over_entries" and not LOSSES[name].mean_over_entries:
+            fitting = ", ".join(loss for loss, entry in LOSSES.items() if entry.mean_over_entries)
+            raise DomainError(
+                f"the reduction is mean_over_entries, the loss is {name}; needed one of {fitting}, because "
+                f"{name} is averaged over samples, not over samples and outputs",
+                path=("conventions", "reduction"),
             )
         if not LOSSES[name].logarithmic and self.conventions.log_base != "e":
             raise DomainError(

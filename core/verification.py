@@ -4,7 +4,8 @@ Nothing here calls a derivative: an entry is nudged and the table of steps is ru
 takes one forward pass an entry. Where all entries would exceed the budget, a sample of them is checked.
 The complex step has no cancellation and is exact to the last digits; central differences are there for a
 reader's own check. Activations and losses branch on real parts, so a complex step goes through them
-(through abs, maximum or logaddexp it would not).
+(through abs, maximum or logaddexp it would not). At exactly z = 0 the value of relu gives a complex step the
+slope that the conventions state, so the check agrees with it; a central difference gives ½ there.
 
 References
 ----------
@@ -265,12 +266,15 @@ def differentiate_outputs(problem: Problem, of: str, by: str) -> Array:
     Returns
     -------
     ndarray, shape (n_samples, n_rows, n_columns)
-        A Jacobian for each sample, weights stacked by columns.
+        A Jacobian for each sample, weights stacked as column_order says.
     """
     array = evaluate(problem, [by])[by]
     is_parameter = by[0] in "Wb"
+    indices = list(np.ndindex(array.shape))
+    if problem.conventions.column_order == "columns_first":
+        indices.sort(key=lambda index: index[::-1])
     # samples do not mix: one step in each of them gives a column for all
-    places = [index[::-1] for index in np.ndindex(array.shape[::-1])] if is_parameter else range(array.shape[1])
+    places = indices if is_parameter else range(array.shape[1])
     columns = []
     for place in places:
         nudged = array.astype(np.complex128)

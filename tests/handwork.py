@@ -20,6 +20,8 @@ CONVENTIONS = {
     "base 2": Conventions(log_base=2),
     "L2": Conventions(l2=L2(strength=0.3)),
     "L2 factor 1": Conventions(l2=L2(strength=0.3, factor=1.0, biases=True)),
+    "L2 per sample": Conventions(l2=L2(strength=1.2, per_sample=True)),
+    "rows first": Conventions(column_order="rows_first"),
     "relu": Conventions(),
     "square": Conventions(),
     "huge": Conventions(),
@@ -42,6 +44,8 @@ def numbers(case: str) -> dict[str, Any]:
         "sum": {"divisor": 1.0},
         "base 2": {"unit": np.log(2.0)},
         "L2": {"decay": 0.3},
+        # 1.2 over N
+        "L2 per sample": {"decay": 0.3},
         "L2 factor 1": {"decay": 0.6, "bias_decay": 0.6},
         "relu": from_zero,
         "huge": {"W2": 1000.0 * given["W2"]},

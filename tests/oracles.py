@@ -19,6 +19,9 @@ from core.arrays import Array
 from core.losses import LOSSES
 from core.problem import Problem
 
+KINK = mp.mpf("1e-10")
+"""How near to 0 a pre-activation of relu counts as 0."""
+
 Exact: TypeAlias = npt.NDArray[np.object_]
 """An array of mpmath numbers; a number alone is one of no axes."""
 
@@ -172,14 +175,16 @@ def _loss_of_problem(problem: Problem, values: dict[str, Exact]) -> Exact:
         else:
             y = exact(target)
         total += evaluate_formula(LOSSES[problem.loss].formula, a=outputs, y=y)[()]
-    if conventions.reduction == "mean":
-        total /= len(problem.targets)
+    total /= {"mean": len(problem.targets), "sum": 1, "mean_over_entries": len(problem.targets) * problem.n_out}[
+        conventions.reduction
+    ]
     if conventions.log_base != "e":
         total /= mp.ln(conventions.log_base)
     penalised = "Wb" if conventions.l2.biases else "W"
+    strength = mp.mpf(conventions.l2.strength) / (len(problem.targets) if conventions.l2.per_sample else 1)
     for name, array in values.items():
         if name[0] in penalised:
-            total += mp.mpf(conventions.l2.factor) * mp.mpf(conventions.l2.strength) * np.sum(array * array)
+            total += mp.mpf(conventions.l2.factor) * strength * np.sum(array * array)
     return np.asarray(total, dtype=object)
 
 
@@ -194,6 +199,10 @@ def _outputs_of_sample(problem: Problem, values: dict[str, Exact], row: Exact) -
                 total += row[i] * weights[i, output]
             z.append(total)
         row = evaluate_formula(ACTIVATIONS[layer.activation].formula, z=np.array(z, dtype=object))
+        if layer.activation == "relu":
+            # a line of the stated slope through a kink, longer than any step of the differences
+            slope = mp.mpf(problem.conventions.relu_at_zero)
+            row = np.array([slope * x if abs(x) < KINK else a for x, a in zip(z, row, strict=True)], dtype=object)
     return row
 
 

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
-from core.conventions import L2, L2_FACTORS, LOG_BASES, REDUCTIONS, Conventions
+from core.conventions import COLUMN_ORDERS, L2, L2_FACTORS, LOG_BASES, REDUCTIONS, RELU_SLOPES, Conventions
 from core.losses import LOSSES
 from core.problem import Layer, Network, Problem
 from core.steps import evaluate
@@ -129,9 +129,21 @@ def _draw_targets(source: Source, network: Network, n_samples: int) -> Array:
 
 def _draw_conventions(source: Source, loss: str) -> Conventions:
     strength = source.choice((0.0, 0.0, 0.01, 0.3))
-    l2 = L2(strength=strength, factor=source.choice(L2_FACTORS), biases=source.choice((True, False)))
-    bases = tuple(LOG_BASES) if LOSSES[loss].logarithmic else ("e",)
-    return Conventions(reduction=source.choice(REDUCTIONS), l2=l2, log_base=source.choice(bases))
+    either = (True, False)
+    l2 = L2(
+        strength=strength,
+        factor=source.choice(L2_FACTORS),
+        biases=source.choice(either),
+        per_sample=source.choice(either),
+    )
+    reductions = [name for name in REDUCTIONS if name != "mean_over_entries" or LOSSES[loss].mean_over_entries]
+    return Conventions(
+        reduction=source.choice(reductions),
+        l2=l2,
+        log_base=source.choice(tuple(LOG_BASES) if LOSSES[loss].logarithmic else ("e",)),
+        column_order=source.choice(tuple(COLUMN_ORDERS)),
+        relu_at_zero=source.choice(RELU_SLOPES),
+    )
 
 
 def two_layers(*, activation: str = "softmax", loss: str | None = "cross_entropy", l2: float = 0.0) -> Problem:

@@ -172,7 +172,7 @@ def work_out_by(problem: Problem, by_hand: Rounding) -> dict[str, Array]:
     grad = by_hand((a - targets) / (divisor * unit))
     for number in range(len(layers), 0, -1):
         layer, below = layers[number - 1], found[f"A{number - 1}"] if number > 1 else problem.inputs
-        decay, bias_decay = _decays(conventions)
+        decay, bias_decay = _decays(conventions, problem.n_samples)
         found[f"dL_dZ{number}"] = grad
         found[f"dL_dW{number}"] = by_hand(below.T @ grad + decay * layer.weights)
         if layer.bias is not None:
@@ -182,8 +182,8 @@ def work_out_by(problem: Problem, by_hand: Rounding) -> dict[str, Array]:
     return found
 
 
-def _decays(conventions: Conventions) -> tuple[float, float]:
-    decay = 2.0 * conventions.l2.factor * conventions.l2.strength
+def _decays(conventions: Conventions, n_samples: int) -> tuple[float, float]:
+    decay = 2.0 * conventions.l2.factor * conventions.l2.strength / (n_samples if conventions.l2.per_sample else 1)
     return decay, decay if conventions.l2.biases else 0.0
 
 
@@ -191,7 +191,7 @@ def _penalty(problem: Problem) -> float:
     l2, layers = problem.conventions.l2, problem.network.layers
     squares = sum(float((layer.weights**2).sum()) for layer in layers)
     squares += sum(float((layer.bias**2).sum()) for layer in layers if layer.bias is not None and l2.biases)
-    return l2.factor * l2.strength * squares
+    return l2.factor * l2.strength * squares / (problem.n_samples if l2.per_sample else 1)
 
 
 def work_out_jacobian(s: Array) -> Array:

@@ -21,7 +21,7 @@ def create_jacobians(
 ) -> Jacobians:
     """Compute any derivative d{of}_d{by}, with the factors whose product it is.
 
-    A Jacobian is (n_samples, n_rows, n_columns), weights stacked by columns; a derivative of L has the
+    A Jacobian is (n_samples, n_rows, n_columns), weights stacked as column_order says; a derivative of L has the
     shape of what it is taken by: its factors' product summed over samples, plus L2.
     """
     return compute_jacobians(body, body.jacobians, budget=budget)

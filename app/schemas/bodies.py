@@ -9,6 +9,7 @@ from app.computation import Work
 from app.wire import (
     STRICT,
     ActivationName,
+    ColumnOrder,
     L2Factor,
     LogBase,
     LossName,
@@ -19,6 +20,7 @@ from app.wire import (
     OptionalVector,
     QuantityId,
     ReductionName,
+    ReluSlope,
     Sample,
     SampleTarget,
     Targets,
@@ -75,11 +77,13 @@ class L2Body(L2):
     """The penalty factor · strength · Σ w² over all layers' weights."""
 
     strength: Annotated[float, AT_LEAST_ZERO] = 0.0
-    """0 is no penalty. Never divided by n_samples or by ln(log_base)."""
+    """0 is no penalty. Never divided by ln(log_base)."""
     factor: L2Factor = 0.5
     """0.5: the gradient gets strength · w. 1: it gets 2 · strength · w."""
     biases: bool = False
     """Whether biases are penalised as well."""
+    per_sample: bool = False
+    """Whether the penalty is divided by n_samples, as λ/2m."""
 
 
 @with_config(STRICT)
@@ -88,11 +92,18 @@ class ConventionsBody(Conventions):
     """The choices on which textbooks differ."""
 
     reduction: ReductionName = "mean"
-    """How the samples' losses become one."""
+    """How the samples' losses become one: their mean, their sum, or their sum over n_samples · n_out.
+
+    mean_over_entries is for the squared errors only: PyTorch's mean.
+    """
     l2: L2Body = field(default_factory=L2Body)
     """None by default (strength 0)."""
     log_base: LogBase = "e"
     """The cross-entropies' logarithm: "e", 2 or 10; with a squared error only "e"."""
+    column_order: ColumnOrder = "columns_first"
+    """How the columns of Jacobians by weights follow W: column by column, or row by row."""
+    relu_at_zero: ReluSlope = 0.0
+    """The slope of relu at exactly z = 0: 0, 1 or 0.5."""
 
 
 @with_config(STRICT)

@@ -57,12 +57,7 @@ def note_stated(value: object, read: Callable[[object], ConventionsBody]) -> Sta
     conventions = read(value)
     given: dict[str, Any] = value if isinstance(value, dict) else {}
     stated = {key for key in given if key != "l2"} | {f"l2.{key}" for key in given.get("l2", ())}
-    return StatedConventions(
-        reduction=conventions.reduction,
-        l2=conventions.l2,
-        log_base=conventions.log_base,
-        stated=frozenset(stated),
-    )
+    return StatedConventions.of(conventions, frozenset(stated))
 
 
 CONVENTIONS_SAID = (

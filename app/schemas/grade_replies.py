@@ -75,7 +75,7 @@ class PartReply(Part):
     """From level hint on: what a right answer would have, whatever its numbers."""
     diagnoses: Annotated[tuple[DiagnosisReply, ...] | None, LEFT_OUT] = None
     """From level diagnosis on."""
-    convention: Annotated[dict[str, str | float] | None, LEFT_OUT] = None
+    convention: Annotated[dict[str, str | float | bool] | None, LEFT_OUT] = None
     """From level diagnosis on: the switches, not stated, under which the answer is right."""
     entries: OptionalFlags = None
     """From level location on: which entries are right, in the answer's shape; all where the verdict gives score 1."""

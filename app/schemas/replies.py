@@ -76,7 +76,7 @@ class ForwardReply(Forward):
     outputs: Matrix
     """The last layer's activations, shape (n_samples, n_out)."""
     loss: OptionalNumber = None
-    """Mean or sum of the losses, plus L2."""
+    """The losses, reduced as the conventions say, plus L2."""
     losses: OptionalVector = None
     """Each sample's loss, without L2, shape (n_samples,)."""
     conventions: Annotated[ConventionsBody | None, LEFT_OUT] = None
@@ -162,7 +162,7 @@ class JacobianReply(Jacobian):
     rows: OptionalLabels = None
     """What each row is the derivative of, counted from 1; absent for derivatives of L."""
     columns: OptionalLabels = None
-    """What each column is the derivative by; weights stacked by columns; absent for derivatives of L."""
+    """What each column is the derivative by; weights stacked as column_order says; absent for derivatives of L."""
 
 
 @with_config(STRICT)
@@ -218,6 +218,8 @@ class LossReply:
     """The last activation that it needs; absent where any will do."""
     logarithmic: bool
     """Whether log_base applies."""
+    mean_over_entries: bool
+    """Whether that reduction applies."""
 
 
 @with_config(STRICT)

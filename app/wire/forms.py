@@ -13,7 +13,7 @@ from app.wire.skeletons import RESOLVES, TAKES, AnyArray, OddBodyError, Take
 from core.activations import ACTIVATIONS
 from core.answers import MOST_AXES
 from core.arrays import Array, Flags
-from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
+from core.conventions import COLUMN_ORDERS, L2_FACTORS, LOG_BASES, REDUCTIONS, RELU_SLOPES
 from core.errors import ShapeError, counted
 from core.exercises import KINDS
 from core.grading import LEVELS
@@ -264,10 +264,12 @@ Shares: TypeAlias = Annotated[
 ]
 WholeNumber: TypeAlias = Annotated[int, Form(WHOLE, WHOLE_SHOWN)]
 L2Factor: TypeAlias = Annotated[float, _number_choice(L2_FACTORS)]
+ReluSlope: TypeAlias = Annotated[float, _number_choice(RELU_SLOPES)]
 ActivationName: TypeAlias = Annotated[str, _choice(ACTIVATIONS)]
 LossName: TypeAlias = Annotated[str, _choice(LOSSES)]
 OptionalLossName: TypeAlias = Annotated[str | None, _choice(LOSSES)]
 ReductionName: TypeAlias = Annotated[str, _choice(REDUCTIONS)]
+ColumnOrder: TypeAlias = Annotated[str, _choice(COLUMN_ORDERS)]
 LogBase: TypeAlias = Annotated[str | int, _choice(LOG_BASES)]
 QuantityId: TypeAlias = Annotated[
     str, Form(core_schema.str_schema(strict=True), {"type": "string", "pattern": ID_PATTERN})

@@ -1,15 +1,18 @@
 """From matches to a diagnosis: the one that explains the other parts as well, its class, its words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from core.conventions import Switch
+from core.errors import CoreError
 from core.grading.grade import Diagnosis
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
 from core.grading.verdicts import Switches
 from core.mistakes import MISTAKES, PRECEDENCE
+from core.problem import Problem
 from core.scenarios import Scenarios
 
 MOST_LISTED = 20
@@ -49,8 +52,8 @@ class Explained:
         )
 
 
-def free_mistakes(question: Question, suspects: Suspects) -> tuple[str, ...]:
-    """Name the mistakes that are only other conventions here, because nobody stated them.
+def free_switches(question: Question, suspects: Suspects) -> frozenset[Switch]:
+    """List the conventions that the problem could have as well, because nobody stated them.
 
     Parameters
     ----------
@@ -59,9 +62,18 @@ def free_mistakes(question: Question, suspects: Suspects) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
+    frozenset of Switch
     """
-    return tuple(m.name for m in suspects.mistakes if m.switch and not question.states(m.switch[0]))
+    switches = {suspect.switch for suspect in suspects.suspects if suspect.switch}
+    return frozenset(s for s in switches if not question.states(s[0]) and _fits(question.problem, s))
+
+
+def _fits(problem: Problem, switch: Switch) -> bool:
+    try:
+        problem.under(switch)
+    except CoreError:
+        return False
+    return True
 
 
 def choose(
@@ -69,7 +81,7 @@ def choose(
     matches: Sequence[Match],
     scenarios: Scenarios,
     others: Mapping[Target, bool],
-    free: Sequence[str],
+    free: Collection[Switch],
 ) -> Explained | None:
     """Choose the explanation that fits the other parts best, then the nearest.
 
@@ -83,8 +95,8 @@ def choose(
         Those that the matches come from.
     others : mapping of Target to bool
         The other parts, and whether each is right.
-    free : sequence of str
-        The mistakes that are only conventions here.
+    free : collection of Switch
+        The conventions that nobody stated.
 
     Returns
     -------
@@ -105,10 +117,9 @@ def choose(
     # of a class, the mistake that stands first in the registry speaks for it, and one alone before a pair
     best = min(same, key=lambda match: (len(match.names), [PRECEDENCE[name] for name in match.names]))
     alternatives = dict.fromkeys(match.names for match in same if match.names != best.names)
-    switches = [MISTAKES[name].switch for name in best.names if name in free]
-    convention = {switch[0]: switch[1] for switch in switches if switch is not None}
-    mistakes = tuple(name for name in best.names if name not in free)
-    return Explained(mistakes=mistakes, alternatives=tuple(alternatives), convention=convention)
+    chosen = {name: switch for name, switch in best.switches.items() if switch in free}
+    mistakes = tuple(name for name in best.names if name not in chosen)
+    return Explained(mistakes=mistakes, alternatives=tuple(alternatives), convention=dict(chosen.values()))
 
 
 def _agreement(match: Match, scenarios: Scenarios, others: Mapping[Target, bool]) -> int:

@@ -11,6 +11,7 @@ from functools import reduce
 import numpy as np
 
 from core.arrays import Array
+from core.conventions import COLUMN_ORDERS
 from core.grading.allowance import Allowance
 from core.grading.effort import Effort
 from core.problem import Problem
@@ -160,6 +161,6 @@ def _product(scenarios: Scenarios, own: Mapping[str, Array], factors: list[str],
     if by[0] not in "Wb":
         return rows
     parameter = scenarios.value(by)
-    total = rows.sum(axis=0).reshape(parameter.shape, order="F")
+    total = rows.sum(axis=0).reshape(parameter.shape, order=COLUMN_ORDERS[scenarios.problem.conventions.column_order])
     # the L2 term does not come down the chain
     return np.asarray(total + scenarios.value("decay" if by[0] == "W" else "bias_decay") * parameter)

@@ -1,10 +1,12 @@
 """What is explained, and by what: an answer to one quantity, and a prediction that meets it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.arrays import Array
+from core.conventions import Switch
 from core.grading.allowance import Allowance
 from core.grading.shapes import fit_shape
 from core.quantities import Quantity
@@ -61,6 +63,8 @@ class Match:
     ----------
     names : tuple of str
         Its mistakes.
+    switches : mapping of str to Switch
+        The conventions under which some of them are none.
     chosen : int
         The bits of its ways.
     prediction : ndarray
@@ -70,6 +74,7 @@ class Match:
     """
 
     names: tuple[str, ...]
+    switches: Mapping[str, Switch]
     chosen: int
     prediction: Array
     distance: float

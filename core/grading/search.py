@@ -6,11 +6,12 @@ all of its differing entries with a chance of about n · Π 2τ/r.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from core.arrays import Array
+from core.conventions import Switch
 from core.grading.effort import Effort
 from core.grading.matches import Match, Target
 from core.grading.shapes import fit_shape
@@ -66,24 +67,21 @@ class Search:
         self._orders = self._find_orders()
         self._stacks: dict[tuple[int, ...], list[Predictions]] = {}
 
-    def convention(self, free: Sequence[str]) -> list[Match]:
+    def convention(self, free: Collection[Switch]) -> list[Match]:
         """Find the other conventions under which the answer is right.
 
         Parameters
         ----------
-        free : sequence of str
-            The mistakes that are conventions here.
+        free : collection of Switch
+            Those that nobody stated.
 
         Returns
         -------
         list of Match
             Of the fewest switches.
         """
-        choices = self._suspects.switches(free, self._scenarios, self._target.key)
+        choices = self._suspects.conventions(free, self._scenarios, self._target.key)
         found = list(self._compare(choices, [0], CHANCE[0]))
-        orders = [index for index, (names, *_) in enumerate(self._orders) if set(names) <= set(free)]
-        if len(orders) > 1:
-            found += self._compare([0, *choices], orders[1:], CHANCE[0])
         fewest = min((len(match.names) for match in found), default=0)
         return [match for match in found if len(match.names) == fewest]
 
@@ -292,4 +290,5 @@ class Search:
 
     def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Match:
         names = tuple(sorted(dict.fromkeys(names), key=PRECEDENCE.__getitem__))
-        return Match(names=names, chosen=chosen, prediction=prediction, distance=distance)
+        switches = self._suspects.switches(chosen)
+        return Match(names=names, switches=switches, chosen=chosen, prediction=prediction, distance=distance)

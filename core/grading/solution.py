@@ -5,8 +5,9 @@ from functools import cached_property
 
 from core.arrays import Array
 from core.budget import Budget
+from core.conventions import Switch
 from core.errors import NonFiniteError
-from core.grading.diagnosis import free_mistakes
+from core.grading.diagnosis import free_switches
 from core.grading.precision import Precision, find_precision
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
@@ -45,9 +46,9 @@ class Solution:
         return self._suspect(in_one_layer=True)
 
     @cached_property
-    def free(self) -> tuple[str, ...]:
-        """The mistakes that are only other conventions here."""
-        return free_mistakes(self.question, self.suspects)
+    def free(self) -> frozenset[Switch]:
+        """The conventions that nobody stated."""
+        return free_switches(self.question, self.suspects)
 
     @property
     def held(self) -> int:

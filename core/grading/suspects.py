@@ -1,15 +1,15 @@
 """What can have gone wrong in a problem: the ways of all mistakes that apply there, and pairs of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
-from itertools import combinations
 from operator import or_
 
 import numpy as np
 
 from core.arrays import Array
+from core.conventions import Switch
 from core.grading.shapes import fit_shape, is_flat_column
 from core.mistakes import MISTAKES, Indices, Mistake, Signs, Transform, Way
 from core.problem import Problem
@@ -36,6 +36,11 @@ class Suspect:
     way: Way
     bit: int
     layer: int | None = None
+
+    @property
+    def switch(self) -> Switch | None:
+        """The convention under which it is no mistake."""
+        return next((change.switch for change in self.way if change.switch), None)
 
 
 class Suspects:
@@ -96,6 +101,22 @@ class Suspects:
         """
         return Scenarios(self.problem, [suspect.way for suspect in self.suspects], given=given, exact=self._exact)
 
+    def made(self, chosen: int) -> Iterator[Suspect]:
+        """Give the suspects that are chosen, in the order of the registry.
+
+        Parameters
+        ----------
+        chosen : int
+
+        Yields
+        ------
+        Suspect
+        """
+        while chosen:
+            lowest = chosen & -chosen
+            yield self.suspects[lowest.bit_length() - 1]
+            chosen ^= lowest
+
     def names(self, chosen: int) -> tuple[str, ...]:
         """Name the mistakes whose ways are chosen.
 
@@ -108,12 +129,21 @@ class Suspects:
         tuple of str
             In the order of the registry.
         """
-        found: dict[str, None] = {}
-        while chosen:
-            lowest = chosen & -chosen
-            found[self.suspects[lowest.bit_length() - 1].mistake.name] = None
-            chosen ^= lowest
-        return tuple(found)
+        return tuple(dict.fromkeys(suspect.mistake.name for suspect in self.made(chosen)))
+
+    def switches(self, chosen: int) -> dict[str, Switch]:
+        """Find the conventions under which the mistakes whose ways are chosen are none.
+
+        Parameters
+        ----------
+        chosen : int
+
+        Returns
+        -------
+        dict of str to Switch
+            By the mistake's name.
+        """
+        return {suspect.mistake.name: suspect.switch for suspect in self.made(chosen) if suspect.switch}
 
     def singles(self, scenarios: Scenarios, key: str) -> list[int]:
         """List the ways that make a difference to a quantity.
@@ -157,13 +187,13 @@ class Suspects:
             if not other & clashing
         ]
 
-    def switches(self, free: Sequence[str], scenarios: Scenarios, key: str) -> list[int]:
+    def conventions(self, free: Collection[Switch], scenarios: Scenarios, key: str) -> list[int]:
         """List the choices of ways that other conventions are, alone and together.
 
         Parameters
         ----------
-        free : sequence of str
-            The mistakes that are conventions here.
+        free : collection of Switch
+            Those that may be chosen.
         scenarios : Scenarios
         key : str
             A numbered id.
@@ -174,13 +204,12 @@ class Suspects:
             The fewest first.
         """
         reach = scenarios.reach(key)
-        made = [s for s in self.suspects if s.mistake.name in free and s.bit & reach and s.layer is None]
-        choices = [group for size in range(1, len(free) + 1) for group in combinations(made, size)]
-        return [
-            sum(s.bit for s in group)
-            for group in choices
-            if not any(self._clashing(one) & other.bit for one, other in combinations(group, 2))
-        ]
+        choices = [0]
+        for suspect in self.suspects:
+            if suspect.switch in free and suspect.bit & reach and suspect.layer is None:
+                clashing = self._clashing(suspect)
+                choices += [chosen | suspect.bit for chosen in choices if not chosen & clashing]
+        return sorted(choices[1:], key=int.bit_count)
 
     def _clashing(self, suspect: Suspect) -> int:
         """Return the bits of what cannot be made together with a suspect: of one step there is one replacement."""

@@ -1,7 +1,8 @@
 """Jacobians: the local ones of each step, and their products along the path between two quantities.
 
 A Jacobian d{of}_d{by} has one matrix per sample: rows are the outputs, columns the inputs, with weights
-stacked by columns (index i·n_in + j for input j of output i), the order of matrix calculus.
+stacked by columns (index i·n_in + j for input j of output i), the order of matrix calculus, or by rows where
+the problem's column_order says so.
 
 References
 ----------

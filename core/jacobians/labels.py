@@ -33,7 +33,7 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
     Parameters
     ----------
     node : str
-        A numbered node; weights are stacked by columns.
+        A numbered node; weights are stacked as column_order says.
     problem : Problem
 
     Returns
@@ -43,15 +43,20 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
     """
     network = problem.network
     few = n_components(node, problem) <= FEW_LABELS
-    return (_few_labels if few else _make_labels)(node, network.widths, network.gives_distribution)
+    return (_few_labels if few else _make_labels)(
+        node, network.widths, network.gives_distribution, problem.conventions.column_order
+    )
 
 
-def _make_labels(node: str, widths: tuple[int, ...], gives_distribution: bool) -> tuple[str, ...]:
+def _make_labels(node: str, widths: tuple[int, ...], gives_distribution: bool, order: str) -> tuple[str, ...]:
     name = spell(node, len(widths) - 1, gives_distribution=gives_distribution)
     symbol, layer = split_node(node)
     dimensions = (widths[layer - 1], widths[layer]) if symbol == "W" else (widths[layer],)
-    # columns of W one after the other: the last index is the slow one
-    indices = (index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions))))
+    if order == "columns_first":
+        # columns of W one after the other: the last index is the slow one
+        indices = [index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions)))]
+    else:
+        indices = list(product(*(range(1, n + 1) for n in dimensions)))
     if max(dimensions) > 9 or name != name.rstrip("0123456789"):
         return tuple(f"{name}[{','.join(map(str, index))}]" for index in indices)
     return tuple(name + "".join(map(str, index)) for index in indices)

@@ -166,7 +166,8 @@ def _first_rows(problem: Problem, links: Sequence[Link], values: Mapping[str, Ar
     if n_components(first.step.output, problem) >= MANY_ROWS:
         place = Place(problem, first.step.number)
         inputs = [values[name] for name in first.inputs]
-        if len(links) > 1 and links[1].by.startswith("W") and place.activation.jacobian_by_weights:
+        by_columns = place.conventions.column_order == "columns_first"
+        if by_columns and len(links) > 1 and links[1].by.startswith("W") and place.activation.jacobian_by_weights:
             return place.activation.jacobian_by_weights(inputs[1], values[links[1].inputs[0]]), links[2:]
         matrix = first.local.matrix(place, *inputs)
         if matrix is not None:

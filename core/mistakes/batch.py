@@ -3,8 +3,9 @@
 import numpy as np
 
 from core.mistakes.mistake import Mistake, Transform, Way
-from core.mistakes.places import is_batch, is_fused, is_mean
-from core.steps import adjust_rule, replace_rule, scale_rule
+from core.mistakes.places import divides_otherwise, is_batch, is_fused
+from core.steps import adjust_rule, keep_convention, replace_rule, scale_rule
+from core.steps.loss import divisor_of
 
 
 def _times(factor: float) -> tuple[Way, Way]:
@@ -21,24 +22,23 @@ BATCH_MISTAKES = (
         name="summed_over_batch",
         family="batch",
         produces="N·t",
-        message="The loss is the mean over the samples, so its gradient has a factor 1/N; this is their sum.",
-        ways=((replace_rule("divisor", lambda place: np.asarray(1.0)),),),
-        applies=is_mean,
-        switch=("reduction", "sum"),
+        message="You added up the samples. The loss is a mean here: divide the sum by what the mean is over.",
+        ways=(keep_convention(("reduction", "sum"), "divisor"),),
+        applies=lambda problem: divides_otherwise(problem, "sum"),
     ),
     Mistake(
         name="averaged_over_batch",
         family="batch",
         produces="t/N",
-        message="The loss is the sum over the samples here; this is their mean.",
-        ways=((replace_rule("divisor", lambda place: np.asarray(float(place.problem.n_samples))),),),
-        applies=lambda problem: is_batch(problem) and problem.conventions.reduction == "sum",
+        message="You took the mean over the samples, the sum over N. The loss has another divisor here.",
+        ways=(keep_convention(("reduction", "mean"), "divisor"),),
+        applies=lambda problem: divides_otherwise(problem, "mean"),
     ),
     Mistake(
         name="averaged_twice",
         family="batch",
         produces="t/N",
-        message="The factor 1/N is applied twice: once in the gradient of the pre-activations and once more after it.",
+        message="The mean is taken twice: once in the gradient by the pre-activations and once more after it.",
         ways=(
             (
                 adjust_rule(
@@ -52,20 +52,18 @@ BATCH_MISTAKES = (
                     lambda exact, place, grad, bias, decay: exact(grad / place.problem.n_samples, bias, decay),
                 ),
             ),
-            (replace_rule("divisor", lambda place: np.asarray(float(place.problem.n_samples**2))),),
+            (replace_rule("divisor", lambda place: np.asarray(divisor_of(place) ** 2)),),
         ),
-        applies=is_mean,
+        applies=lambda problem: divides_otherwise(problem, "sum"),
     ),
     Mistake(
         name="averaged_over_all_entries",
         family="batch",
         produces="t/K",
-        message="The mean is taken over all entries, samples times outputs; a sample's loss is a sum over its "
-        "outputs, and only the samples are averaged.",
-        ways=(
-            (replace_rule("divisor", lambda place: np.asarray(float(place.problem.n_samples * place.problem.n_out))),),
-        ),
-        applies=lambda problem: problem.n_out > 1,
+        message="You took the mean over all entries, samples times outputs. Here a sample's loss is a sum over its "
+        "outputs, which is not divided by their number.",
+        ways=(keep_convention(("reduction", "mean_over_entries"), "divisor"),),
+        applies=lambda problem: problem.n_out > 1 and divides_otherwise(problem, "mean_over_entries"),
     ),
     Mistake(
         name="sign_flipped",

@@ -6,6 +6,7 @@ from core.arrays import Array
 from core.mistakes.mistake import Mistake, Transform
 from core.problem import Problem
 from core.quantities import Quantity, split_node
+from core.steps import keep_convention
 
 NEAR_ONE = 1e-3
 """A factor this near to 1 or −1 is none."""
@@ -41,17 +42,13 @@ def _row_by_rows(problem: Problem, quantity: Quantity, value: Array, number: flo
     return value.ravel() if _is_weights_gradient(quantity) else None
 
 
-def _rows_first(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    if not _by_weights(quantity):
-        return None
-    layer = problem.network.layers[split_node(str(quantity.by))[1] - 1]
-    by_columns = value.reshape(*value.shape[:2], layer.n_out, layer.n_in)
-    return by_columns.swapaxes(-1, -2).reshape(value.shape)
-
-
 def _inputs_alone(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    is_local = _by_weights(quantity) and quantity.of == str(quantity.by).replace("W", "Z")
-    return value[:, 0, : value.shape[2] // value.shape[1]] if is_local else None
+    if not _by_weights(quantity) or quantity.of != str(quantity.by).replace("W", "Z"):
+        return None
+    n_out = value.shape[1]
+    # the first output's weights: a block of columns, or every n_out-th column
+    is_block = problem.conventions.column_order == "columns_first"
+    return value[:, 0, : value.shape[2] // n_out] if is_block else value[:, 0, ::n_out]
 
 
 def _scaled(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
@@ -89,7 +86,7 @@ FINISHED_MISTAKES = (
         name="reshaped_rows_first",
         family="orientation",
         produces="vec(t) put back by rows",
-        message="The row of the chain stacks the weights by columns, and it is put back into their shape by rows: "
+        message="You put the row of the chain back into the weights' shape in another order than it stacks them: "
         "right numbers, wrong cells.",
         transforms=(Transform(apply=_reshaped), Transform(apply=_reshaped_back)),
     ),
@@ -105,8 +102,16 @@ FINISHED_MISTAKES = (
         family="orientation",
         produces="the columns in the other order",
         message="The columns follow the weights row by row; here they follow them column by column.",
-        transforms=(Transform(apply=_rows_first),),
-        switch=("column_order", "rows_first"),
+        ways=(keep_convention(("column_order", "rows_first"), "dZ{l}_dW{l}"),),
+        applies=lambda problem: problem.conventions.column_order != "rows_first",
+    ),
+    Mistake(
+        name="flattened_columns_first",
+        family="orientation",
+        produces="the columns in the other order",
+        message="The columns follow the weights column by column; here they follow them row by row.",
+        ways=(keep_convention(("column_order", "columns_first"), "dZ{l}_dW{l}"),),
+        applies=lambda problem: problem.conventions.column_order != "columns_first",
     ),
     Mistake(
         name="inputs_given_for_jacobian",

@@ -6,10 +6,11 @@ import numpy as np
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
+from core.conventions import RELU_SLOPES
 from core.mistakes.mistake import Mistake, Way
 from core.mistakes.places import has_slope
 from core.problem import Problem
-from core.steps import Place, adjust_rule, replace_rule
+from core.steps import Place, adjust_rule, keep_convention, replace_rule
 from core.steps.changes import Where
 
 LEARNING_RATES = (1.0, 0.5, 0.1)
@@ -177,10 +178,12 @@ LAYER_MISTAKES = (
     Mistake(
         name="relu_slope_at_zero",
         family="way back",
-        produces="slope 1 at z = 0",
-        message="The derivative of relu at 0 is taken as 1; here it is 0.",
-        ways=(_slope(lambda place, rows, z, a: np.where(z >= 0, rows, 0.0), where=_is_relu),),
-        switch=("relu_at_zero", 1),
+        produces="another slope at z = 0 than relu_at_zero",
+        message="Look at the entries where z is exactly 0: you took another slope of relu there than is stated here.",
+        ways=tuple(
+            keep_convention(("relu_at_zero", slope), "activation_gradient", "dA{l}_dZ{l}", where=_is_relu)
+            for slope in RELU_SLOPES
+        ),
     ),
     Mistake(
         name="weights_not_transposed",

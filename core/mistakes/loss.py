@@ -1,24 +1,17 @@
 """Mistakes in the loss and in its derivative by the outputs."""
 
-import math
-
 import numpy as np
 
 from core.arrays import Array
-from core.conventions import LOG_BASES
 from core.losses import LOSSES
 from core.mistakes.mistake import Mistake
 from core.mistakes.places import is_fused, is_softmax_loss
 from core.problem import Problem
-from core.steps import Change, Place, replace_rule
+from core.steps import Place, keep_convention, replace_rule
 
 
 def _is_in_other_base(problem: Problem, base: str | int) -> bool:
     return problem.loss is not None and LOSSES[problem.loss].logarithmic and problem.conventions.log_base != base
-
-
-def _in_base(base: str | int) -> tuple[Change, ...]:
-    return (replace_rule("unit", lambda place: np.asarray(math.log(LOG_BASES[base]))),)
 
 
 def _binary_derivative(a: Array, y: Array) -> Array:
@@ -35,25 +28,23 @@ LOSS_MISTAKES = (
         family="loss",
         produces="t/ln 2",
         message="The logarithm is taken to base 2, which divides the loss and its gradient by ln 2.",
-        ways=(_in_base(2),),
+        ways=(keep_convention(("log_base", 2), "unit"),),
         applies=lambda problem: _is_in_other_base(problem, 2),
-        switch=("log_base", 2),
     ),
     Mistake(
         name="log_base_10",
         family="loss",
         produces="t/ln 10",
         message="The logarithm is taken to base 10, which divides the loss and its gradient by ln 10.",
-        ways=(_in_base(10),),
+        ways=(keep_convention(("log_base", 10), "unit"),),
         applies=lambda problem: _is_in_other_base(problem, 10),
-        switch=("log_base", 10),
     ),
     Mistake(
         name="natural_logarithm",
         family="loss",
         produces="t·ln b",
         message="The logarithm is the natural one; another base was asked for, which divides by its logarithm.",
-        ways=(_in_base("e"),),
+        ways=(keep_convention(("log_base", "e"), "unit"),),
         applies=lambda problem: _is_in_other_base(problem, "e"),
     ),
     Mistake(

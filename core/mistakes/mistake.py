@@ -105,8 +105,6 @@ class Mistake:
         The ways in which it happens to a finished answer.
     applies : callable
         ``applies(problem)``: whether the mistake can be made there.
-    switch : tuple of str and value, or None
-        The convention under which it is no mistake: ``("reduction", "sum")``.
     since : int
         The version of the catalogue that it came with. An exercise's version counts mistakes up to it.
 
@@ -123,7 +121,6 @@ class Mistake:
     ways: tuple[Way, ...] = ()
     transforms: tuple[Transform, ...] = ()
     applies: Callable[[Problem], bool] = _always
-    switch: tuple[str, str | float] | None = None
     since: int = 1
 
     def __post_init__(self) -> None:

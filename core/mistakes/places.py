@@ -3,6 +3,7 @@
 import numpy as np
 
 from core.arrays import Array
+from core.conventions import REDUCTIONS
 from core.problem import Problem
 from core.steps import Place
 
@@ -15,9 +16,12 @@ def is_batch(problem: Problem) -> bool:
     return problem.n_samples > 1
 
 
-def is_mean(problem: Problem) -> bool:
-    """Tell whether a loss is averaged over several samples."""
-    return is_batch(problem) and problem.conventions.reduction == "mean"
+def divides_otherwise(problem: Problem, reduction: str) -> bool:
+    """Tell whether another reduction than the problem's divides by another number."""
+    divisors = (
+        REDUCTIONS[name](problem.n_samples, problem.n_out) for name in (reduction, problem.conventions.reduction)
+    )
+    return len(set(divisors)) > 1
 
 
 def has_penalty(problem: Problem) -> bool:

@@ -5,41 +5,46 @@ from collections.abc import Callable
 import numpy as np
 
 from core.arrays import Array
-from core.conventions import L2_FACTORS
+from core.conventions import L2_FACTORS, Switch
 from core.mistakes.mistake import Mistake, Way
 from core.mistakes.places import has_penalty, is_batch
 from core.problem import Problem
 from core.steps import Place, adjust_rule, replace_rule
+from core.steps.changes import Where, is_other
 
 Scale = Callable[[Place], float]
 
 
-def _in_gradients(scale: Scale) -> Way:
-    return (
+def _both(scale: Scale, *, switch: Switch | None = None) -> tuple[Way, Way]:
+    """Put a factor on the penalty, in the gradients alone and everywhere."""
+    where: Where = (lambda place: is_other(place, switch)) if switch else (lambda place: True)
+    in_gradients = (
         adjust_rule(
             "grad_weights",
             lambda exact, place, inputs, grad, weights, decay: exact(inputs, grad, weights, scale(place) * decay),
+            where=where,
+            switch=switch,
         ),
         adjust_rule(
-            "grad_bias", lambda exact, place, grad, bias, decay: exact(grad, bias, np.asarray(scale(place) * decay))
+            "grad_bias",
+            lambda exact, place, grad, bias, decay: exact(grad, bias, np.asarray(scale(place) * decay)),
+            where=where,
+            switch=switch,
         ),
     )
-
-
-def _everywhere(scale: Scale) -> Way:
-    return (
-        adjust_rule("decay", lambda exact, place: np.asarray(scale(place) * exact())),
-        adjust_rule("bias_decay", lambda exact, place: np.asarray(scale(place) * exact())),
+    everywhere = tuple(
+        adjust_rule(rule, lambda exact, place: np.asarray(scale(place) * exact()), where=where, switch=switch)
+        for rule in ("decay", "bias_decay")
     )
+    return in_gradients, everywhere
 
 
-def _both(scale: Scale) -> tuple[Way, Way]:
-    return (_in_gradients(scale), _everywhere(scale))
+def _with_factor(factor: float) -> tuple[Way, Way]:
+    return _both(lambda place: factor / place.conventions.l2.factor, switch=("l2.factor", factor))
 
 
-def _other_factor(place: Place) -> float:
-    factor = place.problem.conventions.l2.factor
-    return (sum(L2_FACTORS) - factor) / factor
+def _is_divided(problem: Problem) -> bool:
+    return problem.conventions.l2.per_sample
 
 
 def _spares_biases(problem: Problem) -> bool:
@@ -64,9 +69,8 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="the other factor, 1 for ½ or ½ for 1",
         message="The factor of the L2 term is the other of the two that textbooks use.",
-        ways=_both(_other_factor),
+        ways=tuple(way for factor in L2_FACTORS for way in _with_factor(factor)),
         applies=has_penalty,
-        switch=("l2.factor", 1),
     ),
     Mistake(
         name="l2_sign",
@@ -80,9 +84,17 @@ REGULARISATION_MISTAKES = (
         name="l2_averaged",
         family="L2",
         produces="the L2 term over N",
-        message="The L2 term is divided by the number of samples; here it is added to their mean as it is.",
-        ways=_both(lambda place: 1.0 / place.problem.n_samples),
-        applies=lambda problem: has_penalty(problem) and is_batch(problem),
+        message="You divided the L2 term by the number of samples. Here it is added as it is.",
+        ways=_both(lambda place: 1.0 / place.problem.n_samples, switch=("l2.per_sample", True)),
+        applies=lambda problem: has_penalty(problem) and is_batch(problem) and not _is_divided(problem),
+    ),
+    Mistake(
+        name="l2_not_averaged",
+        family="L2",
+        produces="the L2 term times N",
+        message="You added the L2 term as it is. Here it is divided by the number of samples, as λ/2m.",
+        ways=_both(lambda place: float(place.problem.n_samples), switch=("l2.per_sample", False)),
+        applies=lambda problem: has_penalty(problem) and is_batch(problem) and _is_divided(problem),
     ),
     Mistake(
         name="l2_on_bias",

@@ -15,7 +15,7 @@ References
 .. [2] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
-from core.steps.changes import Change, adjust_rule, replace_rule, scale_rule
+from core.steps.changes import Change, adjust_rule, keep_convention, replace_rule, scale_rule
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rules import LocalJacobian, Place, Rule, Structure
 from core.steps.spreads import Rounding
@@ -34,6 +34,7 @@ __all__ = [
     "adjust_rule",
     "evaluate",
     "fill",
+    "keep_convention",
     "replace_rule",
     "scale_rule",
     "sources_of",

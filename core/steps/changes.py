@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.arrays import Array
+from core.conventions import Switch
 from core.steps.rules import Place
+from core.steps.table import RULES
 
 Where = Callable[[Place], bool]
 
@@ -33,6 +35,8 @@ class Change:
         ``where(place)``: the layers and networks in which it makes a difference.
     extra : tuple of str
         Templates of what it takes beside the rule's inputs; they come last.
+    switch : Switch or None
+        The convention under which it is right.
     """
 
     rule: str
@@ -41,6 +45,7 @@ class Change:
     scales: float | None = None
     where: Where = _everywhere
     extra: tuple[str, ...] = ()
+    switch: Switch | None = None
 
 
 def replace_rule(
@@ -67,20 +72,25 @@ def replace_rule(
 
 
 def adjust_rule(
-    rule: str, apply: Callable[..., Array], *, where: Where = _everywhere, extra: tuple[str, ...] = ()
+    rule: str,
+    apply: Callable[..., Array],
+    *,
+    where: Where = _everywhere,
+    extra: tuple[str, ...] = (),
+    switch: Switch | None = None,
 ) -> Change:
     """Return the change that computes a step by ``apply(exact, place, *inputs)``, on top of what it is.
 
     Parameters
     ----------
-    rule, apply, where, extra
+    rule, apply, where, extra, switch
         See `Change`.
 
     Returns
     -------
     Change
     """
-    return Change(rule=rule, apply=apply, replaces=False, where=where, extra=extra)
+    return Change(rule=rule, apply=apply, replaces=False, where=where, extra=extra, switch=switch)
 
 
 def scale_rule(rule: str, factor: float, *, where: Where = _everywhere) -> Change:
@@ -102,4 +112,51 @@ def scale_rule(rule: str, factor: float, *, where: Where = _everywhere) -> Chang
         replaces=False,
         scales=factor,
         where=where,
+    )
+
+
+def keep_convention(switch: Switch, *rules: str, where: Where = _everywhere) -> tuple[Change, ...]:
+    """Return the changes that compute steps as another convention has them.
+
+    Parameters
+    ----------
+    switch : Switch
+        The convention; where the problem states it, nothing is changed.
+    *rules : str
+        The rules and local Jacobians that depend on it.
+    where
+        See `Change`.
+
+    Returns
+    -------
+    tuple of Change
+    """
+
+    def change(rule: str) -> Change:
+        compute = _exact_rule(rule)
+        return Change(
+            rule=rule,
+            apply=lambda exact, place, *inputs: compute(place.under(switch), *inputs),
+            replaces=True,
+            where=lambda place: where(place) and is_other(place, switch),
+            switch=switch,
+        )
+
+    return tuple(map(change, rules))
+
+
+def is_other(place: Place, switch: Switch) -> bool:
+    """Tell whether a convention is another one than the problem's."""
+    key, value = switch
+    return place.conventions.value(key) != value
+
+
+def _exact_rule(name: str) -> Callable[..., Array]:
+    if name in RULES:
+        return RULES[name].apply
+    return next(
+        local.pull
+        for rule in RULES.values()
+        for template, local in rule.jacobians.items()
+        if name == f"d{rule.output}_d{template}"
     )

@@ -15,8 +15,10 @@ def _affine(place: Place, inputs: Array, weights: Array, bias: Array | None = No
 
 
 def _pull_affine_to_weights(place: Place, rows: Array, inputs: Array) -> Array:
-    # dZ/dvec(W) = I ⊗ xᵀ, so a row r becomes r ⊗ xᵀ; adding 0 turns -0 into 0
+    # dZ/dvec(W) = I ⊗ xᵀ, so a row r becomes r ⊗ xᵀ, or xᵀ ⊗ r with W row by row; adding 0 turns -0 into 0
     stacked = rows[..., :, None] * inputs[..., None, None, :]
+    if place.conventions.column_order == "rows_first":
+        stacked = stacked.mT
     return np.asarray(stacked.reshape(*stacked.shape[:-2], -1) + 0.0)
 
 
@@ -28,7 +30,9 @@ def _spread_affine_to_weights(
     )
 
 
-def _affine_by_weights(place: Place, inputs: Array) -> Array:
+def _affine_by_weights(place: Place, inputs: Array) -> Array | None:
+    if place.conventions.column_order == "rows_first":
+        return None
     n_samples, n_in = inputs.shape
     n_out = place.layer.n_out
     matrix = np.zeros((n_samples, n_out, n_out, n_in), inputs.dtype)
@@ -68,7 +72,7 @@ FORWARD_RULES = (
             ),
             "W{l}": LocalJacobian(
                 by="weights",
-                formula="dZ/dW = I ⊗ xᵀ",
+                formula="dZ/dW = I ⊗ xᵀ, with rows_first xᵀ ⊗ I",
                 latex=r"\frac{\partial z}{\partial \operatorname{vec} W} = I \otimes x^{\mathsf T}",
                 shape="(n_samples, n_out, n_in·n_out)",
                 inputs=("A{l-1}",),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from core.arrays import Array
-from core.conventions import LOG_BASES
+from core.conventions import LOG_BASES, REDUCTIONS
 from core.steps.rules import Place, Rule
 from core.steps.spreads import spread_loss, spread_losses, spread_penalty
 
@@ -17,13 +17,13 @@ def _number(place: Place, value: float) -> Array:
 
 def divisor_of(place: Place) -> Array:
     """Return what the losses' sum is divided by: n_samples for a mean, 1 for a sum."""
-    mean = place.problem.conventions.reduction == "mean"
-    return _number(place, float(place.problem.n_samples if mean else 1))
+    problem = place.problem
+    return _number(place, float(REDUCTIONS[place.conventions.reduction](problem.n_samples, problem.n_out)))
 
 
 def unit_of(place: Place) -> Array:
     """Return the logarithm of the base in which losses are counted."""
-    return _number(place, math.log(LOG_BASES[place.problem.conventions.log_base]))
+    return _number(place, math.log(LOG_BASES[place.conventions.log_base]))
 
 
 def _losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> Array:
@@ -41,13 +41,13 @@ def _reduce(place: Place, losses: Array, divisor: Array, *penalties: Array) -> A
 
 def decay_of(place: Place) -> Array:
     """Return the derivative of the penalty by a weight, as a part of the weight."""
-    l2 = place.problem.conventions.l2
-    return _number(place, 2.0 * l2.factor * l2.strength)
+    l2 = place.conventions.l2
+    return _number(place, 2.0 * l2.factor * l2.strength / (place.problem.n_samples if l2.per_sample else 1))
 
 
 def bias_decay_of(place: Place) -> Array:
     """Return the same for a bias: 0 where the penalty leaves biases alone."""
-    return decay_of(place) if place.problem.conventions.l2.biases else _number(place, 0.0)
+    return decay_of(place) if place.conventions.l2.biases else _number(place, 0.0)
 
 
 def _penalty(place: Place, decay: Array, *parameters: Array) -> Array:
@@ -74,7 +74,7 @@ LOSS_RULES = (
         inputs=(),
         apply=divisor_of,
         quantity="divisor",
-        formula="n_samples for mean, 1 for sum",
+        formula="n_samples for mean, 1 for sum, n_samples · n_out for mean_over_entries",
         latex=r"N",
         shape="()",
     ),
@@ -106,7 +106,7 @@ LOSS_RULES = (
         inputs=(),
         apply=decay_of,
         quantity="decay",
-        formula="2 · factor · strength of L2",
+        formula="2 · factor · strength of L2, with per_sample over n_samples",
         latex=r"2 c \lambda",
         shape="()",
         advice="a smaller strength of l2 helps",
@@ -150,7 +150,8 @@ LOSS_RULES = (
         inputs=("losses", "divisor", "weights_penalty", "bias_penalty"),
         apply=_reduce,
         quantity="loss",
-        formula="L = Σ losses / N + L2, where N is n_samples for mean and 1 for sum",
+        formula="L = Σ losses / N + L2, where N is n_samples for mean, 1 for sum, n_samples · n_out for "
+        "mean_over_entries",
         latex=r"L = \frac{1}{N}\sum_i \ell_i + c \lambda \sum w^2",
         shape="()",
         spread=spread_loss,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from core.activations import ACTIVATIONS, Activation
 from core.arrays import Array
+from core.conventions import Conventions, Switch
 from core.losses import LOSSES, Loss
 from core.problem import Layer, Problem
 
@@ -15,6 +16,17 @@ class Place:
 
     problem: Problem
     number: int
+    # of a rule applied under another convention than the problem's
+    others: Conventions | None = None
+
+    @property
+    def conventions(self) -> Conventions:
+        """The conventions to apply the rule under."""
+        return self.others or self.problem.conventions
+
+    def under(self, switch: Switch) -> "Place":
+        """Return the same place under another convention."""
+        return Place(self.problem, self.number, self.conventions.under(switch))
 
     @property
     def layer(self) -> Layer:
@@ -23,8 +35,9 @@ class Place:
 
     @property
     def activation(self) -> Activation:
-        """Its activation."""
-        return ACTIVATIONS[self.layer.activation]
+        """Its activation, with the slope at 0 that the conventions say."""
+        entry, slope = ACTIVATIONS[self.layer.activation], self.conventions.relu_at_zero
+        return entry.at_zero(slope) if slope and entry.at_zero else entry
 
     @property
     def loss(self) -> Loss:
@@ -59,7 +72,7 @@ class LocalJacobian:
     by : str
         What it is taken by, in words.
     formula, latex, shape : str
-        The matrix; columns of weights are stacked by columns.
+        The matrix; its columns follow weights as column_order says.
     inputs : tuple of str
         Templates of the quantities it is computed from.
     pull : callable

@@ -89,10 +89,23 @@ def networks(draw: st.DrawFn) -> Json:
 @st.composite
 def conventions(draw: st.DrawFn, loss: str) -> Json:
     l2 = st.fixed_dictionaries(
-        {}, optional={"strength": UNIT, "factor": st.sampled_from([0.5, 1, 1.0]), "biases": st.booleans()}
+        {},
+        optional={
+            "strength": UNIT,
+            "factor": st.sampled_from([0.5, 1, 1.0]),
+            "biases": st.booleans(),
+            "per_sample": st.booleans(),
+        },
     )
     bases = st.sampled_from(["e", 2, 10] if loss.endswith("cross_entropy") else ["e"])
-    optional = {"reduction": st.sampled_from(["mean", "sum"]), "l2": l2, "log_base": bases}
+    over_entries = ["mean_over_entries"] if loss.endswith("squared_error") else []
+    optional = {
+        "reduction": st.sampled_from(["mean", "sum", *over_entries]),
+        "l2": l2,
+        "log_base": bases,
+        "column_order": st.sampled_from(["columns_first", "rows_first"]),
+        "relu_at_zero": st.sampled_from([0, 1, 0.5]),
+    }
     return draw(st.fixed_dictionaries({}, optional=optional))
 
 

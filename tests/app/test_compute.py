@@ -10,8 +10,10 @@ pytestmark = pytest.mark.anyio
 
 DEFAULT_CONVENTIONS = {
     "reduction": "mean",
-    "l2": {"strength": 0.0, "factor": 0.5, "biases": False},
+    "l2": {"strength": 0.0, "factor": 0.5, "biases": False, "per_sample": False},
     "log_base": "e",
+    "column_order": "columns_first",
+    "relu_at_zero": 0.0,
 }
 
 
@@ -60,9 +62,10 @@ async def test_a_check_compares_with_complex_steps(client: httpx.AsyncClient) ->
         ({"reduction": "sum"}, {"reduction": "sum"}),
         ({"log_base": 2}, {"log_base": 2}),
         (
-            {"l2": {"strength": 0.5, "factor": 1}},
-            {"l2": {"strength": 0.5, "factor": 1.0, "biases": False}},
+            {"l2": {"strength": 0.5, "factor": 1, "per_sample": True}},
+            {"l2": {"strength": 0.5, "factor": 1.0, "biases": False, "per_sample": True}},
         ),
+        ({"column_order": "rows_first", "relu_at_zero": 1}, {"column_order": "rows_first", "relu_at_zero": 1.0}),
     ],
 )
 async def test_conventions_come_back_complete(

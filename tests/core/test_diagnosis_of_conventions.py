@@ -9,7 +9,7 @@ from core.arrays import Array
 from core.conventions import L2, Conventions
 from core.exercises import draw_exercise
 from core.grading import Policy
-from core.problem import Problem
+from core.problem import Network, Problem
 from tests.students import (
     ONE_SAMPLE,
     SOFTMAX_LAYER,
@@ -24,6 +24,13 @@ from tests.students import (
 
 RELU = with_hidden("relu")
 PENALISED = replace(SOFTMAX_LAYER, conventions=Conventions(l2=L2(strength=0.3)))
+DIVIDED = L2(strength=0.3, per_sample=True)
+LINEAR = replace(
+    SOFTMAX_LAYER,
+    network=Network(layers=(replace(SOFTMAX_LAYER.network.layers[0], activation="identity"),)),
+    targets=np.array([[0.3, -0.2, 0.5], [0.1, 0.8, -0.4], [-0.6, 0.2, 0.9], [0.7, -0.5, 0.2]]),
+    loss="squared_error",
+)
 Switches = dict[str, str | float]
 
 
@@ -50,6 +57,14 @@ def rows_first() -> Array:
     return np.hstack([number * np.eye(4) for number in ONE_SAMPLE.inputs[0]])[None]
 
 
+def linear_gradient(divisor: int) -> Array:
+    """Work out dL/dW of the squared error over a divisor."""
+    layer = LINEAR.network.layers[0]
+    assert layer.bias is not None
+    errors = LINEAR.inputs @ layer.weights + layer.bias - np.asarray(LINEAR.targets)
+    return np.asarray(LINEAR.inputs.T @ (2.0 * errors) / divisor)
+
+
 CASES = {
     "sum": (SOFTMAX_LAYER, "dL_dW", work_out(under(SOFTMAX_LAYER, reduction="sum"))["dL_dW1"],
             {"reduction": "sum"}, {"summed_over_batch"}),
@@ -63,6 +78,18 @@ CASES = {
                               {"l2.factor": 1}, {"l2_factor"}),
     "columns": (ONE_SAMPLE, "dZ_dW", rows_first(), {"column_order": "rows_first"}, {"flattened_rows_first"}),
     "relu": (RELU, "dL_dW1", relu_gradient(RELU, slope_at_zero=1.0), {"relu_at_zero": 1}, {"relu_slope_at_zero"}),
+    "relu in the middle": (RELU, "dL_dW1", relu_gradient(RELU, slope_at_zero=0.5),
+                           {"relu_at_zero": 0.5}, {"relu_slope_at_zero"}),
+    "mean over entries": (LINEAR, "dL_dW", linear_gradient(4 * 3),
+                          {"reduction": "mean_over_entries"}, {"averaged_over_all_entries"}),
+    "sum of squares": (LINEAR, "dL_dW", linear_gradient(1), {"reduction": "sum"}, {"summed_over_batch"}),
+    "L2 per sample": (PENALISED, "dL_dW", work_out(under(PENALISED, l2=DIVIDED))["dL_dW1"],
+                      {"l2.per_sample": True}, {"l2_averaged"}),
+    "L2 per sample, of the loss": (PENALISED, "L", work_out(under(PENALISED, l2=DIVIDED))["L"],
+                                   {"l2.per_sample": True}, {"l2_averaged"}),
+    "L2 factor per sample": (PENALISED, "dL_dW",
+                             work_out(under(PENALISED, l2=L2(strength=0.3, factor=1.0, per_sample=True)))["dL_dW1"],
+                             {"l2.factor": 1, "l2.per_sample": True}, {"l2_factor", "l2_averaged"}),
     "sum in base 2": (SOFTMAX_LAYER, "dL_dW", work_out(under(SOFTMAX_LAYER, reduction="sum", log_base=2))["dL_dW1"],
                       {"reduction": "sum", "log_base": 2}, {"summed_over_batch", "log_base_2"}),
     "sum with L2": (PENALISED, "dL_dW",
@@ -95,6 +122,41 @@ def test_where_it_was_stated_it_is_the_mistake(
         assert (part.verdict, part.convention, part.score) == ("incorrect", None, 0.0)
         assert any(set(diagnosis.mistakes) == mistakes for diagnosis in part.diagnoses or ())
         assert grade.first_wrong == key
+
+
+OTHERS = {
+    "sum": (under(LINEAR, reduction="sum"), "dL_dW", linear_gradient(4), "averaged_over_batch"),
+    "sum, over entries": (under(LINEAR, reduction="sum"), "dL_dW", linear_gradient(12), "averaged_over_all_entries"),
+    "entries, sum": (under(LINEAR, reduction="mean_over_entries"), "dL_dW", linear_gradient(1), "summed_over_batch"),
+    "entries": (under(LINEAR, reduction="mean_over_entries"), "dL_dW", linear_gradient(4), "averaged_over_batch"),
+    "base 2": (under(SOFTMAX_LAYER, log_base=2), "L", work_out(SOFTMAX_LAYER)["L"], "natural_logarithm"),
+    "rows first": (under(ONE_SAMPLE, column_order="rows_first"), "dZ_dW",
+                   np.kron(np.eye(4), ONE_SAMPLE.inputs)[None], "flattened_columns_first"),
+    "slope 1": (under(RELU, relu_at_zero=1.0), "dL_dW1", relu_gradient(RELU, slope_at_zero=0.0), "relu_slope_at_zero"),
+    "slope 1, half": (under(RELU, relu_at_zero=1.0), "dL_dW1", relu_gradient(RELU, slope_at_zero=0.5),
+                      "relu_slope_at_zero"),
+    "slope ½": (under(RELU, relu_at_zero=0.5), "dL_dW1", relu_gradient(RELU, slope_at_zero=1.0), "relu_slope_at_zero"),
+    "L2 factor": (under(PENALISED, l2=L2(strength=0.3, factor=1.0)), "dL_dW", work_out(PENALISED)["dL_dW1"],
+                  "l2_factor"),
+    "L2 per sample": (under(PENALISED, l2=DIVIDED), "dL_dW", work_out(PENALISED)["dL_dW1"],
+                      "l2_not_averaged"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("problem", "key", "answer", "mistake"), OTHERS.values(), ids=OTHERS)
+def test_where_another_choice_was_stated_the_default_is_the_mistake(
+    problem: Problem, key: str, answer: Array, mistake: str
+) -> None:
+    stated = frozenset({"reduction", "log_base", "column_order", "relu_at_zero", "l2.factor", "l2.per_sample"})
+    for some in (None, stated):
+        part = hand_in(set_question(problem, key, stated=some, decimals=4), {key: np.round(answer, 4)}).parts[0]
+        assert (part.verdict, part.convention, part.score) == ("incorrect", None, 0.0)
+        assert [diagnosis.mistakes for diagnosis in part.diagnoses or ()] == [(mistake,)]
+
+
+def test_a_mean_over_entries_is_no_convention_of_a_cross_entropy() -> None:
+    part = hand_in(set_question(SOFTMAX_LAYER, "dL_dW"), {"dL_dW": work_out(SOFTMAX_LAYER)["dL_dW1"] / 3}).parts[0]
+    assert (part.verdict, part.convention, names_in(part)) == ("incorrect", None, {"averaged_over_all_entries"})
 
 
 @pytest.mark.parametrize("stated", ["reduction", "log_base"])

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from core.arrays import Array
+from core.conventions import COLUMN_ORDERS
 from core.jacobians import compute_jacobians
 from core.mistakes import MISTAKES, Mistake, Transform
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity
+from core.scenarios import Scenarios
 from core.steps import evaluate
 from tests.problems import numbered_quantities, random_problem, two_layers
 
@@ -102,9 +104,9 @@ def test_a_number_cannot_be_transposed() -> None:
 @pytest.mark.parametrize("key", ["dZ1_dW1", "dA2_dW1", "dA2_dW2"])
 def test_columns_by_rows_of_the_weights_are_the_other_order(key: str) -> None:
     problem = two_layers()
-    of, by = key[1:].split("_d")
+    by = key[1:].split("_d")[1]
     value = jacobian(problem, key)
-    found = made("flattened_rows_first", value, Quantity(of, by), problem)
+    found = flattened(problem, key)
     n_in, n_out = problem.network.layers[int(by[1]) - 1].weights.shape
     for i in range(n_in):
         for j in range(n_out):
@@ -114,20 +116,29 @@ def test_columns_by_rows_of_the_weights_are_the_other_order(key: str) -> None:
 def test_the_other_order_is_undone_by_itself_for_square_weights() -> None:
     layer = Layer(weights=np.arange(9.0).reshape(3, 3) / 10, activation="tanh")
     problem = Problem(network=Network(layers=(layer,)), inputs=np.array([[0.5, -1.0, 2.0]]))
-    quantity, value = Quantity("A1", "W1"), jacobian(problem, "dA1_dW1")
-    once = made("flattened_rows_first", value, quantity, problem)
+    value, once = jacobian(problem, "dA1_dW1"), flattened(problem, "dA1_dW1")
     assert not np.array_equal(once, value)
-    np.testing.assert_array_equal(made("flattened_rows_first", once, quantity, problem), value)
+    by_rows = problem.under(("column_order", "rows_first"))
+    np.testing.assert_array_equal(jacobian(by_rows, "dA1_dW1"), once)
+    np.testing.assert_array_equal(flattened(by_rows, "dA1_dW1"), value)
+
+
+def flattened(problem: Problem, key: str) -> Array:
+    """Make the mistake of the other order of columns."""
+    by_rows = problem.conventions.column_order == "rows_first"
+    mistake = MISTAKES["flattened_columns_first" if by_rows else "flattened_rows_first"]
+    return Scenarios(problem, mistake.ways).value(key, 1)
 
 
 @pytest.mark.parametrize("quantity", [Quantity("L", "W1"), Quantity("A2", "Z2"), Quantity("Z1", "b1")], ids=str)
-@pytest.mark.parametrize("mistake", ["flattened_rows_first", "inputs_given_for_jacobian"])
-def test_only_jacobians_by_weights_have_columns_of_weights(mistake: str, quantity: Quantity) -> None:
-    assert hand_in(mistake, np.ones((3, 2, 3)), quantity, two_layers()) is None
+def test_only_jacobians_by_weights_have_columns_of_weights(quantity: Quantity) -> None:
+    assert hand_in("inputs_given_for_jacobian", np.ones((3, 2, 3)), quantity, two_layers()) is None
+    assert not Scenarios(two_layers(), MISTAKES["flattened_rows_first"].ways).reach(quantity.key)
 
 
-def test_inputs_are_given_for_the_jacobian_of_their_layer_alone() -> None:
-    problem = two_layers()
+@pytest.mark.parametrize("order", COLUMN_ORDERS)
+def test_inputs_are_given_for_the_jacobian_of_their_layer_alone(order: str) -> None:
+    problem = two_layers().under(("column_order", order))
     for key, inputs in (("dZ1_dW1", "X"), ("dZ2_dW2", "A1")):
         found = made("inputs_given_for_jacobian", jacobian(problem, key), Quantity(*key[1:].split("_d")), problem)
         np.testing.assert_array_equal(found, evaluate(problem, [inputs])[inputs])

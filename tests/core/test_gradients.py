@@ -7,7 +7,7 @@ import pytest
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
-from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
+from core.conventions import COLUMN_ORDERS, L2_FACTORS, LOG_BASES, REDUCTIONS, RELU_SLOPES
 from core.losses import LOSSES
 from core.problem import Problem
 from core.propagation import compute_gradients, gradient_names
@@ -59,13 +59,18 @@ def test_the_random_networks_cover_everything_a_problem_can_be() -> None:
         found["reduction", conventions.reduction] += 1
         found["base", conventions.log_base] += 1
         if conventions.l2.strength:
-            found["l2", conventions.l2.factor, conventions.l2.biases] += 1
+            found["l2", conventions.l2.factor, conventions.l2.biases, conventions.l2.per_sample] += 1
+        found["column order", conventions.column_order] += 1
+        if "relu" in {layer.activation for layer in layers}:
+            found["relu", conventions.relu_at_zero] += 1
     fitting = {(a, name) for a in ACTIVATIONS for name in LOSSES if LOSSES[name].output_activation in {None, a}}
     needed: set[object] = {*(("hidden", name) for name in ACTIVATIONS), *fitting}
     needed |= {*(("depth", n) for n in range(1, MAX_DEPTH + 1)), *(("samples", n) for n in range(1, MAX_SAMPLES + 1))}
     needed |= {*(("reduction", name) for name in REDUCTIONS), *(("base", base) for base in LOG_BASES)}
     needed |= {("labels", True), ("labels", False), ("bias", True), ("bias", False)}
-    needed |= {("l2", factor, biases) for factor in L2_FACTORS for biases in (True, False)}
+    either = (True, False)
+    needed |= {("l2", factor, biases, divided) for factor in L2_FACTORS for biases in either for divided in either}
+    needed |= {*(("column order", name) for name in COLUMN_ORDERS), *(("relu", slope) for slope in RELU_SLOPES)}
     assert needed <= found.keys()
     # a handful of each, not one by luck
     assert min(found[case] for case in needed) >= 5

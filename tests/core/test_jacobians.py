@@ -18,7 +18,7 @@ STEP = 1e-5
 
 
 def jacobian_by_differences(problem: Problem, of: str, by: str) -> Array:
-    """Difference the forward pass: (n_samples, n_rows, n_columns), W stacked by columns."""
+    """Difference the forward pass: (n_samples, n_rows, n_columns), W stacked as the conventions say."""
     start = evaluate(problem, [by])[by]
 
     def slope(nudge: Array) -> Array:
@@ -28,11 +28,12 @@ def jacobian_by_differences(problem: Problem, of: str, by: str) -> Array:
     columns = []
     if by[0] == "W":
         n_in, n_out = start.shape
-        for output in range(n_out):
-            for i in range(n_in):
-                nudge = np.zeros(start.shape)
-                nudge[i, output] = 1.0
-                columns.append(slope(nudge))
+        by_columns = [(i, output) for output in range(n_out) for i in range(n_in)]
+        by_rows = [(i, output) for i in range(n_in) for output in range(n_out)]
+        for entry in {"columns_first": by_columns, "rows_first": by_rows}[problem.conventions.column_order]:
+            nudge = np.zeros(start.shape)
+            nudge[entry] = 1.0
+            columns.append(slope(nudge))
     else:
         for column in range(start.shape[-1]):
             nudge = np.zeros(start.shape)
@@ -78,7 +79,8 @@ def test_every_derivative_of_the_loss_is_its_factors_summed_over_samples_plus_l2
         found = derivative(problem, f"dL_d{by}")
         rows = multiply(problem, found.factors)[:, 0, :]
         if by[0] in "Wb":
-            expected = rows.sum(axis=0).reshape(found.shape, order="F") + l2_gradient(problem, by)
+            by_rows = problem.conventions.column_order == "rows_first"
+            expected = rows.sum(axis=0).reshape(found.shape, order="C" if by_rows else "F") + l2_gradient(problem, by)
         else:
             expected = rows
         assert (found.rows, found.columns) == (None, None)
@@ -99,7 +101,8 @@ def l2_gradient(problem: Problem, by: str) -> Array:
     """Differentiate the penalty by hand."""
     l2 = problem.conventions.l2
     covered = by[0] == "W" or l2.biases
-    return 2.0 * l2.factor * l2.strength * covered * evaluate(problem, [by])[by]
+    divisor = problem.n_samples if l2.per_sample else 1
+    return 2.0 * l2.factor * l2.strength / divisor * covered * evaluate(problem, [by])[by]
 
 
 @pytest.mark.parametrize(

@@ -150,9 +150,10 @@ def test_two_other_conventions_are_both_named() -> None:
 
 
 def test_every_convention_that_an_answer_can_be_right_under_has_words() -> None:
-    switches = {mistake.switch for mistake in MISTAKES.values() if mistake.switch}
-    assert switches
-    assert switches <= CHOICE_WORDS.keys()
+    changes = [change for mistake in MISTAKES.values() for way in mistake.ways for change in way]
+    switches = {change.switch for change in changes if change.switch}
+    default = Conventions()
+    assert {(key, value) for key, value in switches if default.value(key) != value} == CHOICE_WORDS.keys()
 
 
 def test_a_convention_without_words_is_named_by_its_switch() -> None:

@@ -139,7 +139,8 @@ IN_THE_LAYERS: list[tuple[str, int, str, str, Formula]] = [
     ("derivative_of_other_activation", 1, "plain", "dL_dZ1", lambda v: v.dA1 * v.A1 * (1 - v.A1)),
     ("derivative_of_gradient", 0, "plain", "dL_dZ1", lambda v: v.dA1 * (1 - np.tanh(v.dA1) ** 2)),
     ("derivative_of_gradient", 0, "relu", "dL_dZ1", lambda v: v.dA1 * (v.dA1 > 0)),
-    ("relu_slope_at_zero", 0, "relu", "dL_dZ1", lambda v: v.dA1 * (v.Z1 >= 0)),
+    ("relu_slope_at_zero", 1, "relu", "dL_dZ1", lambda v: v.dA1 * (v.Z1 >= 0)),
+    ("relu_slope_at_zero", 2, "relu", "dL_dZ1", lambda v: v.dA1 * (1 + np.sign(v.Z1)) / 2),
     ("weights_not_transposed", 0, "square", "dL_dA1", lambda v: v.G @ v.W2),
     ("weights_not_transposed", 0, "square", "dL_dX", lambda v: again(v, dA1=v.G @ v.W2).dZ1 @ v.W1),
     ("weights_not_transposed", 0, "square", "dZ2_dA1", lambda v: np.array([v.W2] * 4)),
@@ -171,13 +172,15 @@ IN_THE_PENALTY: list[tuple[str, int, str, str, Formula]] = [
     ("l2_missing", 0, "L2", "dL_dW1", lambda v: v.dW1 - 0.3 * v.W1),
     ("l2_missing", 0, "L2", "L", lambda v: v.L),
     ("l2_missing", 1, "L2", "L", lambda v: v.losses.mean()),
-    ("l2_factor", 0, "L2", "dL_dW2", lambda v: v.dW2 + 0.3 * v.W2),
+    ("l2_factor", 2, "L2", "dL_dW2", lambda v: v.dW2 + 0.3 * v.W2),
     ("l2_factor", 1, "L2 factor 1", "dL_db1", lambda v: v.db1 - 0.3 * v.b1),
-    ("l2_factor", 1, "L2", "L", lambda v: v.L + 0.15 * ((v.W1**2).sum() + (v.W2**2).sum())),
+    ("l2_factor", 3, "L2", "L", lambda v: v.L + 0.15 * ((v.W1**2).sum() + (v.W2**2).sum())),
     ("l2_sign", 0, "L2", "dL_dW1", lambda v: v.dW1 - 0.6 * v.W1),
     ("l2_sign", 1, "L2", "L", lambda v: v.losses.mean() - v.L2),
     ("l2_averaged", 0, "L2", "dL_dW1", lambda v: v.X.T @ v.dZ1 + 0.3 * v.W1 / v.N),
     ("l2_averaged", 1, "L2 factor 1", "L", lambda v: v.losses.mean() + (v.L2 + v.L2b) / v.N),
+    ("l2_not_averaged", 0, "L2 per sample", "dL_dW1", lambda v: v.X.T @ v.dZ1 + 1.2 * v.W1),
+    ("l2_not_averaged", 1, "L2 per sample", "L", lambda v: v.losses.mean() + v.N * v.L2),
     ("l2_on_bias", 0, "L2", "dL_db1", lambda v: v.db1 + 0.3 * v.b1),
     ("l2_on_bias", 0, "L2", "L", lambda v: v.L),
     ("l2_on_bias", 1, "L2", "L", lambda v: v.L + 0.15 * ((v.b1**2).sum() + (v.b2**2).sum())),
@@ -187,9 +190,13 @@ IN_THE_PENALTY: list[tuple[str, int, str, str, Formula]] = [
     ("l2_only", 0, "L2", "dL_db1", lambda v: v.db1),
     ("l2_only", 0, "L2 factor 1", "dL_db1", lambda v: 0.6 * v.b1),
 ]
+IN_THE_ORDER: list[tuple[str, int, str, str, Formula]] = [
+    ("flattened_rows_first", 0, "plain", "dZ1_dW1", lambda v: np.array([np.kron(x, np.eye(5)) for x in v.X])),
+    ("flattened_columns_first", 0, "rows first", "dZ1_dW1", lambda v: np.array([np.kron(np.eye(5), x) for x in v.X])),
+]
 LINES = [
     *(*IN_THE_BATCH, *IN_THE_LOSS, *IN_THE_SOFTMAX, *AT_THE_LOGITS),
-    *(*IN_THE_LAYERS, *IN_THE_PARAMETERS, *IN_THE_PENALTY),
+    *(*IN_THE_LAYERS, *IN_THE_PARAMETERS, *IN_THE_PENALTY, *IN_THE_ORDER),
 ]
 
 

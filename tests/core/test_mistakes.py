@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.arrays import Array
-from core.conventions import L2, Conventions
+from core.conventions import COLUMN_ORDERS, L2, L2_FACTORS, LOG_BASES, REDUCTIONS, RELU_SLOPES, Conventions
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity
@@ -80,6 +80,12 @@ PROBLEMS = {
     "no biases": classes(network(2, 5, 3, biased=False), LABELS),
     "distributions": replace(PLAIN, targets=np.array([[0.2, 0.3, 0.5]] * 4)),
     "squared error": replace(PLAIN, targets=np.eye(3)[LABELS], loss="squared_error"),
+    "mean over entries": replace(
+        PLAIN, targets=np.eye(3)[LABELS], loss="squared_error", conventions=Conventions(reduction="mean_over_entries")
+    ),
+    "L2 per sample": classes(network(2, 5, 3), LABELS, l2=L2(strength=0.3, factor=1.0, per_sample=True)),
+    "rows first": classes(network(2, 5, 3), LABELS, column_order="rows_first"),
+    "relu with slope 1 at zero": with_zero(classes(network(2, 5, 3, hidden="relu"), LABELS, relu_at_zero=1)),
     "hidden softmax": classes(network(2, 5, 3, hidden="softmax"), LABELS),
     "no loss": replace(PLAIN, targets=None, loss=None),
 }  # fmt: skip
@@ -91,10 +97,10 @@ SHOWS_ANYWAY = {
     "bias_summed_over_all": frozenset({"one output"}),
     **dict.fromkeys(("losses_not_reduced", "samples_not_summed", "bias_not_summed"), frozenset({"one sample"})),
     # numbers that are no labels
-    "label_shifted": frozenset({"distributions", "squared error"}),
+    "label_shifted": frozenset({"distributions", "squared error", "mean over entries"}),
     "labels_of_whole_batch": frozenset({"distributions"}),
     # a squared error over ln 2
-    **dict.fromkeys(("log_base_2", "log_base_10"), frozenset({"squared error"})),
+    **dict.fromkeys(("log_base_2", "log_base_10"), frozenset({"squared error", "mean over entries"})),
     # the penalty's gradient where there is no penalty is 0 everywhere
     "l2_only": frozenset(
         name for name, problem in PROBLEMS.items() if problem.loss and not problem.conventions.l2.strength
@@ -205,6 +211,16 @@ def test_a_mistake_says_of_every_problem_whether_it_applies(mistake: Mistake) ->
         ("label_shifted", "distributions", False),
         ("bias_ignored", "no biases", False),
         ("bias_averaged", "one sample", False),
+        ("summed_over_batch", "mean over entries", True),
+        ("averaged_over_batch", "mean over entries", True),
+        ("averaged_over_all_entries", "mean over entries", False),
+        ("averaged_over_all_entries", "squared error", True),
+        ("l2_averaged", "L2 per sample", False),
+        ("l2_not_averaged", "L2 per sample", True),
+        ("l2_not_averaged", "L2", False),
+        ("flattened_rows_first", "rows first", False),
+        ("flattened_columns_first", "rows first", True),
+        ("flattened_columns_first", "plain", False),
         ("l2_missing", "plain", False),
         ("l2_on_bias", "L2", True),
         ("l2_on_bias", "L2 with biases", False),
@@ -216,13 +232,24 @@ def test_where_mistakes_apply(mistake: str, name: str, *, applies: bool) -> None
     assert MISTAKES[mistake].applies(PROBLEMS[name]) is applies
 
 
+CHOICES: dict[str, tuple[str | float, ...]] = {
+    "reduction": tuple(REDUCTIONS),
+    "log_base": tuple(LOG_BASES),
+    "l2.factor": L2_FACTORS,
+    "l2.per_sample": (True, False),
+    "column_order": tuple(COLUMN_ORDERS),
+    "relu_at_zero": RELU_SLOPES,
+}
+
+
+def test_every_choice_that_a_convention_has_is_a_mistake_where_another_is_stated() -> None:
+    switches = {change.switch for mistake in MISTAKES.values() for change in changes(mistake) if change.switch}
+    assert switches == {(key, value) for key, values in CHOICES.items() for value in values}
+
+
 @each_mistake
-def test_a_switch_is_a_convention_that_there_is(mistake: Mistake) -> None:
-    if mistake.switch is None:
-        return
-    name, value = mistake.switch
-    assert name in {"reduction", "log_base", "l2.factor", "column_order", "relu_at_zero"}
-    assert value in {"sum", 1, 2, 10, "rows_first"}
+def test_a_way_is_of_one_convention_or_of_none(mistake: Mistake) -> None:
+    assert all(len({change.switch for change in way}) == 1 for way in mistake.ways)
 
 
 @pytest.mark.parametrize("name", ["square", "sigmoid", "hidden softmax", "L2 with biases", "squared error"])

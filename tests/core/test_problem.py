@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.arrays import Array, as_index, require_array
-from core.conventions import L2, L2_FACTORS, LOG_BASES, REDUCTIONS, Conventions
+from core.conventions import L2, L2_FACTORS, LOG_BASES, REDUCTIONS, Conventions, StatedConventions, Switch
 from core.errors import CoreError, DomainError, NonFiniteError, ShapeError, UnknownNameError
 from core.losses import LOSSES
 from core.problem import Layer, Network, Problem
@@ -101,9 +101,12 @@ PENALTIES = [
     ({"factor": 2.0}, DomainError, "factor", "the L2 factor is 2; needed 0.5 or 1"),
 ]
 CONVENTIONS = [
-    ({"reduction": "none"}, UnknownNameError, "reduction", "needed mean or sum"),
+    ({"reduction": "none"}, UnknownNameError, "reduction", "needed one of mean, sum, mean_over_entries"),
     ({"log_base": 3}, UnknownNameError, "log_base", 'needed "e", 2 or 10'),
     ({"log_base": "2"}, UnknownNameError, "log_base", 'needed "e", 2 or 10'),
+    ({"column_order": "F"}, UnknownNameError, "column_order", "needed one of columns_first, rows_first"),
+    ({"relu_at_zero": 0.25}, DomainError, "relu_at_zero", "relu_at_zero is 0.25; needed 0, 1 or 0.5"),
+    ({"relu_at_zero": NAN}, DomainError, "relu_at_zero", "needed 0, 1 or 0.5"),
 ]
 
 FAULT = ("error", "path", "message")
@@ -168,12 +171,51 @@ def test_a_loss_without_a_logarithm_takes_no_base(loss: str) -> None:
 @pytest.mark.parametrize("base", LOG_BASES)
 def test_every_stated_convention_is_taken(reduction: str, factor: float, base: str | int) -> None:
     conventions = Conventions(reduction=reduction, l2=L2(strength=0.0, factor=factor), log_base=base)
-    found = problem(targets=np.array([0, 1]), loss="cross_entropy", conventions=conventions)
+    if reduction == "mean_over_entries":
+        conventions, targets, loss = replace(conventions, log_base="e"), ones(2, 2), "squared_error"
+    else:
+        targets, loss = np.array([0, 1]), "cross_entropy"
+    found = problem(targets=targets, loss=loss, conventions=conventions)
     assert found.conventions is conventions
 
 
+@pytest.mark.parametrize("loss", [name for name, entry in LOSSES.items() if not entry.mean_over_entries])
+def test_only_a_loss_that_frameworks_average_over_entries_takes_that_mean(loss: str) -> None:
+    over_entries = Conventions(reduction="mean_over_entries")
+    fault = (DomainError, "conventions/reduction", "needed one of squared_error, half_squared_error")
+    activation = LOSSES[loss].output_activation or "identity"
+    targets = np.full((2, 2), 0.5)
+    assert_refused(lambda: problem(activation=activation, targets=targets, loss=loss, conventions=over_entries), fault)
+
+
 def test_conventions_default_to_a_mean_without_penalty_in_nats() -> None:
-    assert Conventions() == Conventions(reduction="mean", l2=L2(strength=0.0, factor=0.5, biases=False), log_base="e")
+    l2 = L2(strength=0.0, factor=0.5, biases=False, per_sample=False)
+    assert Conventions() == Conventions(
+        reduction="mean", l2=l2, log_base="e", column_order="columns_first", relu_at_zero=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("switch", "changed"),
+    [
+        (("reduction", "sum"), Conventions(reduction="sum", log_base=2)),
+        (("l2.per_sample", True), Conventions(l2=L2(per_sample=True), log_base=2)),
+        (("relu_at_zero", 0.5), Conventions(relu_at_zero=0.5, log_base=2)),
+    ],
+)
+def test_one_convention_is_changed_and_the_others_stay(switch: Switch, changed: Conventions) -> None:
+    found = Conventions(log_base=2).under(switch)
+    assert found == changed
+    assert found.value(switch[0]) == switch[1]
+
+
+def test_what_was_stated_goes_with_the_conventions() -> None:
+    conventions = Conventions(reduction="sum", relu_at_zero=1.0)
+    stated = StatedConventions.of(conventions, frozenset({"reduction"}))
+    assert (stated.reduction, stated.relu_at_zero) == ("sum", 1.0)
+    assert stated.stated == {"reduction"}
+    assert stated.plain() == conventions
+    assert type(stated.plain()) is Conventions
 
 
 def test_a_problem_knows_its_sizes() -> None:

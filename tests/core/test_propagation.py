@@ -39,9 +39,11 @@ def test_the_loss_is_its_samples_losses_reduced_plus_the_penalty(seed: int) -> N
     squares = sum(float((layer.weights**2).sum()) for layer in layers)
     if l2.biases:
         squares += sum(float((layer.bias**2).sum()) for layer in layers if layer.bias is not None)
-    reduced = found.losses.mean() if problem.conventions.reduction == "mean" else found.losses.sum()
+    divisors = {"mean": problem.n_samples, "sum": 1, "mean_over_entries": problem.n_samples * problem.n_out}
+    reduced = float(found.losses.sum()) / divisors[problem.conventions.reduction]
+    penalty = l2.factor * l2.strength * squares / (problem.n_samples if l2.per_sample else 1)
     # rounding alone
-    assert found.loss == pytest.approx(float(reduced) + l2.factor * l2.strength * squares, rel=1e-13)
+    assert found.loss == pytest.approx(reduced + penalty, rel=1e-13)
     assert compute_gradients(problem).loss == found.loss
 
 

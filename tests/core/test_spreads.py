@@ -99,8 +99,9 @@ def local_matrix(problem: Problem, values: dict[str, Array], step: Step, by: str
             return np.round(np.array([np.diag(row) - np.outer(row, row) for row in a]), decimals)
         return np.round(np.array([np.diag(row) for row in slope(problem, step, values[by], a)]), decimals)
     if by[0] == "W":
-        below = values[step.inputs[0]]
-        return np.array([np.kron(np.eye(layer.n_out), row[None]) for row in below])
+        below, outputs = values[step.inputs[0]], np.eye(layer.n_out)
+        by_rows = problem.conventions.column_order == "rows_first"
+        return np.array([np.kron(row[None], outputs) if by_rows else np.kron(outputs, row[None]) for row in below])
     return np.array([np.eye(layer.n_out) if by[0] == "b" else layer.weights.T] * n_samples)
 
 

@@ -36,7 +36,7 @@ MOVED: tuple[Way, ...] = tuple(scaled(rule, 1.25) for rule in (*RULES, *LOCAL))
 
 STACKING = (
     *("plain", "sum", "base 10", "L2", "L2 with biases", "square", "large logits", "sigmoid", "relu at zero"),
-    *("squared error", "hidden softmax"),
+    *("squared error", "hidden softmax", "L2 per sample", "rows first"),
 )
 """The problems in which mistakes are made; each applies in one of them."""
 
