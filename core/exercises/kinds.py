@@ -81,8 +81,8 @@ KINDS: Registry[Kind] = Registry(
     Kind(
         name="softmax_chain",
         title="The chain of one softmax layer, factor by factor",
-        task="Compute each factor of the chain for the one sample, and the gradient by the weights. The columns of "
-        "dZ/dW follow W column by column; dL/dW has the shape of W.",
+        task="Compute each factor of the chain for the one sample, and the gradient by the weights. dL/dW has the "
+        "shape of W.",
         asks=("dL_dS", "dS_dZ", "dZ_dW", "dL_dZ", "dL_dW"),
         draw=lambda source: _problem(source, 3, 4, n_samples=1),
     ),

@@ -10,6 +10,17 @@ from core.problem import Problem
 from core.quantities import Quantity, n_components, parse_quantity, public_name, shape_of
 from core.titles import title_of
 
+REDUCTIONS_IN_WORDS = {
+    "mean": "mean over the samples",
+    "sum": "sum over the samples",
+    "mean_over_entries": "sum over the samples, divided by N·K,",
+}
+
+COLUMNS_IN_WORDS = {
+    "columns_first": "go down column 1 of {by}, then down column 2, and so on",
+    "rows_first": "go along row 1 of {by}, then along row 2, and so on",
+}
+
 
 def write_prompt(kind: Kind, problem: Problem) -> str:
     """Write what a student reads: the problem, its symbols and conventions, and what to do.
@@ -36,7 +47,10 @@ def write_prompt(kind: Kind, problem: Problem) -> str:
         outputs = "S" if problem.network.gives_distribution else public_name(f"A{problem.network.depth}", problem)
         lines += [f"{what} = {_write(np.asarray(problem.targets))}", "", _describe_loss(problem)]
         lines += [f"In it, a is a sample's row of {outputs} and y is its row of Y; sum adds up the entries of the row."]
-    lines += ["", kind.task, *(_describe_derivative(ask, problem) for ask in kind.asks if ask.startswith("d"))]
+    derivatives = [ask for ask in kind.asks if ask.startswith("d")]
+    lines += ["", kind.task, *(_describe_derivative(ask, problem) for ask in derivatives)]
+    if derivatives and any(layer.activation == "relu" for layer in problem.network.layers):
+        lines += [f"At z = 0 the slope of relu is taken as {problem.conventions.relu_at_zero:g}."]
     lines += [f"Give {', '.join(kind.asks)} to {kind.decimals} decimals."]
     return "\n".join(lines)
 
@@ -64,7 +78,7 @@ def _describe_network(problem: Problem) -> str:
 def _describe_loss(problem: Problem) -> str:
     conventions, loss = problem.conventions, LOSSES[str(problem.loss)]
     name = loss.name.replace("_", "-")
-    text = f"The loss L is the {conventions.reduction} over the samples of the {name} {loss.formula}"
+    text = f"The loss L is the {REDUCTIONS_IN_WORDS[conventions.reduction]} of the {name} {loss.formula}"
     if loss.logarithmic:
         log = "natural logarithm" if conventions.log_base == "e" else f"logarithm to base {conventions.log_base}"
         text += f", with the {log} for ln"
@@ -75,6 +89,7 @@ def _describe_loss(problem: Problem) -> str:
             f", plus an L2 term: factor {factor} times {conventions.l2.strength:g} times the sum of squares of all "
             f"{which}"
         )
+        text += ", divided by the number of samples" if conventions.l2.per_sample else ""
     return text + "."
 
 
@@ -114,7 +129,8 @@ def _describe_derivative(ask: str, problem: Problem) -> str:
     of = public_name(quantity.of, problem)
     shape = _write_shape((n_components(quantity.of, problem), n_components(str(quantity.by), problem)))
     each = "" if problem.n_samples == 1 else ", one matrix for each sample"
-    order = f"; the columns go down column 1 of {by}, then down column 2, and so on" if by[0] == "W" else ""
+    words = COLUMNS_IN_WORDS[problem.conventions.column_order].format(by=by)
+    order = f"; the columns {words}" if by[0] == "W" else ""
     rows = f"a row for each entry of {of}, a column for each entry of {by}{order}"
     return f"{ask} is the {title}, {shape}{each}: {rows}."
 
