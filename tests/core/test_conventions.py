@@ -157,6 +157,13 @@ def test_labels_name_what_each_column_is_taken_by(order: str) -> None:
         np.testing.assert_array_equal(found.value[0, :, column], ONE_SAMPLE.inputs[0, i] * np.eye(4)[output])
 
 
+@pytest.mark.parametrize("order", COLUMN_ORDERS)
+def test_complex_steps_through_the_outputs_come_in_the_same_order(order: str) -> None:
+    problem = ONE_SAMPLE.under(("column_order", order))
+    found = compute_jacobians(problem, ["dS_dW"]).jacobians["dS_dW"].value
+    np.testing.assert_allclose(differentiate_outputs(problem, "A1", "W1"), found, rtol=1e-13, atol=1e-17)
+
+
 @pytest.mark.parametrize("n_out", [2, 17])
 def test_the_orders_differ_in_nothing_but_the_order(n_out: int) -> None:
     # many rows are written down at once, few are pulled back
