@@ -50,7 +50,12 @@ def _draw_conventions(source: random.Random) -> Conventions:
     def choose(*options: float) -> float:
         return options[int(source.random() * len(options))]
 
-    l2 = L2(strength=choose(0.2, 0.3, 0.4), factor=choose(0.5, 1.0), biases=bool(choose(0, 1)))
+    l2 = L2(
+        strength=choose(0.2, 0.3, 0.4),
+        factor=choose(0.5, 1.0),
+        biases=bool(choose(0, 1)),
+        per_sample=bool(choose(0, 1)),
+    )
     reduction = ("mean", "sum")[int(choose(0, 1))]
     return Conventions(reduction=reduction, l2=l2, log_base=("e", 2)[int(choose(0, 1))])
 

@@ -13,7 +13,7 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import Switch
 from core.grading.effort import Effort
-from core.grading.matches import Match, Target
+from core.grading.matches import Match, Target, same_numbers
 from core.grading.shapes import fit_shape
 from core.grading.suspects import Suspects, select
 from core.mistakes import PRECEDENCE, Indices, Signs
@@ -78,12 +78,26 @@ class Search:
         Returns
         -------
         list of Match
-            Of the fewest switches.
+            Of the fewest switches; empty if a mistake is nearer to the answer.
         """
         choices = self._suspects.conventions(free, self._scenarios, self._target.key)
         found = list(self._compare(choices, [0], CHANCE[0]))
         fewest = min((len(match.names) for match in found), default=0)
-        return [match for match in found if len(match.names) == fewest]
+        found = [match for match in found if len(match.names) == fewest]
+        return [] if self._has_nearer(found, free) else found
+
+    def _has_nearer(self, conventions: Sequence[Match], free: Collection[Switch]) -> bool:
+        answer, allowance = self._target.answer, self._target.allowance
+        best = min(conventions, key=lambda match: match.distance, default=None)
+        if best is None or allowance.is_rounded(answer, best.prediction.reshape(answer.shape)):
+            return False
+        # a wide tolerance lets pass what a mistake meets exactly
+        return any(
+            match.distance < best.distance
+            and not all(match.switches.get(name) in free for name in match.names)
+            and not same_numbers(match.prediction, best.prediction, allowance.largest)
+            for match in self._compare(self._singles(), [0], CHANCE[0])
+        )
 
     def mistakes(self, *, most: int = 4) -> list[Match]:
         """Find the simplest explanations of the answer.

@@ -8,7 +8,7 @@ import pytest
 from core.arrays import Array
 from core.conventions import L2, Conventions
 from core.exercises import draw_exercise
-from core.grading import Policy
+from core.grading import Policy, Tolerance
 from core.problem import Network, Problem
 from tests.students import (
     ONE_SAMPLE,
@@ -152,6 +152,20 @@ def test_where_another_choice_was_stated_the_default_is_the_mistake(
         part = hand_in(set_question(problem, key, stated=some, decimals=4), {key: np.round(answer, 4)}).parts[0]
         assert (part.verdict, part.convention, part.score) == ("incorrect", None, 0.0)
         assert [diagnosis.mistakes for diagnosis in part.diagnoses or ()] == [(mistake,)]
+
+
+def test_a_mistake_that_is_nearer_than_a_convention_is_named_however_wide_the_tolerance() -> None:
+    faint = under(SOFTMAX_LAYER, l2=L2(strength=0.004))
+    divided = work_out(under(faint, l2=L2(strength=0.004, per_sample=True)))["dL_dW1"]
+    missing, truth = work_out(SOFTMAX_LAYER)["dL_dW1"], work_out(faint)["dL_dW1"]
+    wide = Tolerance(absolute=1e-3)
+    assert np.abs(missing - divided).max() < 1e-3 < np.abs(missing - truth).max()
+    part = hand_in(set_question(faint, "dL_dW"), {"dL_dW": missing}, tolerance=wide).parts[0]
+    assert (part.verdict, part.convention, names_in(part)) == ("incorrect", None, {"l2_missing"})
+    # of all digits, of five, and off by less than from anything else
+    for answer in (divided, np.round(divided, 5), divided + 1e-5):
+        part = hand_in(set_question(faint, "dL_dW"), {"dL_dW": answer}, tolerance=wide).parts[0]
+        assert (part.verdict, part.convention) == ("convention_mismatch", {"l2.per_sample": True})
 
 
 def test_a_mean_over_entries_is_no_convention_of_a_cross_entropy() -> None:

@@ -7,6 +7,7 @@ import json
 import platform
 import re
 from collections.abc import Iterator
+from dataclasses import astuple
 from functools import cache
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def numbers_of(exercise: Exercise) -> dict[str, object]:
         "targets": problem.targets.tolist(),
         "loss": problem.loss,
         "reduction": problem.conventions.reduction,
-        "l2": [problem.conventions.l2.strength, problem.conventions.l2.factor, problem.conventions.l2.biases],
+        "l2": list(astuple(problem.conventions.l2)),
         "log_base": problem.conventions.log_base,
         "asks": list(exercise.asks),
         "decimals": exercise.decimals,
@@ -184,6 +185,7 @@ def test_a_prompt_states_the_conventions(kind: str, seed: int) -> None:
     else:
         assert f"factor {'½' if conventions.l2.factor == 0.5 else '1'} times {conventions.l2.strength:g}" in prompt
         assert ("weights and biases" in prompt) == conventions.l2.biases
+        assert ("divided by the number of samples" in prompt) == conventions.l2.per_sample
 
 
 def test_the_conventions_exercise_has_every_convention_sooner_or_later() -> None:
@@ -191,7 +193,7 @@ def test_the_conventions_exercise_has_every_convention_sooner_or_later() -> None
     assert {one.reduction for one in drawn} == {"mean", "sum"}
     assert {one.log_base for one in drawn} == {"e", 2}
     assert {one.l2.factor for one in drawn} == {0.5, 1.0}
-    assert {one.l2.biases for one in drawn} == {True, False}
+    assert {one.l2.biases for one in drawn} == {one.l2.per_sample for one in drawn} == {True, False}
 
 
 @cache
