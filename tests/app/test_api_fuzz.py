@@ -88,15 +88,8 @@ def networks(draw: st.DrawFn) -> Json:
 
 @st.composite
 def conventions(draw: st.DrawFn, loss: str) -> Json:
-    l2 = st.fixed_dictionaries(
-        {},
-        optional={
-            "strength": UNIT,
-            "factor": st.sampled_from([0.5, 1, 1.0]),
-            "biases": st.booleans(),
-            "per_sample": st.booleans(),
-        },
-    )
+    chosen = {"strength": UNIT, "factor": st.sampled_from([0.5, 1, 1.0])}
+    l2 = st.fixed_dictionaries({}, optional=chosen | dict.fromkeys(("biases", "per_sample"), st.booleans()))
     bases = st.sampled_from(["e", 2, 10] if loss.endswith("cross_entropy") else ["e"])
     over_entries = ["mean_over_entries"] if loss.endswith("squared_error") else []
     optional = {
