@@ -39,7 +39,11 @@ def test_generators_of_clients_take_every_operation(path: str, method: str, oper
 
 @pytest.mark.parametrize(
     ("name", "field", "taken", "refused"),
-    [("L2Body", "factor", [0.5, 1, 1.0], ["1", 2, 0.25]), ("ConventionsBody", "log_base", ["e", 2, 10], ["2", 1, 11])],
+    [
+        ("L2Body", "factor", [0.5, 1, 1.0], ["1", 2, 0.25]),
+        ("ConventionsBody", "log_base", ["e", 2, 10], ["2", 1, 11]),
+        ("ConventionsBody", "relu_at_zero", [0, 0.5, 1.0], ["0", 2, -1]),
+    ],
 )
 def test_a_choice_of_numbers_shows_their_range(name: str, field: str, taken: list[Any], refused: list[Any]) -> None:
     shown = Draft202012Validator(DOCUMENT["components"]["schemas"][name]["properties"][field])
