@@ -199,7 +199,7 @@ class MarkingDesk:
         marker = self._find_marker(whole)
         grade = marker.grade(
             Submission(
-                answers=self._read_answers(whole.answers, marker.question.problem),
+                answers=self._read_answers(whole.answers, marker),
                 tolerance=whole.tolerance,
                 policy=whole.policy or Policy(),
                 follow_through=whole.follow_through is not False,
@@ -227,16 +227,14 @@ class MarkingDesk:
         if whole.answers is None or whole.feedback == LEVELS[-1]:
             return None
         marker = self._find_marker(whole)
-        problem, solution = marker.question.problem, marker.solution
-        ids = read_ids(whole.answers, problem)
-        solution.compute_truths({key: text for text, key in ids.items()})
-        read = self._read_answers(whole.answers, problem)
-        answers_by_key = {key: read[text] for text, key in ids.items()}
-        return find_outright(solution, answers_by_key, whole.tolerance, may_widen=self._may_widen)
+        read = self._read_answers(whole.answers, marker)
+        answers_by_key = {key: read[text] for text, key in read_ids(whole.answers, marker.question.problem).items()}
+        return find_outright(marker.solution, answers_by_key, whole.tolerance, may_widen=self._may_widen)
 
-    def _read_answers(self, answers: Mapping[str, object], problem: Problem) -> dict[str, Answer]:
-        most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(problem)))
-        return {name: read_answer(raw, most_numbers=most) for name, raw in answers.items()}
+    def _read_answers(self, answers: Mapping[str, object], marker: Marker) -> dict[str, Answer]:
+        most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(marker.question.problem)))
+        shapes = marker.find_shapes(answers)
+        return {name: read_answer(raw, shape=shapes[name], most_numbers=most) for name, raw in answers.items()}
 
     def _find_marker(self, request: GradeRequest) -> Marker:
         if request.exercise is not None:

@@ -1,13 +1,26 @@
-"""Reading answers: a JSON value, or text as people write and programs print arrays, becomes numbers.
+"""Reading answers: a JSON value, an array, or text as people write and programs print arrays, becomes numbers.
 
 An answer never makes a request fail: what cannot be read comes back with the place and the reason. Text is
-split into tokens and parsed; nothing in it is evaluated. Read in this order: `answer` holds what comes out,
-`assembly` keeps numbers to one shape, `values` walks a JSON value, and `tokens`, `rows` and `text` read
-text: its signs, what separates entries and rows, and its brackets.
+split into tokens and parsed; nothing in it is evaluated. What tools add to numbers is listed in `forms`, one
+entry for each. Read in this order: `answer` holds what comes out, `assembly` keeps numbers to one shape,
+`values` walks a JSON value, `characters`, `numbers` and `tokens` split text, `text` and `rows` parse it, and
+`readings` decides by the shape asked for where a text can be meant in several ways.
 """
 
 from core.answers.answer import MOST_NUMBERS, Answer, Reading, read_answer
 from core.answers.assembly import MOST_AXES
 from core.answers.decimals import Counts, count_decimals
+from core.answers.forms import FORMS, Example, Form
 
-__all__ = ["MOST_AXES", "MOST_NUMBERS", "Answer", "Counts", "Reading", "count_decimals", "read_answer"]
+__all__ = [
+    "FORMS",
+    "MOST_AXES",
+    "MOST_NUMBERS",
+    "Answer",
+    "Counts",
+    "Example",
+    "Form",
+    "Reading",
+    "count_decimals",
+    "read_answer",
+]

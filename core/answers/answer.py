@@ -1,6 +1,7 @@
 """What comes out of reading an answer: its numbers and decimals, or why and where it cannot be read."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from core.answers.assembly import Assembly, UnreadableError
 from core.answers.text import assemble_text
@@ -60,13 +61,17 @@ class Answer:
             raise ValueError("an answer has either a value or the reason why it cannot be read")
 
 
-def read_answer(raw: object, *, most_numbers: int = MOST_NUMBERS) -> Answer:
+def read_answer(raw: object, *, shape: tuple[int, ...] | None = None, most_numbers: int = MOST_NUMBERS) -> Answer:
     """Read an answer, whatever it is, without evaluating anything.
 
     Parameters
     ----------
     raw : object
-        Text, or else a JSON value: a number or lists of numbers, nested up to 8 deep.
+        Text in one of `FORMS`, or else a number, a NumPy array, or lists of numbers, arrays and texts of one
+        number each, nested up to 8 deep.
+    shape : tuple of int, optional
+        The shape of the quantity asked for. It decides where a text can be read in several ways, leading axes
+        of one entry aside; an answer of another shape is read all the same.
     most_numbers : int
         How many numbers the answer may hold.
 
@@ -83,10 +88,10 @@ def read_answer(raw: object, *, most_numbers: int = MOST_NUMBERS) -> Answer:
     assembly = Assembly(most_numbers)
     try:
         if isinstance(raw, str):
-            assemble_text(raw, assembly)
+            assemble_text(raw, assembly, shape)
         else:
             assemble_value(raw, assembly)
     except UnreadableError as error:
-        row, column = error.place
+        row, column = cast("tuple[int, int]", error.place)  # a text turns indices into places itself
         return Answer(value=None, decimals=None, reading=Reading(row=row, column=column, message=str(error)))
     return Answer(value=assembly.array(), decimals=assembly.decimals(), reading=None)

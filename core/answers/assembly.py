@@ -1,13 +1,14 @@
 """Numbers on their way to an array: counted as they come in, and kept to one shape."""
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
 from core.arrays import Array
 
-Place = tuple[int, int]
-"""Row and column, counted from 1."""
+Place: TypeAlias = tuple[int, int] | int
+"""Row and column, counted from 1; in a text that is being read, the index of a character."""
 
 MOST_AXES = 8
 """How deep the lists of an answer may be nested."""
@@ -18,8 +19,8 @@ class UnreadableError(Exception):
 
     Parameters
     ----------
-    place : tuple of int
-        Row and column of what cannot be read.
+    place : tuple of int, or int
+        Row and column of what cannot be read, or its index in a text.
     message : str
         What was found and what was needed.
     """
@@ -56,9 +57,7 @@ class Assembly:
         """
         depth = len(self._counts)
         if depth == self._rank:
-            raise UnreadableError(
-                place, "found a list where its neighbours are numbers; needed only numbers, or only lists, in one list"
-            )
+            raise mixed_list(place)
         if depth == MOST_AXES:
             raise too_deep(place)
         self._count(place)
@@ -77,9 +76,7 @@ class Assembly:
         if self._rank is None:
             self._rank = len(self._counts)
         if len(self._counts) != self._rank:
-            raise UnreadableError(
-                place, "found a number where its neighbours are lists; needed only numbers, or only lists, in one list"
-            )
+            raise mixed_number(place)
         if len(self._numbers) >= self.most_numbers:
             raise too_many(place, self.most_numbers)
         self._count(place)
@@ -132,6 +129,20 @@ class Assembly:
         needed = self._extents[len(self._counts) - 1]
         if needed and self._counts[-1] > needed:
             raise UnreadableError(place, f"found a list that is too long; needed length {needed}, as those before it")
+
+
+def mixed_list(place: Place) -> UnreadableError:
+    """Return the error of a list among numbers."""
+    return UnreadableError(
+        place, "found a list where its neighbours are numbers; needed only numbers, or only lists, in one list"
+    )
+
+
+def mixed_number(place: Place) -> UnreadableError:
+    """Return the error of a number among lists."""
+    return UnreadableError(
+        place, "found a number where its neighbours are lists; needed only numbers, or only lists, in one list"
+    )
 
 
 def too_deep(place: Place) -> UnreadableError:

@@ -1,18 +1,12 @@
-"""What separates the entries of a written list: commas, spaces, line breaks and semicolons."""
+"""What separates the entries of a written list: commas, cells, spaces, line breaks and semicolons."""
 
-from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple, TypeAlias, Union
 
-from core.answers.assembly import Place, UnreadableError
+from core.answers.assembly import UnreadableError, mixed_list, mixed_number
+from core.answers.leaf import BLANK, CELL, COLUMNS, COMMA, EMPTY, LINE, SEMICOLON, TIGHT, Breaks, Leaf
 from core.answers.tokens import Token
 
-WIDE = 60
-"""From how many characters a line inside brackets counts as wrapped rather than as a row."""
-
-DECIMAL_COMMA = (
-    "found what looks like a decimal comma; write 0.5 for a decimal, "
-    "and separate entries by spaces, or by a comma and a space, or put a list in brackets"
-)
+START, TOUCHING = -2, -1
 
 
 class Entry(NamedTuple):
@@ -21,41 +15,33 @@ class Entry(NamedTuple):
     Parameters
     ----------
     value : float
-    place : tuple of int
-    text : str
-        The number as written; empty for a fraction and where brackets stand around it.
+    start, end : int
+        Where it stands.
     is_fraction : bool
     """
 
     value: float
-    place: Place
-    text: str
+    start: int
+    end: int
     is_fraction: bool
 
 
 class Group(NamedTuple):
-    """One list of a text.
+    """One list of lists of a text.
 
     Parameters
     ----------
-    nodes : list of Entry and Group
-    place, end : tuple of int
+    nodes : list of Leaf and Group
+    start, end : int
         Where it begins, and where an entry would stand that is missing at its end.
     """
 
-    nodes: list["Node"]
-    place: Place
-    end: Place
+    nodes: list[Union["Group", Leaf]]
+    start: int
+    end: int
 
 
-Node = Entry | Group
-
-
-Gap = Literal["start", "touching", "blank", "comma", "tight comma", "break", "row"]
-"""What stands before an entry. Plain strings: a member of an enumeration is slow to look up, entry by entry."""
-
-
-_NO_COMMA = Token(",", ",", (1, 1), spaced=True)
+Node: TypeAlias = Entry | Leaf | Group
 
 
 class Rows:
@@ -63,40 +49,66 @@ class Rows:
 
     Parameters
     ----------
-    depth : int
-        How many brackets stand around them.
+    breaks : str
+        What line breaks are here.
+    is_list : bool
+        Whether brackets say that even one number is a list.
+    start : int
+        Where the list begins.
     """
 
-    def __init__(self, depth: int) -> None:
-        self._depth = depth
-        self._nodes: list[Node] = []
-        self._gaps: list[Gap] = []  # before each node
-        self._tight_commas: dict[int, Place] = {}  # by the number of the node behind them
-        self._gap: Gap = "start"
-        self._comma = _NO_COMMA
-        self._has_breaks = False
+    def __init__(self, breaks: Breaks, start: int, *, is_list: bool) -> None:
+        self.leaf = Leaf(breaks=breaks, is_list=is_list, start=start, end=start)
+        self._nodes: list[Leaf | Group] = []
+        self._gaps: list[int] = []  # before each node
+        self._gap = START
+        self._comma: Token | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether no entry has come in."""
-        return not self._nodes
+        return not (self.leaf.values or self._nodes)
+
+    @property
+    def allows_sign(self) -> bool:
+        """Whether a sign here belongs to the number after it, with a blank between them or none."""
+        return self._gap not in {TOUCHING, BLANK}
+
+    @property
+    def allows_dots(self) -> bool:
+        """Whether dots here may say that the row goes on in the next line."""
+        return self._gap in {TOUCHING, COMMA, SEMICOLON}
+
+    @property
+    def ends_entry(self) -> bool:
+        """Whether a comma or a semicolon says that another entry follows."""
+        return self._gap in {COMMA, SEMICOLON}
 
     def touches(self, token: Token) -> bool:
         """Tell whether a token stands right after an entry, with nothing between them."""
-        return self._gap == "touching" and not token.spaced
+        return self._gap == TOUCHING and not token.spaced
 
-    def add(self, node: Node, token: Token) -> None:
-        """Take the next entry, which begins with this token."""
-        gap: Gap = "blank" if self._gap == "touching" else self._gap
-        if gap == "comma" and not (self._comma.spaced or token.spaced):
-            if _digit_at(self._nodes[-1], -1) and _digit_at(node, 0):
-                gap = "tight comma"
-                self._tight_commas[len(self._nodes)] = self._comma.place
-        elif gap in {"break", "row"}:
-            self._has_breaks = True
-        self._nodes.append(node)
-        self._gaps.append(gap)
-        self._gap = "touching"
+    def add(self, node: Node, token: Token, text: str) -> None:
+        """Take the next entry, which begins with this token.
+
+        Raises
+        ------
+        UnreadableError
+            If one list would hold both numbers and lists.
+        """
+        gap = max(self._gap, BLANK)
+        if isinstance(node, Entry):
+            if self._nodes:
+                raise mixed_number(node.start)
+            if gap == COMMA and self._is_tight(token, text):
+                gap = TIGHT
+            self.leaf.add(node.value, node.start, node.end, gap, is_fraction=node.is_fraction)
+        else:
+            if self.leaf.values:
+                raise mixed_list(node.start)
+            self._nodes.append(node)
+            self._gaps.append(gap)
+        self._gap = TOUCHING
 
     def add_comma(self, token: Token) -> None:
         """Take a comma.
@@ -106,116 +118,70 @@ class Rows:
         UnreadableError
             If no entry stands before it.
         """
-        if self._gap in {"start", "comma", "row"}:
-            raise UnreadableError(token.place, "found a comma with no number before it; needed one between two entries")
-        self._gap, self._comma = "comma", token
+        if self._gap in {START, COMMA} or self._gap >= SEMICOLON:
+            raise UnreadableError(token.start, "found a comma with no number before it; needed one between two entries")
+        self._gap, self._comma = COMMA, token
 
-    def add_break(self, token: Token, width: int) -> None:
-        """Take a line break or a semicolon.
+    def add_cell(self) -> None:
+        """Take what parts two cells of a row."""
+        if self._gap in {TOUCHING, BLANK}:
+            self._gap = CELL
 
-        Parameters
-        ----------
-        token : Token
-            Of kind ``"row"``.
-        width : int
-            How many characters its line has.
-        """
-        if self._gap == "start":
+    def add_break(self, text: str) -> None:
+        """Take line breaks and semicolons."""
+        n_lines = text.count("\n")
+        found = (LINE if n_lines else 0) | (SEMICOLON if ";" in text else 0) | (EMPTY if n_lines > 1 else 0)
+        if self._gap == START or (self._gap == COMMA and found < SEMICOLON and self.leaf.breaks != "rows"):
             return
-        if ";" in token.text:
-            self._gap = "row"
-        elif self._depth == 0 or not (self._gap == "comma" or self._is_wrapped(width, token.place[0])):
-            self._gap = "break"
+        self._gap = max(self._gap, 0) & ~3 | found
 
-    def arrange(self, bracket: str, place: Place, end: Place) -> Node:
-        """Return the entries as a list, as a list of rows, or as the one number that they are.
+    def add_columns(self) -> None:
+        """Take the sign that further columns follow."""
+        if self._gap != START:
+            self._gap = max(self._gap, 0) & ~3 | LINE | COLUMNS
+
+    def join(self) -> None:
+        """Forget a line break."""
+        if self._gap != START:
+            self._gap = BLANK
+
+    def close(self, end: int) -> Node:
+        """Return the entries as a list, as a list of lists, or as the one number that they are.
 
         Parameters
         ----------
-        bracket : str
-            The opening one, empty without.
-        place, end : tuple of int
-            Where the list begins and ends.
+        end : int
+            Where the list ends.
 
         Returns
         -------
-        Entry or Group
+        Entry or Leaf or Group
 
         Raises
         ------
         UnreadableError
-            If commas look like decimal commas, or a row mixes lists with other entries.
+            If a row mixes lists with other entries.
         """
-        rows = self._split() if self._has_breaks else [range(len(self._nodes))]
-        if self._tight_commas:
-            self._require_no_mixed_commas(rows)
-            if not bracket:
-                self._require_no_decimal_commas(rows)
-        if len(self._nodes) == 1 and bracket != "[" and self._comma is _NO_COMMA:
-            return self._nodes[0]
-        nodes = [_as_row([self._nodes[index] for index in row]) for row in rows] if len(rows) > 1 else self._nodes
-        return Group(nodes, place, end)
+        leaf, nodes = self.leaf, self._nodes
+        leaf.end, leaf.ends_line = end, self._gap >= LINE
+        if not nodes:
+            if len(leaf.values) == 1 and not leaf.is_list and self._comma is None:
+                return Entry(leaf.values[0], leaf.starts[0], leaf.ends[0], bool(leaf.fractions))
+            return leaf
+        inner = self._gaps[1:]
+        if any(gap & SEMICOLON for gap in inner):
+            beside = next((node for node, gap in zip(nodes[1:], inner, strict=True) if not gap & SEMICOLON), None)
+            if beside is not None:
+                raise UnreadableError(
+                    beside.start,
+                    "found several entries with brackets in a row; needed rows of numbers, or one list per row",
+                )
+        if len(nodes) == 1 and not leaf.is_list and self._comma is None:
+            return nodes[0]
+        return Group(nodes, leaf.start, end)
 
-    def _split(self) -> list[range]:
-        # a line break between lists is the layout of a print, between numbers it ends a row
-        breaks = {"row", "break"} if all(isinstance(node, Entry) for node in self._nodes) else {"row"}
-        starts = [0, *(index for index, gap in enumerate(self._gaps) if index and gap in breaks), len(self._nodes)]
-        return [range(start, stop) for start, stop in pairwise(starts)]
-
-    def _require_no_mixed_commas(self, rows: list[range]) -> None:
-        for row in rows:
-            inner = row[1:]  # what stands before the first entry is not inside the row
-            tight = next((index for index in inner if index in self._tight_commas), None)
-            if tight is not None and any(self._gaps[index] == "blank" for index in inner):
-                raise UnreadableError(self._tight_commas[tight], DECIMAL_COMMA)
-
-    def _require_no_decimal_commas(self, rows: list[range]) -> None:
-        # one pair alone is nobody's list: 1,5279 is a loss
-        is_doubtful = len(rows) == 1
-        for row in rows:
-            if len(row) != 2 or row[1] not in self._tight_commas:
-                return
-            whole, part = (str(getattr(self._nodes[index], "text", "")) for index in row)
-            if not whole.lstrip("+-").isdigit() or "." in part:
-                return
-            is_doubtful |= whole.lstrip("+-") == "0"
-        if is_doubtful:
-            raise UnreadableError(self._tight_commas[1], DECIMAL_COMMA)
-
-    def _is_wrapped(self, width: int, line: int) -> bool:
-        return width >= WIDE or self._fills_line(line)
-
-    def _fills_line(self, line: int) -> bool:
-        # NumPy pads each number to the same width and starts a line when the next would pass 75 characters,
-        # less one bracket and one space of indentation for each axis
-        entries: list[Entry] = []
-        for node in reversed(self._nodes):
-            if not isinstance(node, Entry) or node.place[0] != line:
-                break
-            entries.append(node)
-        # decimal points stand under each other, and so do the ends of what has none: integers, nan, inf
-        points = [
-            (index, entry.place[1] + entry.text.index(".")) for index, entry in enumerate(entries) if "." in entry.text
-        ]
-        ends = [(index, entry.place[1] + len(entry.text)) for index, entry in enumerate(entries)]
-        others = [end for end, entry in zip(ends, entries, strict=True) if "." not in entry.text]
-        anchors = next((found for found in (points, others, ends) if len(found) > 1), None)
-        if anchors is None:
+    def _is_tight(self, token: Token, text: str) -> bool:
+        comma = self._comma
+        if comma is None or comma.spaced or token.spaced:
             return False
-        # entries run from right to left here; a stride is a number and the space after it
-        strides, distance = anchors[-1][0] - anchors[0][0], anchors[0][1] - anchors[-1][1]
-        return (len(entries) + 1) * distance > (76 - 2 * self._depth) * strides
-
-
-def _digit_at(node: Node, index: int) -> bool:
-    return isinstance(node, Entry) and node.text != "" and node.text[index].isdigit()
-
-
-def _as_row(nodes: list[Node]) -> Node:
-    if all(isinstance(node, Entry) for node in nodes):
-        return Group(nodes, nodes[0].place, nodes[-1].place)
-    if len(nodes) > 1:
-        raise UnreadableError(
-            nodes[1].place, "found several entries with brackets in a row; needed rows of numbers, or one list per row"
-        )
-    return nodes[0]
+        return text[comma.start - 1].isdigit() and text[token.start].isdigit()

@@ -1,50 +1,36 @@
 """The grammar of an answer's text.
 
-    text     [name =] list                          without brackets: a line break ends a row
-    list     entries with commas, spaces, line breaks or semicolons between them
+    text     list                                   without brackets: a line break ends a row
+    list     entries with commas, cells, spaces, line breaks or semicolons between them
     entry    number | number / number | ( list ) | [ list ] | wrapper ( entry [, what a print adds] )
 
-A wrapper is what Python prints around numbers: ``array``, ``np.float64``. Nothing is evaluated.
+What a tool adds is left to `forms`. Nothing is evaluated.
 """
 
 import math
-import unicodedata
+import re
+from typing import cast
 
 from core.answers.assembly import MOST_AXES, Assembly, UnreadableError, too_deep, too_many
+from core.answers.characters import find_unquoted, make_plain
+from core.answers.commas import read_cell
+from core.answers.faults import FAULTS, SHORTENED, denominator_error, describe, describe_fault, touching_error
+from core.answers.forms import FORMS
+from core.answers.leaf import Breaks, Leaf
+from core.answers.numbers import read_number
+from core.answers.readings import fits, read_leaf
 from core.answers.rows import Entry, Node, Rows
 from core.answers.tokens import Token, split_tokens
 
-_CLOSING = {"(": ")", "[": "]"}
-_ENDS = {")", "]", "end"}
-_MODULES = {"", "np", "numpy", "jnp", "jax.numpy", "torch"}
-_CONTAINERS = {"array", "asarray", "Array", "matrix", "tensor"}
-_TYPES = {"float", "float16", "float32", "float64", "float128", "longdouble", "int", "int8", "int16", "int32", "int64"}
+_CLOSING = {"(": ")", "[": "]", "{": "}", "around": ">", "table": "/table", '"': '"', "'": "'"}
+_ENDS = frozenset(_CLOSING.values()) - {'"', "'"} | {"end"}
+_MODULES = frozenset({"", *(module for form in FORMS.values() for module in form.modules)})
+_WRAPPERS = frozenset(wrapper for form in FORMS.values() for wrapper in form.wrappers)
+_NAMES = re.compile(r"[^\s,;|\"']+")
 _MOST_SKIPPED = 1000  # tokens of what a print adds: dtype=float32, grad_fn=<MulBackward0>
 
-_CALCULATION = "nothing is calculated here; needed finished numbers or fractions like 1/3, without formulas"
-_FAULTS = {
-    "dots": "found an array that NumPy shortened; print all of it, after np.set_printoptions(threshold=sys.maxsize)",
-    "word": "found a word; needed only numbers, without names, units or formulas",
-    "/": "found / with no number before it; needed a fraction like 1/3",
-    "{": "found {; needed square brackets around a list of numbers",
-    "}": "found }; needed square brackets around a list of numbers",
-    "%": "found %; needed plain numbers, 0.05 for five per cent",
-    "=": "found =; needed at most one name and one equals sign, at the very beginning",
-    "'": "found a quotation mark; needed numbers without any",
-    '"': "found a quotation mark; needed numbers without any",
-    **{
-        sign: f"found {sign} with no number right after it; needed one sign, directly before its number"
-        for sign in "+-"
-    },
-    **{sign: f"found {sign}; {_CALCULATION}" for sign in "*^"},
-}
-_WORDS = {
-    **dict.fromkeys(("none", "null"), "found a missing value; needed a number in every place"),
-    **dict.fromkeys(("true", "false"), "found a truth value; needed a number"),
-}
 
-
-def assemble_text(text: str, assembly: Assembly) -> None:
+def assemble_text(text: str, assembly: Assembly, shape: tuple[int, ...] | None) -> None:
     """Put a text's numbers into an array's assembly.
 
     Parameters
@@ -52,117 +38,208 @@ def assemble_text(text: str, assembly: Assembly) -> None:
     text : str
     assembly : Assembly
         Where the numbers go.
+    shape : tuple of int or None
+        The shape that is asked for, which decides where a text can be read in two ways.
 
     Raises
     ------
     UnreadableError
         If the text is not of the grammar, or its lists are not of equal length; the place is line and column.
     """
-    _place(_Parser(text, assembly.most_numbers).parse(), assembly)
+    plain = make_plain(text)
+    try:
+        _Parser(plain, assembly.most_numbers).place(assembly, shape)
+    except UnreadableError as error:
+        raise UnreadableError(_place_of(plain, cast("int", error.place)), str(error)) from None
 
 
-def _place(node: Node, assembly: Assembly) -> None:
-    if isinstance(node, Entry):
-        assembly.add(node.value, node.place, is_fraction=node.is_fraction)
-        return
-    assembly.open(node.place)
-    for inner in node.nodes:
-        _place(inner, assembly)
-    assembly.close(node.end)
+def _place_of(text: str, index: int) -> tuple[int, int]:
+    index = max(0, min(index, len(text.rstrip("\n")) - 1))
+    line_start = text.rfind("\n", 0, index) + 1
+    return text.count("\n", 0, index) + 1, index - line_start + 1
 
 
 class _Parser:
     def __init__(self, text: str, most_numbers: int) -> None:
-        self._tokens = split_tokens(text)
+        start, end = find_unquoted(text)
+        self._text = text
+        self._tokens = split_tokens(text, start, end)
         self._token = next(self._tokens)
-        self._last = self._token
         self._most_numbers = most_numbers
         self._n_numbers = 0
         self._depth = 0
         self._n_wrappers = 0
+        self._shift = 0
+        self._is_named = False
+        self._dots: int | None = None
 
-    def parse(self) -> Node:
-        rows = self._read_rows()
+    def place(self, assembly: Assembly, shape: tuple[int, ...] | None) -> None:
+        rows = Rows("rows", 0, is_list=False)
+        self._read_rows(rows)
         token = self._token
         if token.kind != "end":
-            raise UnreadableError(token.place, f"found {token.kind} without the bracket that it closes; needed pairs")
+            raise UnreadableError(
+                token.start, f"found {describe(token.kind)} without the bracket that it closes; needed pairs"
+            )
         if rows.is_empty:
-            raise UnreadableError((1, 1), "found an empty text; needed at least one number")
-        return rows.arrange("", (1, 1), (1, 1))
+            raise UnreadableError(0, "found an empty text; needed at least one number")
+        self._place_node(rows.close(token.start), assembly, shape, is_root=True)
+        if self._dots is not None and (shape is None or not fits(assembly.array().shape, shape)):
+            raise UnreadableError(self._dots, SHORTENED)
+
+    def _place_node(self, node: Node, assembly: Assembly, shape: tuple[int, ...] | None, *, is_root: bool) -> None:
+        if isinstance(node, Entry):
+            assembly.add(node.value, node.start, is_fraction=node.is_fraction)
+        elif isinstance(node, Leaf):
+            read_leaf(node, self._text, shape if is_root else None).place(assembly)
+        else:
+            assembly.open(node.start)
+            for inner in node.nodes:
+                self._place_node(inner, assembly, None, is_root=False)
+            assembly.close(node.end)
 
     def _advance(self) -> Token:
-        self._last = self._token
-        self._token = next(self._tokens, self._last)
-        return self._last
+        token = self._token
+        self._token = next(self._tokens, token)
+        return token
 
-    def _read_rows(self) -> Rows:
-        rows = Rows(self._depth)
-        while self._token.kind not in _ENDS:
-            token = self._token
-            if token.kind == ",":
-                rows.add_comma(self._advance())
-            elif token.kind == "row":
-                width = self._last.end  # of the line that ends here
-                rows.add_break(self._advance(), width)
-            elif rows.touches(token):
-                raise self._touching()
-            else:
-                rows.add(self._read_entry(), token)
-        return rows
+    def _read_rows(self, rows: Rows, closing: str = "end") -> None:
+        while (token := self._token).kind not in _ENDS and token.kind != closing:
+            match token.kind:
+                case ",":
+                    rows.add_comma(self._advance())
+                case "row":
+                    rows.add_break(self._advance().text)
+                case "|":
+                    self._advance()
+                    rows.add_cell()
+                case ";":
+                    self._advance()
+                    rows.add_break(";")
+                case "dots" if rows.allows_dots:
+                    self._read_dots(rows)
+                case "columns" | "vector" | "wrapped" | "counter":
+                    _lay_out(self._advance(), rows)
+                case "names" | "name" | "input" | "factor":
+                    self._take_heading(self._advance(), rows)
+                case _ if rows.touches(token):
+                    raise touching_error(self._advance(), self._token)
+                case _:
+                    rows.add(self._read_entry(rows), token, self._text)
 
-    def _read_entry(self) -> Node:
+    def _take_heading(self, token: Token, rows: Rows) -> None:
+        match token.kind:
+            case "names" if rows.leaf.is_wrapped:
+                pass
+            case _ if self._n_numbers:
+                raise UnreadableError(token.start, FAULTS[token.kind])
+            case "names":
+                rows.leaf.n_names = sum(1 for _ in _NAMES.finditer(token.text))
+            case "factor":
+                self._shift = rows.leaf.shift = _read_factor(token)
+            case "name" if self._is_named:
+                raise UnreadableError(token.start, FAULTS["name"])
+            case "name":
+                self._is_named = True
+
+    def _read_dots(self, rows: Rows) -> None:
+        token = self._advance()
+        if self._token.kind != "row" or ";" in self._token.text:
+            raise UnreadableError(token.start, SHORTENED)
+        if not rows.ends_entry:
+            self._dots = token.start  # so does a print that leaves numbers out: the shape tells
+        self._advance()
+
+    def _read_entry(self, rows: Rows) -> Node:
         token = self._advance()
         match token.kind:
             case "number":
-                return self._read_number(token)
+                return self._read_number(token.start, token, "")
             case "special":
-                return self._count(Entry(_special(token.text), token.place, token.text, is_fraction=False))
-            case "(" | "[":
+                return self._count(Entry(_special(token.text), token.start, token.end, is_fraction=False))
+            case "+" | "-" if self._is_sign(token, rows):
+                return self._read_number(token.start, self._advance(), token.kind)
+            case "(" | "[" | "{" | "table" | "around" | '"' | "'":
                 return self._read_list(token)
             case "word" if self._token.kind == "(":
                 return self._read_call(token)
             case _:
-                raise UnreadableError(token.place, _fault(token))
+                raise UnreadableError(token.start, describe_fault(token))
 
-    def _read_number(self, token: Token) -> Entry:
-        value = float(token.text)
+    def _is_sign(self, token: Token, rows: Rows) -> bool:
+        number = self._token
+        return (
+            number.kind == "number"
+            and number.text[0] not in "+-"
+            and (rows.allows_sign or (token.spaced and not number.spaced))
+        )
+
+    def _read_number(self, start: int, token: Token, sign: str) -> Entry:
+        value, is_fraction = self._value(token, sign)
         if self._token.kind != "/":
-            return self._count(Entry(value, token.place, token.text, is_fraction=False))
+            return self._count(Entry(value, start, token.end, is_fraction))
         bar = self._advance()
+        if self._token.kind == "/" and not self._token.spaced:
+            self._advance()
         if self._token.kind != "number":
-            raise UnreadableError(bar.place, "found / with no number after it; needed a fraction like 1/3")
+            raise UnreadableError(bar.start, "found / with no number after it; needed a fraction like 1/3")
         below = self._advance()
-        divisor = float(below.text)
+        divisor = read_number(below.text)[0]
         if divisor == 0.0:
-            raise UnreadableError(below.place, "found a fraction with denominator 0; needed another denominator")
+            raise denominator_error(below)
         if self._token.kind == "/":
-            raise UnreadableError(self._token.place, "found a second / in a fraction; needed one like 1/3")
-        return self._count(Entry(value / divisor, token.place, "", is_fraction=True))
+            raise UnreadableError(self._token.start, "found a second / in a fraction; needed one like 1/3")
+        return self._count(Entry(value / divisor, start, below.end, is_fraction=True))
+
+    def _value(self, token: Token, sign: str) -> tuple[float, bool]:
+        try:
+            return read_number(sign + token.text, self._shift)
+        except ZeroDivisionError:
+            raise denominator_error(token) from None
 
     def _read_list(self, opening: Token) -> Node:
-        if self._depth == MOST_AXES:
-            raise too_deep(opening.place)
-        self._depth += 1
-        rows = self._read_rows()
-        self._depth -= 1
-        end = self._close(opening)
-        return _without_text(rows.arrange(opening.kind, opening.place, end.place))
+        kind = opening.kind
+        is_bracket = kind in {"(", "[", "{"}
+        if (self._depth if is_bracket else self._n_wrappers) == MOST_AXES:
+            raise too_deep(opening.start)
+        self._depth += is_bracket
+        self._n_wrappers += not is_bracket
+        rows = Rows(self._breaks(kind), opening.start, is_list=kind in {"[", "{"})
+        self._read_rows(rows, _CLOSING[kind])
+        self._depth -= is_bracket
+        self._n_wrappers -= not is_bracket
+        closing = self._close(opening)
+        if rows.is_empty and not is_bracket:
+            raise UnreadableError(
+                closing.start, f"found nothing before {describe(closing.kind)}; needed at least one number"
+            )
+        node = rows.close(closing.start)
+        if kind in {'"', "'"} and isinstance(node, Leaf) and (cell := read_cell(node, self._text)):
+            return Entry(*cell, is_fraction=False)
+        return node
+
+    def _breaks(self, kind: str) -> Breaks:
+        if kind == "table":
+            return "table"
+        if kind in {"(", "[", "{"}:
+            return "either" if self._depth == 1 else "blanks"
+        return "blanks" if self._depth else "rows"
 
     def _read_call(self, name: Token) -> Node:
         module, _, wrapper = name.text.rpartition(".")
-        if module not in _MODULES or wrapper not in _CONTAINERS | _TYPES:
+        if module not in _MODULES or wrapper not in _WRAPPERS:
             raise UnreadableError(
-                name.place, "found a function; needed numbers, or their print with array, tensor or float64 around them"
+                name.start, "found a function; needed numbers, or their print with array, tensor or float64 around them"
             )
         if self._n_wrappers == MOST_AXES:
-            raise too_deep(name.place)
+            raise too_deep(name.start)
         opening = self._advance()
         self._n_wrappers += 1
         self._skip_breaks()
         if self._token.kind in _ENDS:
             self._close(opening)
-            raise UnreadableError(opening.place, "found empty brackets; needed at least one number in them")
-        node = self._read_entry()
+            raise UnreadableError(opening.start, "found empty brackets; needed at least one number in them")
+        node = self._read_entry(Rows("rows", opening.start, is_list=False))
         self._n_wrappers -= 1
         self._skip_breaks()
         if self._token.kind == ",":
@@ -171,7 +248,7 @@ class _Parser:
             if self._token.kind == "word":
                 self._skip_keywords(opening)
         self._close(opening)
-        return _without_text(node)
+        return node
 
     def _skip_keywords(self, opening: Token) -> None:
         depth = 0
@@ -179,7 +256,7 @@ class _Parser:
             if self._token.kind == "end" or (depth == 0 and self._token.kind == ")"):
                 return
             depth += {"(": 1, ")": -1}.get(self._advance().kind, 0)
-        raise UnreadableError(opening.place, "found a bracket that is closed too far on; needed the numbers alone")
+        raise UnreadableError(opening.start, "found a bracket that is closed too far on; needed the numbers alone")
 
     def _skip_breaks(self) -> None:
         while self._token.kind == "row" and ";" not in self._token.text:
@@ -187,35 +264,22 @@ class _Parser:
 
     def _close(self, opening: Token) -> Token:
         needed = _CLOSING[opening.kind]
-        token = self._token
+        token, shown = self._token, f"{describe(opening.kind)}"
         if token.kind == "end":
-            raise UnreadableError(opening.place, f"found {opening.kind} that is never closed; needed {needed}")
+            raise UnreadableError(opening.start, f"found {shown} that is never closed; needed {describe(needed)}")
         if token.kind in _ENDS and token.kind != needed:
-            raise UnreadableError(token.place, f"found {token.kind}; needed {needed} to close {opening.kind}")
+            raise UnreadableError(
+                token.start, f"found {describe(token.kind)}; needed {describe(needed)} to close {shown}"
+            )
         if token.kind != needed:
-            raise UnreadableError(token.place, f"found more than one entry in a wrapper's brackets; needed {needed}")
+            raise UnreadableError(token.start, f"found more than one entry in a wrapper's brackets; needed {needed}")
         return self._advance()
 
     def _count(self, entry: Entry) -> Entry:
         self._n_numbers += 1
         if self._n_numbers > self._most_numbers:
-            raise too_many(entry.place, self._most_numbers)
+            raise too_many(entry.start, self._most_numbers)
         return entry
-
-    def _touching(self) -> UnreadableError:
-        token = self._advance()
-        unit = self._token if token.kind == "number" else token
-        if unit.text.lower() in {"i", "j"} and not unit.spaced:
-            return UnreadableError(token.place, "found a complex number; needed real ones")
-        if token.kind == "word":
-            message = "found a letter right after a number or bracket; needed numbers without units, names or formulas"
-        elif token.text[0] in "+-":
-            message = f"found {token.text[0]} between two numbers; {_CALCULATION}"
-        elif token.kind in {"number", "special", "(", "["}:
-            message = "found two entries with nothing between them; needed a space or a comma"
-        else:
-            message = _fault(token)
-        return UnreadableError(token.place, message)
 
 
 def _special(text: str) -> float:
@@ -223,25 +287,21 @@ def _special(text: str) -> float:
     return -value if text[0] == "-" else value
 
 
-def _without_text(node: Node) -> Node:
-    # with brackets around it a number is no half of a decimal comma
-    return node._replace(text="") if isinstance(node, Entry) else node
+def _lay_out(token: Token, rows: Rows) -> None:
+    match token.kind:
+        case "columns":
+            rows.add_columns()
+        case "counter":
+            rows.join()
+        case "vector":
+            rows.leaf.is_vector = True
+        case _:
+            rows.leaf.is_wrapped = True
 
 
-def _fault(token: Token) -> str:
-    if token.kind == "word":
-        return _WORDS.get(token.text.lower(), _FAULTS["word"])
-    if token.kind in _FAULTS:
-        return _FAULTS[token.kind]
-    return f"found {_describe(token.kind)}; needed numbers, separated by spaces, commas, semicolons or line breaks"
-
-
-def _describe(character: str) -> str:
-    if character.isascii() and character.isprintable():
-        return character
-    kinds = {
-        "L": "a letter of another script",
-        "N": "a digit or number sign of another script",
-        "C": "a control character",
-    }
-    return kinds.get(unicodedata.category(character)[0], "a sign that is not ASCII")
+def _read_factor(token: Token) -> int:
+    digits = token.text.rstrip(" *")
+    shift = round(math.log10(factor)) if 0.0 < (factor := read_number(digits)[0]) < math.inf else 0
+    if read_number("1", shift)[0] != factor:
+        raise UnreadableError(token.start, "found a factor that is no power of ten; needed finished numbers")
+    return shift

@@ -1,29 +1,47 @@
-"""The tokens of an answer's text: numbers, words, separators and single signs, each with its place."""
+"""The tokens of an answer's text: numbers, words, separators, single signs, and what forms add."""
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
 
-from core.answers.assembly import Place
+from core.answers.characters import INVISIBLE
+from core.answers.forms import FORMS
+from core.answers.numbers import NUMBER
 
-_MINUS = "\u2010\u2011\u2013\u2212\ufe63\uff0d"
-_SPACES = "\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-_PLAIN = str.maketrans(_MINUS + _SPACES, "-" * len(_MINUS) + " " * len(_SPACES))  # one for one: columns stay
+_SPECIAL = r"(?:(?:np|numpy|jnp|jax\.numpy|torch|math)\.)?(?:nan|inf(?:inity)?)(?![\w.])|∞"
 
-# possessive, so that a long name or a long space is gone over once
-_NAME = re.compile(r"[ \n]*+[a-z_][\w.]*+(?:/[a-z_][\w.]*+)?[ \n]*+=", re.ASCII | re.IGNORECASE)
-_TOKEN = re.compile(
-    r"""
-      (?P<space>   [ ]+)
-    | (?P<row>     [;\n][ ;\n]*)
-    | (?P<number>  [+-]? (?: [0-9]+\.?[0-9]* | \.[0-9]+ ) (?: e[+-]?[0-9]+ )?)
-    | (?P<special> [+-]? (?: (?:np|numpy|jnp|jax\.numpy|torch|math)\. )? (?: nan | inf(?:inity)? ) (?![\w.]))
-    | (?P<word>    [a-z_][\w.]*)
-    | (?P<dots>    \.\.\.|\u2026)
-    | (?P<sign>    .)
-    """,
-    re.ASCII | re.IGNORECASE | re.VERBOSE,
+# up to four words before an equals sign or a colon: dW, S[0], Loss of batch
+_NAME = (
+    r"(?:(?:[^\s0-9=≈:;,\[\](){}<>\"'`|+*.-][^\s=≈:;,\[\]()<>\"'`|+*-]*+[ ]?+){1,4}+'?"
+    r"(?:\[[^\]\n=]{0,20}\]|\([^)\n=]{0,20}\))?[ ]*+(?::?=|≈|:)|=|≈)(?![=:])"
 )
+_WORD = r"(?!(?:nan|inf|infinity|true|false|none|null|na)\b)[^\W0-9][\w.%]*+"
+_NAMES = rf"(?:[ ,;|\"']*+{_WORD})++[ ,;|\"']*+(?=\\?[ ]*+\n\s*+\S)"
+
+_STARTS = [*(rewrite for form in FORMS.values() for rewrite in form.starts), (_NAME, "name"), (_NAMES, "names")]
+_PIECES = [
+    (r"[ ][ \u200b]*+", " "),
+    (r"\u200b++", "invisible"),
+    (NUMBER, "number"),
+    (r"[;\n][ ;\n\u200b]*+", "row"),
+    (rf"[+-]?(?:{_SPECIAL})", "special"),
+    *(rewrite for form in FORMS.values() for rewrite in form.pieces),
+    (r"[a-z_][\w.]*+", "word"),
+    (r"\.\.\.|[…⋮⋯⋱]", "dots"),
+    (r"[|&][ |&]*+", "|"),
+    (".", "sign"),
+]
+_OPENING, _CLOSING = frozenset({"(", "[", "{", "table"}), frozenset({")", "]", "}", "/table"})
+
+
+def _one_of(rewrites: Sequence[tuple[str, str]], flags: int = 0) -> re.Pattern[str]:
+    # the patterns have no groups of their own, so that the last group tells which of them it was
+    return re.compile("|".join(f"({pattern})" for pattern, _ in rewrites), flags | re.IGNORECASE)
+
+
+_AT_START = _one_of(_STARTS)
+_ANYWHERE = _one_of(_PIECES, re.ASCII | re.DOTALL)
+_IN_NUMBER = re.compile(r"(?<=[0-9.])\u200b++(?=[0-9.])")
 
 
 class Token(NamedTuple):
@@ -33,51 +51,59 @@ class Token(NamedTuple):
     ----------
     kind : str
         ``"number"``, ``"special"`` (NaN and infinity), ``"word"``, ``"row"`` (line breaks and semicolons),
-        ``"dots"``, ``"end"``, or the character itself for any other.
+        ``"dots"``, ``"invisible"`` (a character inside a number), ``"end"``, a meaning of what a form adds,
+        or the character itself for any other.
     text : str
-        As written, but with plain spaces, line breaks and minus signs.
-    place : tuple of int
-        Line and column.
+        Plain.
+    start : int
+        Its first character's index in the plain text.
     spaced : bool
-        Whether a space or a line break stands before it.
+        Whether a blank or a line break stands before it.
     """
 
     kind: str
     text: str
-    place: Place
+    start: int
     spaced: bool
 
     @property
     def end(self) -> int:
-        """The column of its last character."""
-        return self.place[1] + len(self.text) - 1
+        """The index after its last character."""
+        return self.start + len(self.text)
 
 
-def split_tokens(text: str) -> Iterator[Token]:
-    """Split text into tokens, without the name and the equals sign that it may begin with.
+def split_tokens(text: str, start: int, end: int) -> Iterator[Token]:
+    """Split plain text into tokens.
 
     Parameters
     ----------
     text : str
+    start, end : int
+        Where to begin and to stop.
 
     Yields
     ------
     Token
         As they are asked for; the last one is of kind ``"end"``, and there is always one.
     """
-    plain = "\n".join(text.removeprefix("\ufeff").splitlines()).translate(_PLAIN)
-    name = _NAME.match(plain)
-    start = name.end() if name else 0
-    line = plain.count("\n", 0, start) + 1
-    line_start = plain.rfind("\n", 0, start) + 1
-    spaced = False
-    for match in _TOKEN.finditer(plain, start):
-        kind, found = str(match.lastgroup), match[0]
-        if kind != "space":
-            place = (line, match.start() - line_start + 1)
-            yield Token(found if kind == "sign" else kind, found, place, spaced)
-        spaced = kind in {"space", "row"}
-        if kind == "row" and "\n" in found:
-            line += found.count("\n")
-            line_start = match.start() + found.rindex("\n") + 1
-    yield Token("end", "", (line, max(1, len(plain) - line_start)), spaced)
+    spaced, at_start, depth = False, True, 0
+    while start < end:
+        rewrites = _STARTS
+        match = _AT_START.match(text, start, end) if at_start and depth == 0 else None
+        if match is None:
+            rewrites, match = _PIECES, _ANYWHERE.match(text, start, end)
+        found = cast("re.Match[str]", match)  # its last pattern matches any character
+        kind = rewrites[found.lastindex - 1][1] if found.lastindex else ""
+        if kind == " ":
+            spaced = True
+        elif kind == "invisible":
+            if _IN_NUMBER.match(text, start):
+                yield Token(kind, INVISIBLE, start, spaced)
+        else:
+            token = Token(found[0] if kind == "sign" else kind, found[0], start, spaced)
+            yield token
+            depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
+            spaced = kind == "row" or rewrites is _STARTS
+            at_start = spaced
+        start = found.end()
+    yield Token("end", "", end, spaced)

@@ -29,6 +29,29 @@ class Marker:
         self.question = question
         self.solution = Solution(question, budget or Budget())
 
+    def find_shapes(self, answers: Mapping[str, object]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes that answers need.
+
+        Parameters
+        ----------
+        answers : mapping of str to object
+            Under quantity ids.
+
+        Returns
+        -------
+        dict of str to tuple of int
+
+        Raises
+        ------
+        UnknownNameError, DomainError
+            If an id names nothing of the problem.
+        TooLargeError, NonFiniteError
+            If a truth is too large, or does not fit float64.
+        """
+        ids = read_ids(answers, self.question.problem)
+        self.solution.compute_truths({key: text for text, key in {**ids, **self.question.asks}.items()})
+        return {text: self.solution.truth(key).shape for text, key in ids.items()}
+
     def grade(self, submission: Submission) -> Grade:
         """Mark a submission.
 

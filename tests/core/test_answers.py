@@ -61,7 +61,25 @@ def assert_reads_as(raw: object, expected: Array, decimals: int | None) -> None:
         ([[1, 2], [3, 4]], [[1, 2], [3, 4]], 0),
         ([[[0.125]]], [[[0.125]]], 3),
         ([[[[[[[[1]]]]]]]], [[[[[[[[1]]]]]]]], 0),
+        # texts of one number each
+        ("0.5", 0.5, 1),
+        ([["0.06", "-0,5"], [" 1/4 ", "nan"]], [[0.06, -0.5], [0.25, math.nan]], 2),
+        (["1/3", "19%"], [1 / 3, 0.19], 2),
+        (["1/3"], [1 / 3], None),
+        # NumPy
         (np.float64(0.25), 0.25, 2),
+        (np.float32(0.1), 0.10000000149011612, 17),
+        (np.float16(0.5), 0.5, 1),
+        (np.longdouble("0.1"), 0.1, 1),
+        (np.int8(-3), -3, 0),
+        (np.uint64(2**63), 2.0**63, 0),
+        (np.array([[0.5, 1], [2, 3]]), [[0.5, 1], [2, 3]], 1),
+        (np.array(0.5), 0.5, 1),
+        (np.array([0.5, 0.25], dtype=np.float32), [0.5, 0.25], 2),
+        (np.array([1, 2], dtype=np.int32), [1, 2], 0),
+        (np.array(["0.5", "1/4"]), [0.5, 0.25], 1),
+        ([np.array([1.0, 2.0]), [np.float64(3), 4]], [[1, 2], [3, 4]], 0),
+        ([np.array(1.0), np.float32(2)], [1, 2], 0),
     ],
 )
 def test_a_json_value_is_read(raw: object, expected: object, decimals: int | None) -> None:
@@ -76,8 +94,21 @@ def test_a_json_value_is_read(raw: object, expected: object, decimals: int | Non
         ({"a": 1}, 1, 1, "found an object"),
         ((1, 2), 1, 1, "found something that is not JSON"),
         (b"1", 1, 1, "found something that is not JSON"),
+        (1j, 1, 1, "found a complex number"),
+        (np.array([1j]), 1, 1, "found a complex number"),
+        (np.complex64(1), 1, 1, "found a complex number"),
+        (np.array([True]), 1, 1, "found true or false"),
+        (np.bool_(1), 1, 1, "found true or false"),
+        (np.array([1, None]), 1, 2, "found null"),
+        (np.array(["x"]), 1, 1, "found a word"),
+        (np.array([b"1"]), 1, 1, "found something that is not JSON"),
+        (np.zeros((2, 0)), 1, 1, "found an empty list"),
+        (np.zeros((1,) * 9), 1, 1, "found more than 8 brackets inside each other"),
+        ([np.array([1.0, 2.0]), [3, None]], 2, 2, "found null"),
+        ([0.5, "1 2"], 1, 2, "found 2 numbers in the text of one entry"),
+        ([0.5, "1,234"], 1, 2, "found 1,234: it may be 1.234 or 1234"),
+        ([[0.5], ["__import__('os')"]], 2, 1, "found a function"),
         ([1, None], 1, 2, "found null"),
-        ([1, "2"], 1, 2, "found text inside the array"),
         ([False], 1, 1, "found true or false"),
         ([[1, 2], [3, {}]], 2, 2, "found an object"),
         ([[1, 2], None], 2, 1, "found null"),
@@ -111,7 +142,10 @@ def test_a_list_that_holds_itself_is_too_deep() -> None:
     assert read_answer(raw).value is None
 
 
-@pytest.mark.parametrize("raw", [[1, 2, 3], [[1], [2], [3]], "1 2 3", "[1, 2, 3]", "1/2; 1/3; 1/4", "nan nan nan"])
+@pytest.mark.parametrize(
+    "raw",
+    [[1, 2, 3], [[1], [2], [3]], np.ones(3), np.ones((3, 1)), "1 2 3", "[1, 2, 3]", "1/2; 1/3; 1/4", "nan nan nan"],
+)
 def test_more_numbers_than_allowed_are_refused(raw: object) -> None:
     assert read_answer(raw, most_numbers=3).value is not None
     answer = read_answer(raw, most_numbers=2)

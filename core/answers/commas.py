@@ -1,0 +1,142 @@
+"""Commas right between digits: between two numbers, before decimals, or between thousands."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from core.answers.assembly import UnreadableError
+from core.answers.characters import INVISIBLE
+from core.answers.leaf import BLANK, COMMA, TIGHT, Leaf
+from core.answers.numbers import NUMBER, read_number
+
+_DECIMAL = re.compile(rf"(?=[+-]?[0-9]++\.[0-9]){NUMBER}", re.IGNORECASE)
+_THOUSANDS = re.compile(
+    r"[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})++(?:\.[0-9]*+)?|(?:\.[0-9]{3})++,[0-9]++)(?:e[+-]?[0-9]++)?", re.IGNORECASE
+)
+_LONGEST_SHOWN = 24
+
+_WRITE = "write a decimal point; separate numbers by a comma and a blank, or put them in brackets"
+
+
+def find_decimal_commas(leaf: Leaf, text: str) -> tuple[Leaf, bool] | None:
+    """Return the numbers of a list if its commas right between digits are decimal ones.
+
+    Parameters
+    ----------
+    leaf : Leaf
+    text : str
+        Where they stand.
+
+    Returns
+    -------
+    tuple of Leaf and bool, or None
+        Whether a comma between two of these numbers looks the same; None if the commas cannot be decimal ones.
+    """
+    if TIGHT not in leaf.gaps:
+        return None
+    found, is_paired = leaf.with_decimal_commas(), False
+    for run in _runs(leaf):
+        if len(run) == 1:
+            if "." in text[leaf.starts[run[0]] : leaf.ends[run[0]]]:
+                return None
+            found.copy(leaf, run[0])
+            continue
+        if len(run) % 2:
+            return None
+        is_paired |= len(run) > 2
+        for first in run[::2]:
+            cell = _cell(leaf, text, first, first + 1).replace(",", ".", 1)
+            if not _DECIMAL.fullmatch(cell):
+                return None
+            gap = leaf.gaps[first] if first == run[0] else COMMA
+            found.add(read_number(cell, leaf.shift)[0], leaf.starts[first], leaf.ends[first + 1], gap)
+    return found, is_paired
+
+
+def find_thousands(leaf: Leaf, text: str) -> int | None:
+    """Return the index of the first number of a list if its commas right between digits part thousands."""
+    runs = [run for run in _runs(leaf) if len(run) > 1] if TIGHT in leaf.gaps else []
+    if runs and all(_THOUSANDS.fullmatch(_cell(leaf, text, run[0], run[-1])) for run in runs):
+        return runs[0][0]
+    return None
+
+
+def read_cell(leaf: Leaf, text: str) -> tuple[float, int, int] | None:
+    """Return the one number of a quoted cell with a comma in it, and where it stands.
+
+    Returns
+    -------
+    tuple of float, int and int, or None
+        None if there is no comma right between digits, or more than one number around it.
+
+    Raises
+    ------
+    UnreadableError
+        If the comma parts thousands, or may do so.
+    """
+    if len(leaf.gaps) < 2 or any(gap != TIGHT for gap in leaf.gaps[1:]):
+        return None
+    decimal, is_paired = find_decimal_commas(leaf, text) or (None, False)
+    is_decimal = decimal is not None and not is_paired
+    if (first := find_thousands(leaf, text)) is not None:
+        raise two_readings(leaf, text, 1, is_thousands=True) if is_decimal else thousands(leaf, first)
+    return (decimal.values[0], leaf.starts[0], leaf.ends[-1]) if decimal is not None and is_decimal else None
+
+
+def require_no_mixed_commas(leaf: Leaf, rows: Iterable[Sequence[int]], text: str) -> None:
+    """Check a list in brackets, where commas separate.
+
+    Raises
+    ------
+    UnreadableError
+        If a row has both commas right between digits and blanks between numbers.
+    """
+    if TIGHT not in leaf.gaps:
+        return
+    for row in rows:
+        inner = row[1:]  # what stands before the first entry is not inside the row
+        tight = next((index for index in inner if leaf.gaps[index] == TIGHT), None)
+        if tight is not None and any(leaf.gaps[index] == BLANK for index in inner):
+            raise two_readings(leaf, text, tight)
+
+
+def two_readings(leaf: Leaf, text: str, second: int, *, is_thousands: bool = False) -> UnreadableError:
+    """Return the error of a comma that can be meant in two ways.
+
+    Parameters
+    ----------
+    leaf : Leaf
+    text : str
+    second : int
+        The index of the number after the comma.
+    is_thousands : bool
+        Whether the comma may part thousands, rather than two numbers.
+    """
+    cell = _cell(leaf, text, second - 1, second)
+    place = leaf.ends[second - 1]
+    if len(cell) > _LONGEST_SHOWN:
+        return UnreadableError(
+            place, f"found a comma that may be a decimal comma or stand between two numbers; {_WRITE}"
+        )
+    other = cell.replace(",", "") if is_thousands else f"the two numbers {cell.replace(',', ' and ', 1)}"
+    return UnreadableError(place, f"found {cell}: it may be {cell.replace(',', '.', 1)} or {other}; {_WRITE}")
+
+
+def thousands(leaf: Leaf, first: int) -> UnreadableError:
+    """Return the error of a thousands separator."""
+    place = leaf.ends[first]
+    return UnreadableError(
+        place, "found what looks like a thousands separator; write the number without any, with a decimal point"
+    )
+
+
+def _cell(leaf: Leaf, text: str, first: int, last: int) -> str:
+    return text[leaf.starts[first] : leaf.ends[last]].replace(" ", "").replace(INVISIBLE, "")
+
+
+def _runs(leaf: Leaf) -> Iterator[range]:
+    start = 0
+    for index, gap in enumerate(leaf.gaps):
+        if gap != TIGHT and index > start:
+            yield range(start, index)
+            start = index
+    yield range(start, len(leaf.gaps))

@@ -1,0 +1,113 @@
+"""Forms of documents, tables and spreadsheets."""
+
+from core.answers.forms.form import Example, Form, Rewrite
+from core.answers.forms.python import FIVE, SQUARE
+
+_PLAIN_TAGS = "tr|thead|tbody|tfoot|caption|colgroup|col|div|p|ul|ol|li|span|b|i|math|mtr|mn|mo|mrow|pre|code"
+
+DOCUMENTS = (
+    Form(
+        name="latex",
+        title="LaTeX matrices and arrays",
+        examples=(
+            Example(r"\begin{pmatrix} 0.0636 & -0.0636 \\ -0.4774 & 0.4774 \end{pmatrix}", SQUARE),
+            Example(
+                "$$\\left[\\begin{array}{cc}\n0.0636 & -0.0636 \\\\\n-0.4774 & 0.4774\n\\end{array}\\right]$$", SQUARE
+            ),
+            Example(r"\frac{1}{4}", 0.25),
+            Example(r"6.36 \times 10^{-2}", 0.0636),
+        ),
+        pieces=(
+            Rewrite(r"\\begin\{[a-z]*+\*?\}(?:\[[a-z]\])?(?:\{[clr|@ ]*+\})?", "table"),
+            Rewrite(r"\\end\{[a-z]*+\*?\}", "/table"),
+            Rewrite(r"\\(?:left|right|bigg?[lr]?)[ ]*+\\?[\[\](){}|.]"),
+            Rewrite(r"\\\\(?:\[[0-9a-z.]*+\])?", ";"),
+            Rewrite(r"(?:\\(?:[\[\](),:! ]|;|q?quad\b|hline\b|displaystyle\b)|\$)++"),
+        ),
+    ),
+    Form(
+        name="markdown",
+        title="Markdown: tables and code fences",
+        examples=(
+            Example("| a | b |\n|---|---:|\n| 0.0636 | -0.0636 |\n| -0.4774 | 0.4774 |", SQUARE),
+            Example("```python\n[[0.0636, -0.0636], [-0.4774, 0.4774]]\n```", SQUARE),
+            Example("`1.5279`", 1.5279),
+            Example("+--------+---------+\n| 0.0636 | -0.0636 |\n+--------+---------+", (0.0636, -0.0636)),
+        ),
+        starts=(
+            Rewrite(r"(?:```|~~~)[^\n]*+"),
+            Rewrite(r"(?:\|[ :+]*+-|[+:]?--)[-+=|: ]*+(?=\n|\Z)"),
+        ),
+        pieces=(Rewrite(r"`++"),),
+    ),
+    Form(
+        name="html",
+        title="HTML and MathML tables",
+        examples=(
+            Example(
+                "<table><tr><td>0.0636</td><td>&minus;0.0636</td></tr><tr><td>-0.4774</td><td>0.4774</td></tr></table>",
+                SQUARE,
+            ),
+            Example(
+                "<table>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n<tr>\n<td>0.19</td>\n<td>0.2</td>\n</tr>\n</table>",
+                (0.19, 0.2),
+            ),
+            Example("6.36&times;10<sup>-2</sup>", 0.0636),
+        ),
+        pieces=(
+            Rewrite(r"<(?:table|mtable)(?:[ ][^<>]*+)?>", "table"),
+            Rewrite(r"</(?:table|mtable)>", "/table"),
+            Rewrite(r"</(?:tr|mtr|li|p|div)>|<br ?/?>", ";"),
+            Rewrite(r"<th(?:[ ][^<>]*+)?>[ ]*+[^\W0-9][^<>]*+</th>", "|"),
+            Rewrite(r"</?(?:td|th|mtd)(?:[ ][^<>]*+)?>", "|"),
+            Rewrite(rf"</?(?:{_PLAIN_TAGS})(?:[ ][^<>]*+)?>"),
+            Rewrite(r"<style[^<>]*+>[^<>]*+</style>"),
+            Rewrite(r"(?:&(?:nbsp|ensp|emsp|thinsp|#160|#xa0|lrm|rlm|zwnj|zwj|#8203);)++"),
+            Rewrite(r"&(?:minus|ndash|mdash|#8722|#x2212|#8211|#8212|#45);", "-"),
+        ),
+    ),
+    Form(
+        name="csv",
+        title="Spreadsheets: cells apart by tabs, commas or semicolons, quoted or not, names of columns left out",
+        examples=(
+            Example("0.0636;-0.0636\n-0.4774;0.4774\n", SQUARE),
+            Example("0,0636;-0,0636\n-0,4774;0,4774\n", SQUARE),
+            Example('"a","b"\n"0.0636","-0.0636"\n"-0.4774","0.4774"\n', SQUARE),
+            Example('"0,0636","-0,0636"\n"-0,4774","0,4774"', SQUARE),
+            Example("0.0636\t-0.0636\n-0.4774\t0.4774", SQUARE),
+        ),
+    ),
+    Form(
+        name="decimal commas",
+        title="Decimal commas outside brackets, where the shape of the quantity tells them from commas between numbers",
+        examples=(
+            Example("1,5279", 1.5279),
+            Example("0,19, 0,2, 0,22, 0,23, 0,16", FIVE),
+            Example("0,0636 -0,0636\n-0,4774 0,4774", SQUARE),
+        ),
+    ),
+    Form(
+        name="powers of ten",
+        title="Powers of ten and percent",
+        examples=(
+            Example("6.36*10^-2 2×10⁻¹", (0.0636, 0.2)),
+            Example("6.36 x 10^(-2), 2·10**-1", (0.0636, 0.2)),
+            Example("19% 20 %", (0.19, 0.2)),
+            Example("6.36E-02", 0.0636),
+        ),
+    ),
+    Form(
+        name="fractions",
+        title="Fractions",
+        examples=(Example("1/4, -1/8", (0.25, -0.125)), Example("½ ¼", (0.5, 0.25))),
+    ),
+    Form(
+        name="typeset",
+        title="Dashes as minus, spaces and invisible characters of any kind, fullwidth and other digits",
+        examples=(
+            Example("− 0.0636, \u20120.2", (-0.0636, -0.2)),
+            Example("\u202d0.19\u202c \u200b0.2\ufeff", (0.19, 0.2)),
+            Example("［１．５，２］", (1.5, 2.0)),
+        ),
+    ),
+)

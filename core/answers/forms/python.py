@@ -1,0 +1,123 @@
+"""Forms of Python and its array libraries."""
+
+from core.answers.forms.form import Example, Form, Rewrite
+
+SQUARE = ((0.0636, -0.0636), (-0.4774, 0.4774))
+FIVE = (0.19, 0.2, 0.22, 0.23, 0.16)
+
+PYTHON = (
+    Form(
+        name="lists",
+        title="Lists of JSON and Python, comments left out",
+        examples=(
+            Example("[[0.0636, -0.0636],\n [-0.4774, 0.4774]]", SQUARE),
+            Example("dW = [(0.0636, -0.0636),  # first row\n      (-0.4774, 0.4774)]", SQUARE),
+            Example("Loss: 1.5279", 1.5279),
+        ),
+        pieces=(Rewrite(r"#[^\n]*+"),),
+    ),
+    Form(
+        name="numpy",
+        title="NumPy: str and repr of arrays and numbers, lines of any width",
+        examples=(
+            Example("[[ 0.0636 -0.0636]\n [-0.4774  0.4774]]", SQUARE),
+            Example("array([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]], dtype=float32)", SQUARE),
+            Example("[np.float64(0.19), np.float64(0.2)]", (0.19, 0.2)),
+            Example("[[6.36e-02\n  1.00e+00]\n [-0. nan]]", ((0.0636, 1.0), (-0.0, float("nan")))),
+            Example("DW = dw(x)\nprint(DW)\n[[0.1 0. ]\n[0.  0.1]]", ((0.1, 0.0), (0.0, 0.1))),
+        ),
+        starts=(
+            Rewrite(
+                r"(?:[^\W0-9][\w.]*+[ ]*+=[^=\n][^\n]*+\n\s*+)*+"  # assignments before it
+                r"(?:print|disp|display|println)[ ]*+\([^\n]*+(?=\n\s*+\S)",
+                "input",
+            ),
+        ),
+        wrappers=(
+            *("array", "asarray", "matrix", "ndarray"),
+            *("float", "float16", "float32", "float64", "float128", "longdouble", "half", "single", "double"),
+            *("int", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        ),
+        modules=("np", "numpy", "onp", "cp", "cupy", "mx.nd", "nd"),
+    ),
+    Form(
+        name="torch",
+        title="PyTorch tensors and parameters, libtorch in C++",
+        examples=(
+            Example(
+                "tensor([[ 0.0636, -0.0636],\n        [-0.4774,  0.4774]], device='cuda:0', grad_fn=<MmBackward0>)",
+                SQUARE,
+            ),
+            Example("Parameter containing:\ntensor([0.1900, 0.2000], requires_grad=True)", (0.19, 0.2)),
+            Example(" 0.0636 -0.0636\n-0.4774  0.4774\n[ CPUFloatType{2,2} ]", SQUARE),
+            Example("0.01 *\n 19\n 20\n[ CPUFloatType{2} ]", (0.19, 0.2)),
+        ),
+        starts=(Rewrite(r"(?:parameter|variable) containing:"),),
+        pieces=(
+            Rewrite(r"\[ ?[\w.]*+\{[0-9]++\}[^\]\n]*+\]|\[ ?[\w.]*+ of size [0-9]++(?: [^\]\n]*+)?\]", "vector"),
+            Rewrite(r"\[ ?[\w.]*+\{[0-9, ]*+\}[^\]\n]*+\]|\[ ?[\w.]*+ of size [^\]\n]*+\]"),
+        ),
+        wrappers=("tensor", "Tensor", "FloatTensor", "DoubleTensor", "Parameter"),
+        modules=("torch", "nn", "torch.nn", "nn.parameter"),
+    ),
+    Form(
+        name="jax",
+        title="JAX arrays",
+        examples=(
+            Example("Array([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]], dtype=float32)", SQUARE),
+            Example("DeviceArray([0.19, 0.2], dtype=float32, weak_type=True)", (0.19, 0.2)),
+        ),
+        wrappers=("Array", "DeviceArray"),
+        modules=("jnp", "jax.numpy", "jax"),
+    ),
+    Form(
+        name="tensorflow",
+        title="TensorFlow tensors and variables",
+        examples=(
+            Example("tf.Tensor(\n[[ 0.0636 -0.0636]\n [-0.4774  0.4774]], shape=(2, 2), dtype=float32)", SQUARE),
+            Example(
+                "<tf.Variable 'W:0' shape=(2, 2) dtype=float32, numpy=\n"
+                "array([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]], dtype=float32)>",
+                SQUARE,
+            ),
+            Example("<tf.Tensor: shape=(), dtype=float32, numpy=1.5279>", 1.5279),
+        ),
+        pieces=(
+            Rewrite(r"<(?:tf\.|keras)[^<>\n]*?(?:numpy|value)=", "around"),
+            Rewrite(r"<NDArray [^<>\n]*+>"),
+        ),
+        modules=("tf", "tensorflow"),
+    ),
+    Form(
+        name="sympy",
+        title="SymPy and mpmath matrices",
+        examples=(
+            Example("Matrix([[0.0636, -0.0636], [-0.4774, 0.4774]])", SQUARE),
+            Example("Matrix([[1/2], [-1/4]])", ((0.5,), (-0.25,))),
+            Example("matrix(\n[['0.0636', '-0.0636'],\n ['-0.4774', '0.4774']])", SQUARE),
+            Example("mpf('0.25')", 0.25),
+        ),
+        wrappers=(
+            *("Matrix", "ImmutableMatrix", "ImmutableDenseMatrix", "MutableDenseMatrix", "Float", "Integer"),
+            *("mpf", "Decimal"),
+        ),
+        modules=("sympy", "sp", "mpmath", "mp"),
+    ),
+    Form(
+        name="pandas",
+        title="pandas: Series and DataFrames; index and header are left out",
+        examples=(
+            Example("0    0.19\n1    0.20\n2    0.22\n3    0.23\n4    0.16\nName: S, dtype: float64", FIVE),
+            Example("        0       1\n0  0.0636 -0.0636\n1 -0.4774  0.4774", SQUARE),
+            Example("        a       b\n0  0.0636 -0.0636\n1 -0.4774  0.4774\n\n[2 rows x 2 columns]", SQUARE),
+            Example(",0,1\n0,0.0636,-0.0636\n1,-0.4774,0.4774\n", SQUARE),
+            Example("        0  \\\n0  0.0636   \n1 -0.4774   \n\n        1  \n0 -0.0636  \n1  0.4774  ", SQUARE),
+        ),
+        starts=(
+            Rewrite(r"(?:name: [^\n]*?, )?(?:length: [0-9]++, )?dtype: [a-z0-9]++", "vector"),
+            Rewrite(r",(?=0(?:,[0-9]++)*+\n)"),  # the header of to_csv
+            Rewrite(r"\[[0-9]++ rows x [0-9]++ columns\]"),
+        ),
+        pieces=(Rewrite(r"\\[ ]*+(?=\n)", "wrapped"),),
+    ),
+)

@@ -1,0 +1,87 @@
+"""Forms of mathematical systems and of their prompts."""
+
+from core.answers.forms.form import Example, Form, Rewrite
+from core.answers.forms.python import FIVE, SQUARE
+
+_PROMPT = r"(?:>>>|in ?\[[0-9 ]*+\]:=?|julia>|octave:[0-9]++>|>>|sage:|mysql>)"
+_CONTINUED = r"(?:\n[ ]*+(?:\.\.\.|\.\.\.:|\+)[ ][^\n]*+)*+"
+# lines follow that were printed: more than a prompt at the end
+_ANSWERED = rf"(?=\s*+(?!{_PROMPT}\s*+\Z|>\s*+\Z)\S)"
+
+SYSTEMS = (
+    Form(
+        name="prompts",
+        title="Sessions: what was typed after >>>, In [3]: and other prompts is left out if anything was printed",
+        examples=(
+            Example(">>> dW\narray([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]])\n>>> ", SQUARE),
+            Example("In [3]: X.T @ (S - Y) / 2\nOut[3]: \narray([0.19, 0.2])", (0.19, 0.2)),
+            Example("> s - y/3\n[1] 0.19 0.20", (0.19, 0.2)),
+            Example(">>> [0.19, 0.2]", (0.19, 0.2)),
+        ),
+        starts=(
+            Rewrite(rf"{_PROMPT}[^\n]*+{_CONTINUED}{_ANSWERED}", "input"),
+            Rewrite(rf">[ ]++[a-z.][^\n]*+{_CONTINUED}{_ANSWERED}", "input"),
+            Rewrite(rf"{_PROMPT}"),
+            Rewrite(r">(?=\s)"),
+            Rewrite(r"out ?\[[0-9]++\](?://[a-z]++)?[:=]++"),
+        ),
+    ),
+    Form(
+        name="matlab",
+        title="MATLAB and Octave: rows apart by semicolons, displays with a common factor or in groups of columns",
+        examples=(
+            Example("[0.0636 -0.0636; -0.4774 0.4774]", SQUARE),
+            Example("[0.0636 -0.0636; ...\n -0.4774 0.4774]", SQUARE),
+            Example("dW =\n\n    0.0636   -0.0636\n   -0.4774    0.4774\n", SQUARE),
+            Example("dW =\n\n   1.0e-03 *\n\n    0.0636   -0.0636\n", (0.0636e-3, -0.0636e-3)),
+            Example(
+                "S =\n\n  Columns 1 through 3\n\n    0.19    0.20    0.22\n\n  Columns 4 through 5\n\n   0.23   0.16\n",
+                FIVE,
+            ),
+            Example(" Columns 1 and 2:\n\n   0.0636  -0.0636\n  -0.4774   0.4774\n", SQUARE),
+        ),
+        starts=(
+            Rewrite(
+                r"columns?[ ]++[0-9]++[ ]*+(?:(?:through|thru|to|and|-|:)[ ]*+[0-9]++)?[ ]*+:?[ ]*+(?=\n|\Z)", "columns"
+            ),
+            Rewrite(r"[0-9.]++(?:e[+-]?[0-9]++)?[ ]*+\*[ ]*+(?=\n|\Z)", "factor"),
+        ),
+    ),
+    Form(
+        name="r",
+        title="R: vectors and matrices with their counters",
+        examples=(
+            Example("[1] 0.19 0.20 0.22\n[4] 0.23 0.16", FIVE),
+            Example("        [,1]    [,2]\n[1,]  0.0636 -0.0636\n[2,] -0.4774  0.4774", SQUARE),
+            Example("     [,1]\n[1,] 0.0636\n[2,] -0.4774\n     [,2]\n[1,] -0.0636\n[2,] 0.4774", SQUARE),
+        ),
+        starts=(
+            Rewrite(r"(?:\[,[0-9]++\][ ]*+)++(?=\n)", "columns"),
+            Rewrite(r"\[[0-9]++,\](?=[ ])"),
+            Rewrite(r"\[[0-9]++\](?=[ ]++(?:[+.0-9-]|nan\b|inf\b))", "counter"),
+        ),
+    ),
+    Form(
+        name="julia",
+        title="Julia: displays of vectors and matrices, rationals",
+        examples=(
+            Example("2×2 Matrix{Float64}:\n  0.0636  -0.0636\n -0.4774   0.4774", SQUARE),
+            Example("5-element Vector{Float64}:\n 0.19\n 0.2\n 0.22\n 0.23\n 0.16", FIVE),
+            Example("Float32[0.19, 0.2]", (0.19, 0.2)),
+            Example("1//4", 0.25),
+        ),
+        starts=(
+            Rewrite(r"[0-9]++(?:[x×][0-9]++)++ [^\n]*:[ ]*+(?=\n)"),
+            Rewrite(r"[0-9]++-element [^\n]*:[ ]*+(?=\n)", "vector"),
+        ),
+        pieces=(Rewrite(r"(?:float|int)[0-9]*+(?=\[)"),),
+    ),
+    Form(
+        name="mathematica",
+        title="Mathematica: lists in curly brackets, *^ for powers of ten",
+        examples=(
+            Example("{{0.0636, -0.0636}, {-0.4774, 0.4774}}", SQUARE),
+            Example("Out[5]= {6.36*^-2, 0.2`}", (0.0636, 0.2)),
+        ),
+    ),
+)

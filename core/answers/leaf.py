@@ -1,0 +1,78 @@
+"""The numbers of one list of a text, with what stands between them."""
+
+from array import array
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+BLANK, COMMA, TIGHT, CELL = 0, 1, 2, 3
+LINE, SEMICOLON, EMPTY, COLUMNS = 4, 8, 16, 32
+"""What stands before a number: one of the first line, or any of the second together."""
+
+Breaks = Literal["rows", "table", "blanks", "either"]
+"""What line breaks are: the ends of rows, blanks between rows or entries, or what the shape says."""
+
+
+@dataclass(kw_only=True)
+class Leaf:
+    """Numbers with nothing but separators between them, as they come in.
+
+    Parameters
+    ----------
+    breaks : str
+    is_list : bool
+        Whether brackets say that even one number is a list.
+    start, end : int
+        Where it begins, and where an entry would stand that is missing at its end.
+    shift : int
+        The powers of ten that stand above all of them.
+    n_names : int
+        How many names of columns stand above them.
+    is_vector, is_wrapped : bool
+        Whether a print says that they are one list, or that rows go on below.
+    ends_line : bool
+        Whether a line break follows them.
+    has_decimal_commas : bool
+        Whether they are written so.
+    """
+
+    breaks: Breaks
+    is_list: bool
+    start: int
+    end: int
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    starts: "array[int]" = field(default_factory=lambda: array("q"))
+    ends: "array[int]" = field(default_factory=lambda: array("q"))
+    gaps: bytearray = field(default_factory=bytearray)
+    fractions: set[int] = field(default_factory=set)
+    shift: int = 0
+    n_names: int = 0
+    is_vector: bool = False
+    is_wrapped: bool = False
+    ends_line: bool = False
+    has_decimal_commas: bool = False
+
+    def add(self, value: float, start: int, end: int, gap: int, *, is_fraction: bool = False) -> None:
+        """Take the next number."""
+        if is_fraction:
+            self.fractions.add(len(self.values))
+        self.values.append(value)
+        self.starts.append(start)
+        self.ends.append(end)
+        self.gaps.append(gap)
+
+    def copy(self, leaf: "Leaf", index: int) -> None:
+        """Take another list's number."""
+        is_fraction = index in leaf.fractions
+        self.add(leaf.values[index], leaf.starts[index], leaf.ends[index], leaf.gaps[index], is_fraction=is_fraction)
+
+    def with_decimal_commas(self) -> "Leaf":
+        """Return the same list, empty, for numbers with decimal commas."""
+        return replace(
+            self,
+            values=array("d"),
+            starts=array("q"),
+            ends=array("q"),
+            gaps=bytearray(),
+            fractions=set[int](),
+            has_decimal_commas=True,
+        )

@@ -1,0 +1,79 @@
+"""How single numbers are written, and the float64 nearest to each."""
+
+import re
+import unicodedata
+
+from core.answers.characters import SUPERSCRIPTS, VULGAR
+
+_PLAIN = r"(?:[0-9]++(?:(?:\.|\{,\})[0-9]*+)?|\.[0-9]++)"
+_WHOLE = r"[+-]?[0-9]++"
+_EXPONENT = rf"(?:[edf]|\*\^){_WHOLE}"
+_RAISED = (
+    rf"(?:[ ]*+(?:\^|\*\*)[ ]*+(?:\{{[ ]*+{_WHOLE}[ ]*+\}}|\([ ]*+{_WHOLE}[ ]*+\)|{_WHOLE})"
+    rf"|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++|<sup>{_WHOLE}</sup>)"
+)
+_POWER = rf"[ ]*+(?:[*x×·⋅∙•✕∗]|\\times|\\cdot|&times;|&middot;)[ ]*+10{_RAISED}"
+_PERCENT = r"[ ]?\\?[%‰]"
+_FRACTION = rf"\\[dt]?frac\{{[ ]*+({_WHOLE})[ ]*+\}}\{{[ ]*+({_WHOLE})[ ]*+\}}"
+_MARKED = r"`[0-9.]*+"  # digits that Mathematica is sure of
+
+NUMBER = (
+    rf"[+-]?(?:10{_RAISED}|{_PLAIN}[{VULGAR}]?(?:{_MARKED})?(?:{_EXPONENT})?(?:{_POWER})?(?:{_PERCENT})?"
+    rf"|[{VULGAR}]|{_FRACTION.replace('(', '(?:')})"
+)
+"""A regular expression, for case-blind matching of plain text."""
+
+_FRACTIONS = re.compile(rf"([+-]?){_FRACTION}", re.IGNORECASE)
+_PARTS = re.compile(
+    rf"(?P<mantissa>[+-]?(?:{_PLAIN})?)(?P<vulgar>[{VULGAR}]?)(?:{_MARKED})?"
+    rf"(?:(?:[edf]|\*\^)(?P<exponent>{_WHOLE}))?(?P<power>{_POWER})?(?P<percent>{_PERCENT})?",
+    re.IGNORECASE,
+)
+_TEN = re.compile(rf"(?P<sign>[+-]?)10(?P<raised>{_RAISED})", re.IGNORECASE)
+_LARGEST = 1e9  # any exponent beyond gives 0 or infinity
+
+
+def read_number(text: str, shift: int = 0) -> tuple[float, bool]:
+    """Return a number from its text, rounded once.
+
+    Parameters
+    ----------
+    text : str
+        As `NUMBER` finds it.
+    shift : int
+        Powers of ten to multiply by; they are added to the exponent in the text.
+
+    Returns
+    -------
+    tuple of float and bool
+        The number, and whether it is a fraction.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If it is a fraction with denominator 0.
+    """
+    if not shift:
+        try:
+            return float(text), False
+        except ValueError:  # it has more than digits, a point and an exponent
+            pass
+    if fraction := _FRACTIONS.fullmatch(text):
+        sign = -1.0 if fraction[1] == "-" else 1.0
+        return sign * float(fraction[2]) / float(fraction[3]) * 10.0**shift, True
+    if ten := _TEN.fullmatch(text):
+        return float(f"{ten['sign']}1e{_exponent(ten['raised']) + shift}"), False
+    parts = next(_PARTS.finditer(text))
+    mantissa = parts["mantissa"].replace("{,}", ".")
+    if parts["vulgar"]:
+        whole, part = mantissa.lstrip("+-"), unicodedata.numeric(parts["vulgar"])
+        value = (float(whole or 0) + part) * 10.0**shift
+        return (-value if mantissa.startswith("-") else value), True
+    shift += _exponent(parts["exponent"]) + _exponent((parts["power"] or "").partition("10")[2])
+    shift -= {"%": 2, "‰": 3}.get((parts["percent"] or " ")[-1], 0)
+    return float(f"{mantissa}e{shift}"), False
+
+
+def _exponent(text: str | None) -> int:
+    digits = (text or "").translate(SUPERSCRIPTS).strip(" ^*{}()<>/supSUP")
+    return int(max(-_LARGEST, min(_LARGEST, float(digits or 0))))

@@ -1,0 +1,164 @@
+"""The ways in which the numbers of a list can be meant, and the one that the shape asked for decides on."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from core.answers.assembly import Assembly
+from core.answers.commas import find_decimal_commas, find_thousands, require_no_mixed_commas, thousands, two_readings
+from core.answers.counters import Rows, join_columns, without_counters, without_index
+from core.answers.leaf import LINE, SEMICOLON, TIGHT, Leaf
+
+TABLES = frozenset({"rows", "table"})
+"""Kinds of lists that are not in brackets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One way to mean the numbers of a list.
+
+    Parameters
+    ----------
+    leaf : Leaf
+    rows : list of sequence of int
+        The numbers of each row, by their index in the leaf.
+    is_flat : bool
+        Whether they are one list rather than a list of rows.
+    """
+
+    leaf: Leaf
+    rows: Rows
+    is_flat: bool
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether the numbers have a shape."""
+        widths = set(map(len, self.rows))
+        if self.is_flat:
+            return fits((sum(map(len, self.rows)),), shape)
+        return len(widths) == 1 and fits((len(self.rows), *widths), shape)
+
+    def place(self, assembly: Assembly) -> None:
+        """Put the numbers into an array's assembly."""
+        leaf = self.leaf
+        if leaf.has_decimal_commas and len(leaf.values) == 1:  # the comma is no sign of a list
+            assembly.add(leaf.values[0], leaf.starts[0])
+            return
+        assembly.open(leaf.start)
+        for row in self.rows:
+            if not self.is_flat:
+                assembly.open(leaf.starts[row[0]])
+            for index in row:
+                assembly.add(leaf.values[index], leaf.starts[index], is_fraction=index in leaf.fractions)
+            if not self.is_flat:
+                assembly.close(leaf.starts[row[-1]])
+        assembly.close(leaf.end)
+
+
+def fits(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Tell whether a shape is the one asked for, leading axes of one entry aside."""
+    return _without_ones(found) == _without_ones(shape)
+
+
+def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None) -> Table:
+    """Decide what the numbers of a list mean.
+
+    Parameters
+    ----------
+    leaf : Leaf
+    text : str
+        Where they stand.
+    shape : tuple of int or None
+        What is asked for, if this is all of the answer.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    UnreadableError
+        If a comma can be meant in two ways, and the shape does not tell.
+    """
+    as_written = list(_tables(leaf, text))
+    if leaf.breaks not in TABLES:
+        require_no_mixed_commas(leaf, as_written[0].rows, text)
+        return _fitting(as_written, shape) or as_written[0]
+    decimal, is_paired = find_decimal_commas(leaf, text) or (None, False)
+    with_points = list(_tables(decimal, text)) if decimal is not None else []
+    parted = find_thousands(leaf, text)
+    tight = leaf.gaps.find(TIGHT)
+    if found := _fitting(as_written, shape):
+        return found
+    if found := _fitting(with_points, shape):
+        if parted is not None:
+            raise two_readings(leaf, text, tight, is_thousands=True)
+        return found
+    stripped = [counted for table in (*as_written, *with_points) for counted in _stripped(table)]
+    if found := _fitting(stripped, shape):
+        return found
+    if parted is not None:
+        raise thousands(leaf, parted)
+    if with_points and not is_paired and (with_points[0].is_flat or len(set(map(len, with_points[0].rows))) == 1):
+        raise two_readings(leaf, text, tight)
+    return as_written[0]
+
+
+def _fitting(tables: Iterable[Table], shape: tuple[int, ...] | None) -> Table | None:
+    return next((table for table in tables if shape is not None and table.fits(shape)), None)
+
+
+def _tables(leaf: Leaf, text: str) -> Iterator[Table]:
+    if leaf.breaks == "rows" and leaf.is_vector:
+        yield Table(leaf=leaf, rows=without_index(leaf, _split(leaf, LINE)), is_flat=True)
+        return
+    for ends in _row_ends(leaf, text):
+        rows = _split(leaf, ends)
+        if leaf.breaks in TABLES:
+            rows = join_columns(leaf, rows)
+        yield Table(leaf=leaf, rows=rows, is_flat=len(rows) == 1)
+
+
+def _stripped(table: Table) -> Iterator[Table]:
+    if len(table.rows) < 2:
+        return
+    for rows in without_counters(table.leaf, table.rows):
+        if len(rows) == 1 or max(map(len, rows)) == 1:
+            yield Table(leaf=table.leaf, rows=rows, is_flat=True)
+        if len(rows) > 1:
+            yield Table(leaf=table.leaf, rows=rows, is_flat=False)
+
+
+def _row_ends(leaf: Leaf, text: str) -> list[int]:
+    """Return what may end a row, the likeliest first."""
+    inner = set(leaf.gaps[1:])
+    has_lines, has_semicolons = (any(gap & end for gap in inner if gap >= LINE) for end in (LINE, SEMICOLON))
+    match leaf.breaks:
+        case "rows" if has_lines and any(gap & SEMICOLON and not gap & LINE for gap in inner if gap >= LINE):
+            ways = [LINE, LINE | SEMICOLON]
+            return ways if all(gap == TIGHT or gap >= LINE for gap in inner) else ways[::-1]
+        case "rows" if has_semicolons and not has_lines and (leaf.ends_line or leaf.has_decimal_commas):
+            return [SEMICOLON, 0]
+        case "rows":
+            return [LINE | SEMICOLON]
+        case "either" if has_semicolons:
+            return [LINE | SEMICOLON, SEMICOLON]
+        case "either" if has_lines:
+            return [0, LINE] if _is_wrapped(leaf, text) else [LINE, 0]
+        case _:
+            return [SEMICOLON]
+
+
+def _is_wrapped(leaf: Leaf, text: str) -> bool:
+    """Tell whether lines inside brackets look as NumPy prints a long list: indented, or of different length."""
+    rows = _split(leaf, LINE)
+    return len(set(map(len, rows))) > 1 or all(text[leaf.starts[row[0]] - 1] == " " for row in rows[1:])
+
+
+def _split(leaf: Leaf, ends: int) -> Rows:
+    gaps = leaf.gaps
+    starts = [0, *(index for index in range(1, len(gaps)) if gaps[index] >= LINE and gaps[index] & ends), len(gaps)]
+    return [range(start, stop) for start, stop in pairwise(starts)] if ends else [range(len(gaps))]
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return next((shape[axis:] for axis, extent in enumerate(shape) if extent != 1), ())
