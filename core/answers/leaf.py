@@ -12,7 +12,7 @@ Breaks = Literal["rows", "table", "blanks", "either"]
 """What line breaks are: the ends of rows, blanks between rows or entries, or what the shape says."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Leaf:
     """Numbers with nothing but separators between them, as they come in.
 
@@ -43,7 +43,7 @@ class Leaf:
     starts: "array[int]" = field(default_factory=lambda: array("q"))
     ends: "array[int]" = field(default_factory=lambda: array("q"))
     gaps: bytearray = field(default_factory=bytearray)
-    fractions: set[int] = field(default_factory=set)
+    fractions: set[int] | None = None  # most lists have none, and an empty set is larger than a short list
     shift: int = 0
     n_names: int = 0
     is_vector: bool = False
@@ -54,16 +54,26 @@ class Leaf:
     def add(self, value: float, start: int, end: int, gap: int, *, is_fraction: bool = False) -> None:
         """Take the next number."""
         if is_fraction:
+            self.fractions = self.fractions or set()
             self.fractions.add(len(self.values))
         self.values.append(value)
         self.starts.append(start)
         self.ends.append(end)
         self.gaps.append(gap)
 
+    def is_fraction(self, index: int) -> bool:
+        """Tell whether a number is written as a fraction."""
+        return self.fractions is not None and index in self.fractions
+
     def copy(self, leaf: "Leaf", index: int) -> None:
         """Take another list's number."""
-        is_fraction = index in leaf.fractions
-        self.add(leaf.values[index], leaf.starts[index], leaf.ends[index], leaf.gaps[index], is_fraction=is_fraction)
+        self.add(
+            leaf.values[index],
+            leaf.starts[index],
+            leaf.ends[index],
+            leaf.gaps[index],
+            is_fraction=leaf.is_fraction(index),
+        )
 
     def with_decimal_commas(self) -> "Leaf":
         """Return the same list, empty, for numbers with decimal commas."""
@@ -73,6 +83,6 @@ class Leaf:
             starts=array("q"),
             ends=array("q"),
             gaps=bytearray(),
-            fractions=set[int](),
+            fractions=None,
             has_decimal_commas=True,
         )

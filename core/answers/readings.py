@@ -48,7 +48,7 @@ class Table:
             if not self.is_flat:
                 assembly.open(leaf.starts[row[0]])
             for index in row:
-                assembly.add(leaf.values[index], leaf.starts[index], is_fraction=index in leaf.fractions)
+                assembly.add(leaf.values[index], leaf.starts[index], is_fraction=leaf.is_fraction(index))
             if not self.is_flat:
                 assembly.close(leaf.starts[row[-1]])
         assembly.close(leaf.end)

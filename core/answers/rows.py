@@ -166,7 +166,7 @@ class Rows:
         leaf.end, leaf.ends_line = end, self._gap >= LINE
         if not nodes:
             if len(leaf.values) == 1 and not leaf.is_list and self._comma is None:
-                return Entry(leaf.values[0], leaf.starts[0], leaf.ends[0], bool(leaf.fractions))
+                return Entry(leaf.values[0], leaf.starts[0], leaf.ends[0], leaf.is_fraction(0))
             return leaf
         inner = self._gaps[1:]
         if any(gap & SEMICOLON for gap in inner):

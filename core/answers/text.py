@@ -134,7 +134,7 @@ class _Parser:
             case _ if self._n_numbers:
                 raise UnreadableError(token.start, FAULTS[token.kind])
             case "names":
-                rows.leaf.n_names = sum(1 for _ in _NAMES.finditer(token.text))
+                rows.leaf.n_names = sum(1 for _ in _NAMES.finditer(token.text.rstrip().rpartition("\n")[2]))
             case "factor":
                 self._shift = rows.leaf.shift = _read_factor(token)
             case "name" if self._is_named:

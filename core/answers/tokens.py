@@ -16,7 +16,8 @@ _NAME = (
     r"(?:\[[^\]\n=]{0,20}\]|\([^)\n=]{0,20}\))?[ ]*+(?::?=|≈|:)|=|≈)(?![=:])"
 )
 _WORD = r"(?!(?:nan|inf|infinity|true|false|none|null|na)\b)[^\W0-9][\w.%]*+"
-_NAMES = rf"(?:[ ,;|\"']*+{_WORD})++[ ,;|\"']*+(?=\\?[ ]*+\n\s*+\S)"
+_WORDS = rf"(?:[ ,;|\"']*+{_WORD})++[ ,;|\"']*+"
+_NAMES = rf"(?:{_WORDS}\n\s*+)++(?=\S)|{_WORDS}(?=\\[ ]*+\n)"
 
 _STARTS = [*(rewrite for form in FORMS.values() for rewrite in form.starts), (_NAME, "name"), (_NAMES, "names")]
 _PIECES = [
@@ -41,6 +42,9 @@ def _one_of(rewrites: Sequence[tuple[str, str]], flags: int = 0) -> re.Pattern[s
 
 _AT_START = _one_of(_STARTS)
 _ANYWHERE = _one_of(_PIECES, re.ASCII | re.DOTALL)
+_MOST_AT_START = 8
+"""How many things a line begins with before its numbers: some patterns look at all of the line, each time."""
+
 _IN_NUMBER = re.compile(r"(?<=[0-9.])\u200b++(?=[0-9.])")
 
 
@@ -86,16 +90,19 @@ def split_tokens(text: str, start: int, end: int) -> Iterator[Token]:
     Token
         As they are asked for; the last one is of kind ``"end"``, and there is always one.
     """
-    spaced, at_start, depth = False, True, 0
+    spaced, depth = False, 0
+    chances = _MOST_AT_START  # of what may stand at the start of a line, 0 within it
     while start < end:
         rewrites = _STARTS
-        match = _AT_START.match(text, start, end) if at_start and depth == 0 else None
+        match = _AT_START.match(text, start, end) if chances and depth == 0 else None
         if match is None:
             rewrites, match = _PIECES, _ANYWHERE.match(text, start, end)
         found = cast("re.Match[str]", match)  # its last pattern matches any character
         kind = rewrites[found.lastindex - 1][1] if found.lastindex else ""
         if kind == " ":
             spaced = True
+            if rewrites is _PIECES and text[start] != " ":
+                chances = 0
         elif kind == "invisible":
             if _IN_NUMBER.match(text, start):
                 yield Token(kind, INVISIBLE, start, spaced)
@@ -104,6 +111,11 @@ def split_tokens(text: str, start: int, end: int) -> Iterator[Token]:
             yield token
             depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
             spaced = kind == "row" or rewrites is _STARTS
-            at_start = spaced
+            if not spaced:
+                chances = 0
+        if kind == "row":
+            chances = _MOST_AT_START
+        elif rewrites is _STARTS:
+            chances -= 1
         start = found.end()
     yield Token("end", "", end, spaced)

@@ -21,9 +21,7 @@ SYSTEMS = (
         starts=(
             Rewrite(rf"{_PROMPT}[^\n]*+{_CONTINUED}{_ANSWERED}", "input"),
             Rewrite(rf">[ ]++[a-z.][^\n]*+{_CONTINUED}{_ANSWERED}", "input"),
-            Rewrite(rf"{_PROMPT}"),
-            Rewrite(r">(?=\s)"),
-            Rewrite(r"out ?\[[0-9]++\](?://[a-z]++)?[:=]++"),
+            Rewrite(rf"(?:(?:{_PROMPT}|>(?=\s)|out ?\[[0-9]++\](?://[a-z]++)?[:=]++)[ ]*+)++"),
         ),
     ),
     Form(
