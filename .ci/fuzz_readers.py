@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import atheris
@@ -12,7 +13,7 @@ with atheris.instrument_imports(include=["app.wire", "core.answers"]):
 
     from app.errors import BodyError, describe_error
     from app.wire import parse_body, parse_tensors, reading
-    from core.answers import read_answer
+    from core.answers import FORMS, read_answer
     from core.errors import CoreError
     from tests.app.tensor_client import to_tensors, with_arrays
     from tests.app.test_readers import BODIES, outcome
@@ -21,16 +22,15 @@ with atheris.instrument_imports(include=["app.wire", "core.answers"]):
 reading.FAST_FROM = 0
 
 ANSWERS = [
-    "[[1, 2.5], [-3e-4, 1/3]]",
-    "1 2; 3 4",
-    "dL_dW = array([[1., 2.],\n       [3., nan]], dtype=float32)",
-    "tensor([1., -inf], grad_fn=<MulBackward0>)",
+    *(example.text for form in FORMS.values() for example in form.examples),
     "(np.float64(0.5), 1)",
-    "0,5 1,5",
-    "\u22121 \uff0d2\t3",
+    "1,5279",
+    "761,995.125",
     "[1, [2]]",
     "[[1 2 ... 3]]",
 ]
+
+SHAPES: list[tuple[int, ...] | None] = [None, (), (5,), (2, 2), (2, 1)]
 
 ADAPTERS = [TypeAdapter(kind) for kind, _ in BODIES]
 
@@ -58,8 +58,8 @@ def read_one_answer(data: bytes) -> None:
     values = [text]
     with suppress(ValueError, RecursionError):
         values.append(json.loads(text))
-    for value in values:
-        answer = read_answer(value)
+    for value, shape in product(values, SHAPES):
+        answer = read_answer(value, shape=shape)
         if answer.reading is not None and not (answer.reading.row >= 1 and answer.reading.column >= 1):
             raise AssertionError("a place counts from 1")
 

@@ -4,14 +4,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TypeVar
 
+import numpy as np
 from fastapi import APIRouter
 
 from app.access import EVERY_KEY, allow
 from app.json_route import JsonRoute
 from app.openapi import problems
 from app.schemas.grade_replies import KindReply, MistakeReply
-from app.schemas.replies import ActivationReply, CatalogueReply, LossReply, QuantityReply
+from app.schemas.replies import (
+    ActivationReply,
+    CatalogueReply,
+    ExampleReply,
+    FormReply,
+    LossReply,
+    QuantityReply,
+)
 from core.activations import ACTIVATIONS
+from core.answers import FORMS
 from core.exercises import KINDS
 from core.losses import LOSSES
 from core.mistakes import MISTAKES
@@ -25,13 +34,14 @@ Shown = TypeVar("Shown", ActivationReply, LossReply, MistakeReply, KindReply)
 
 @router.get("/v1/catalogue", response_model=CatalogueReply, responses=problems(500))
 def read_catalogue() -> CatalogueReply:
-    """List activations, losses and quantities with their formulas, mistakes with their feedback, and exercises."""
+    """List what has a name here: quantities and functions with formulas, mistakes, exercises, forms of answers."""
     return CatalogueReply(
         activations=_show(ActivationReply, ACTIVATIONS),
         losses=_show(LossReply, LOSSES),
         quantities=tuple(_show_quantities()),
         mistakes=_show(MistakeReply, MISTAKES),
         exercise_kinds=_show(KindReply, KINDS),
+        forms=tuple(_show_forms()),
     )
 
 
@@ -39,6 +49,14 @@ def _show(shown: type[Shown], registry: Mapping[str, object]) -> tuple[Shown, ..
     # an entry's functions stay behind: the reply's class says which of its fields are for readers
     names = [field.name for field in fields(shown)]
     return tuple(shown(**{name: getattr(entry, name) for name in names}) for entry in registry.values())
+
+
+def _show_forms() -> Iterator[FormReply]:
+    for form in FORMS.values():
+        examples = (
+            ExampleReply(text=text, numbers=np.array(numbers, dtype=np.float64)) for text, numbers in form.examples
+        )
+        yield FormReply(name=form.name, title=form.title, examples=tuple(examples))
 
 
 def _show_quantities() -> Iterator[QuantityReply]:

@@ -239,6 +239,27 @@ class QuantityReply:
 
 
 @with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExampleReply:
+    """A text as an answer, and what it means."""
+
+    text: str
+    numbers: Value
+    """Where commas may be decimal ones, or lines rows, for an answer of this shape."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FormReply:
+    """One way in which people write or programs print arrays, as answers are read."""
+
+    name: str
+    title: str
+    """What writes like this."""
+    examples: tuple[ExampleReply, ...]
+
+
+@with_config(STRICT)
 @dataclass(frozen=True, kw_only=True)
 class CatalogueReply:
     """Everything that has a name here."""
@@ -248,6 +269,8 @@ class CatalogueReply:
     quantities: tuple[QuantityReply, ...]
     mistakes: tuple[MistakeReply, ...]
     exercise_kinds: tuple[KindReply, ...]
+    forms: tuple[FormReply, ...]
+    """The forms of text that answers are read from."""
 
 
 @with_config(STRICT)

@@ -113,7 +113,7 @@ def two_readings(leaf: Leaf, text: str, second: int, *, is_thousands: bool = Fal
     """
     cell = _cell(leaf, text, second - 1, second)
     place = leaf.ends[second - 1]
-    if len(cell) > _LONGEST_SHOWN:
+    if len(cell) > _LONGEST_SHOWN or not cell.isascii():
         return UnreadableError(
             place, f"found a comma that may be a decimal comma or stand between two numbers; {_WRITE}"
         )

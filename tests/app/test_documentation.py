@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -20,6 +21,7 @@ from app.routers import ROUTERS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE, parse_body
 from core.activations import ACTIVATIONS
+from core.answers import FORMS, read_answer
 from core.exercises import KINDS
 from core.losses import LOSSES
 from core.mistakes import MISTAKES
@@ -224,6 +226,7 @@ async def test_the_catalogue_lists_every_entry_of_every_registry(client: httpx.A
     assert [entry["name"] for entry in catalogue["losses"]] == list(LOSSES)
     assert [entry["name"] for entry in catalogue["mistakes"]] == list(MISTAKES)
     assert [entry["name"] for entry in catalogue["exercise_kinds"]] == list(KINDS)
+    assert [entry["name"] for entry in catalogue["forms"]] == list(FORMS)
     for entry in catalogue["activations"] + catalogue["losses"] + catalogue["quantities"]:
         assert entry["formula"]
         assert entry["latex"]
@@ -240,6 +243,16 @@ async def test_the_catalogue_says_of_mistakes_and_exercises_what_readers_need(cl
     for entry in catalogue["exercise_kinds"]:
         assert set(entry) == {"name", "title", "asks", "decimals"}
         assert all(entry.values())
+
+
+async def test_the_catalogues_examples_of_forms_are_read_as_it_says(client: httpx.AsyncClient) -> None:
+    for form in (await client.get("/v1/catalogue")).json()["forms"]:
+        assert form["title"]
+        for example in form["examples"]:
+            numbers = np.array(example["numbers"], dtype=np.float64)
+            answer = read_answer(example["text"], shape=numbers.shape)
+            assert answer.value is not None
+            np.testing.assert_array_equal(answer.value.reshape(numbers.shape), numbers)
 
 
 async def test_the_catalogue_has_the_quantities_of_the_grammar_and_nothing_else(client: httpx.AsyncClient) -> None:

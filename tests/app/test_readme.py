@@ -26,6 +26,7 @@ from app.routers import ROUTERS
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
+from core.answers import FORMS
 from core.grading.verdicts import Outcome, Verdict
 from core.mistakes import MISTAKES
 from tests.app.log_lines import collected
@@ -52,6 +53,11 @@ def _write_default(default: object) -> str:
 def write_mistakes_table() -> str:
     rows = [f"| `{mistake.name}` | {mistake.family} | {mistake.produces} |" for mistake in MISTAKES.values()]
     return "\n".join(["| id | about | produces |", "|---|---|---|", *rows]) + "\n"
+
+
+def write_forms_table() -> str:
+    rows = [f"| {form.name} | {form.title} |" for form in FORMS.values()]
+    return "\n".join(["| form | what is read |", "|---|---|", *rows]) + "\n"
 
 
 def write_log_table() -> str:
@@ -93,6 +99,7 @@ TABLES = {
     "settings": write_settings_table,
     "log": write_log_table,
     "metrics": write_metrics_table,
+    "forms": write_forms_table,
     "mistakes": write_mistakes_table,
     "scopes": write_scopes_table,
     "routes": write_routes_table,
@@ -191,7 +198,7 @@ def rows_of(table: str, text: str) -> list[str]:
     return text[text.index(f"<!-- {table}:") : text.index(f"<!-- /{table} -->")].splitlines()[3:]
 
 
-@pytest.mark.parametrize("table", ["settings", "scopes", "routes", "log", "metrics"])
+@pytest.mark.parametrize("table", ["settings", "forms", "scopes", "routes", "log", "metrics"])
 def test_a_table_is_what_there_is(table: str) -> None:
     assert rows_of(table, README.read_text()) == rows_of(table, with_tables(README.read_text()))
 

@@ -170,6 +170,7 @@ def test_what_people_paste_is_read_where_its_shape_is_asked(text: str, numbers: 
         ("1,5279", (1, 5), (1, 2), "found 1,5279: it may be 1.5279 or the two numbers 1 and 5279;"),
         ("1,2; 3,4", None, (1, 2), "found 1,2: it may be 1.2 or the two numbers 1 and 2;"),
         ("0," + "1" * 40, None, (1, 2), "found a comma that may be a decimal comma"),
+        ("6,36×10⁻²", None, (1, 2), "found a comma that may be a decimal comma"),
         ("1,528", (), (1, 2), "found 1,528: it may be 1.528 or 1528;"),
         ("761,995.125", (), (1, 4), "found what looks like a thousands separator"),
         ("1.234,56", (), (1, 6), "found what looks like a thousands separator"),
