@@ -151,7 +151,7 @@ def test_numpys_prints_are_read_at_any_width(dtype: str, shape: tuple[int, ...],
         {"floatmode": "unique", "sign": "+"},
         {"precision": 4, "floatmode": "fixed", "suppress": True},
     ):
-        with np.printoptions(threshold=sys.maxsize, linewidth=width, **options):  # type: ignore[arg-type]
+        with np.printoptions(threshold=sys.maxsize, linewidth=width, **options):
             texts = [str(array), repr(array), f"dW =\n{array!s}\n", f"In [1]: x\nOut[1]: \n{array!r}"]
         for text in texts:
             answer = read_answer(text, shape=shape)
