@@ -100,6 +100,15 @@ def test_a_form_that_cannot_work_is_refused(entry: dict[str, object]) -> None:
         ("\ufeff0.0636;-0.0636\n-0.4774;0.4774", SQUARE),
         ("a;b\n0,0636;-0,0636;\n-0,4774;0,4774;\n", SQUARE),
         ("0.19;0.2;0.22;0.23;0.16\n", FIVE),
+        ("0.19 0.2 0.22\n0.23 0.16\n", FIVE),
+        (
+            (
+                '<div>\n<style scoped>\n .dataframe th { top: 1px; }\n</style>\n<table border="1">\n'
+                "<tr><th></th><th>a</th><th>b</th></tr>\n<tr><th>0</th><td>0.0636</td><td>-0.0636</td></tr>\n"
+                "<tr><th>1</th><td>-0.4774</td><td>0.4774</td></tr>\n</table>\n<p>2 rows × 2 columns</p>\n</div>"
+            ),
+            SQUARE,
+        ),
         # systems
         (">> dW\n\ndW =\n\n    0.0636   -0.0636\n   -0.4774    0.4774\n\n>> ", SQUARE),
         ("octave:1> dW\ndW =\n\n   0.0636  -0.0636\n  -0.4774   0.4774\n\n", SQUARE),
@@ -110,6 +119,7 @@ def test_a_form_that_cannot_work_is_refused(entry: dict[str, object]) -> None:
         ("1.0e-05 *\n 1/2 10^2 ½", [0.5e-5, 1e-3, 0.5e-5]),
         ("> dW\n        [,1]    [,2]\n[1,]  0.0636 -0.0636\n[2,] -0.4774  0.4774\n> ", SQUARE),
         ("[1] 0.87", [0.87]),
+        ("Any[0.19, 0.2]", [0.19, 0.2]),
         ("1×5 Matrix{Float64}:\n 0.19  0.2  0.22  0.23  0.16", FIVE),
         ("2×2 adjoint(::Matrix{Float64}) with eltype Float64:\n  0.0636  -0.0636\n -0.4774   0.4774", SQUARE),
         ("Out[3]//MatrixForm=\n0.0636 -0.0636\n-0.4774 0.4774", SQUARE),
@@ -123,6 +133,8 @@ def test_a_form_that_cannot_work_is_refused(entry: dict[str, object]) -> None:
         ("S[0, :] = 0.19 0.2", [0.19, 0.2]),
         ("Loss of batch: 0.5", 0.5),
         ("≈ 0.5", 0.5),
+        ("~0.5", 0.5),
+        (r"\( L = 0.5 \)", 0.5),
         # numbers
         ("6.36 × 10⁻² -6.36·10^{-2}\n-4.774x10^-1 4.774 * 10**-1", SQUARE),
         ("2e-2*10^3 -10^-2 10⁻²", [20.0, -0.01, 0.01]),

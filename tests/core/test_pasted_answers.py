@@ -52,7 +52,7 @@ LARGE = Problem(
         (
             BATCH,
             "dL_dW",
-            "<tf.Variable 'W:0' shape=(2, 2) dtype=float32, numpy=\narray([[0.06363, -0.06363],\n [-0.47743, 0.47743]])>",
+            "<tf.Variable 'W:0' shape=(2, 2) dtype=float32, numpy=\narray([[0.0636, -0.0636],\n [-0.4774, 0.4774]])>",
             "correct",
         ),
         (

@@ -36,6 +36,7 @@ SYSTEMS = (
                 "S =\n\n  Columns 1 through 3\n\n    0.19    0.20    0.22\n\n  Columns 4 through 5\n\n   0.23   0.16\n",
                 FIVE,
             ),
+            Example("dW = 2×2\n    0.0636   -0.0636\n   -0.4774    0.4774\n", SQUARE),
             Example(" Columns 1 and 2:\n\n   0.0636  -0.0636\n  -0.4774   0.4774\n", SQUARE),
         ),
         starts=(
@@ -69,10 +70,10 @@ SYSTEMS = (
             Example("1//4", 0.25),
         ),
         starts=(
-            Rewrite(r"[0-9]++(?:[x×][0-9]++)++ [^\n]*:[ ]*+(?=\n)"),
+            Rewrite(r"[0-9]++(?:[x×][0-9]++)++(?: [a-z][^\n]*+)?[ ]*+(?=\n)"),
             Rewrite(r"[0-9]++-element [^\n]*:[ ]*+(?=\n)", "vector"),
         ),
-        pieces=(Rewrite(r"(?:float|int)[0-9]*+(?=\[)"),),
+        pieces=(Rewrite(r"(?:any|real|number|(?:float|int)[0-9]*+)(?=\[)"),),
     ),
     Form(
         name="mathematica",
