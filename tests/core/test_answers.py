@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -161,6 +161,7 @@ def test_an_answer_has_either_a_value_or_a_reading(value: Array | None, reading:
         Answer(value=value, decimals=None, reading=reading)
 
 
+@settings(deadline=None)  # a dozen texts of each
 @given(arrays(np.float64, SHAPES, elements=ANY))
 @example(np.linspace(-1.0, 1.0, 75))
 @example(np.array([0.1234567890123456, *[1.0] * 30]))
