@@ -1,5 +1,6 @@
 """How single numbers are written, and the float64 nearest to each."""
 
+import math
 import re
 import unicodedata
 
@@ -72,6 +73,19 @@ def read_number(text: str, shift: int = 0) -> tuple[float, bool]:
     shift += _exponent(parts["exponent"]) + _exponent((parts["power"] or "").partition("10")[2])
     shift -= {"%": 2, "‰": 3}.get((parts["percent"] or " ")[-1], 0)
     return float(f"{mantissa}e{shift}"), False
+
+
+def read_power(text: str) -> int | None:
+    """Return the exponent of a power of ten from its text, or None if it is no such power."""
+    factor = float(text)
+    shift = round(math.log10(factor)) if 0.0 < factor < math.inf else 0
+    return shift if float(f"1e{shift}") == factor else None
+
+
+def read_special(text: str) -> float:
+    """Return NaN or infinity from its text."""
+    value = math.nan if text.lower().endswith("nan") else math.inf
+    return -value if text[0] == "-" else value
 
 
 def _exponent(text: str | None) -> int:

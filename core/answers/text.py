@@ -7,7 +7,6 @@
 What a tool adds is left to `forms`. Nothing is evaluated.
 """
 
-import math
 import re
 from typing import cast
 
@@ -17,7 +16,7 @@ from core.answers.commas import read_cell
 from core.answers.faults import FAULTS, SHORTENED, denominator_error, describe, describe_fault, touching_error
 from core.answers.forms import FORMS
 from core.answers.leaf import Breaks, Leaf
-from core.answers.numbers import read_number
+from core.answers.numbers import read_number, read_power, read_special
 from core.answers.readings import fits, read_leaf
 from core.answers.rows import Entry, Node, Rows
 from core.answers.tokens import Token, split_tokens
@@ -136,7 +135,11 @@ class _Parser:
             case "names":
                 rows.leaf.n_names = sum(1 for _ in _NAMES.finditer(token.text.rstrip().rpartition("\n")[2]))
             case "factor":
-                self._shift = rows.leaf.shift = _read_factor(token)
+                if (shift := read_power(token.text.rstrip(" *"))) is None:
+                    raise UnreadableError(
+                        token.start, "found a factor that is no power of ten; needed finished numbers"
+                    )
+                self._shift = rows.leaf.shift = shift
             case "name" if self._is_named:
                 raise UnreadableError(token.start, FAULTS["name"])
             case "name":
@@ -156,7 +159,7 @@ class _Parser:
             case "number":
                 return self._read_number(token.start, token, "")
             case "special":
-                return self._count(Entry(_special(token.text), token.start, token.end, is_fraction=False))
+                return self._count(Entry(read_special(token.text), token.start, token.end, is_fraction=False))
             case "+" | "-" if self._is_sign(token, rows):
                 return self._read_number(token.start, self._advance(), token.kind)
             case "(" | "[" | "{" | "table" | "around" | '"' | "'":
@@ -282,11 +285,6 @@ class _Parser:
         return entry
 
 
-def _special(text: str) -> float:
-    value = math.nan if text.lower().endswith("nan") else math.inf
-    return -value if text[0] == "-" else value
-
-
 def _lay_out(token: Token, rows: Rows) -> None:
     match token.kind:
         case "columns":
@@ -297,11 +295,3 @@ def _lay_out(token: Token, rows: Rows) -> None:
             rows.leaf.is_vector = True
         case _:
             rows.leaf.is_wrapped = True
-
-
-def _read_factor(token: Token) -> int:
-    digits = token.text.rstrip(" *")
-    shift = round(math.log10(factor)) if 0.0 < (factor := read_number(digits)[0]) < math.inf else 0
-    if read_number("1", shift)[0] != factor:
-        raise UnreadableError(token.start, "found a factor that is no power of ten; needed finished numbers")
-    return shift
