@@ -32,6 +32,10 @@ def join_columns(leaf: Leaf, rows: Rows) -> Rows:
     blocks = [_without_known(leaf, rows[start:stop]) for start, stop in pairwise(starts)]
     if len(blocks) == 1:
         return blocks[0]
+    # an index is printed anew with each group
+    indices = [[leaf.values[row[0]] for row in block] for block in blocks]
+    if leaf.is_wrapped and all(index == indices[0] for index in indices) and _has_index(leaf, blocks[0]):
+        blocks = [[row[1:] for row in block] for block in blocks]
     for block in blocks[1:]:
         if len(block) != len(blocks[0]):
             place = leaf.starts[block[0][0]]
@@ -71,7 +75,7 @@ def _without_known(leaf: Leaf, rows: Rows) -> Rows:
     has_header = widths == {len(rows[0]) + 1} and _counts(leaf, rows[0], any_start=leaf.is_wrapped)
     if has_header and _has_index(leaf, rows[1:]):
         return [row[1:] for row in rows[1:]]
-    if leaf.n_names and set(map(len, rows)) == {leaf.n_names + 1} and _has_index(leaf, rows):
+    if leaf.n_names and not leaf.is_wrapped and set(map(len, rows)) == {leaf.n_names + 1} and _has_index(leaf, rows):
         return [row[1:] for row in rows]
     return rows
 

@@ -16,6 +16,7 @@ FAULTS = {
     "word": "found a word; needed only numbers, without names, units or formulas",
     "name": "found a second name; needed the numbers of one answer",
     "names": "found a word; needed only numbers, without names, units or formulas",
+    "header": "found a word; needed only numbers, without names, units or formulas",
     "input": "found a second printed answer; needed one",
     "factor": "found a factor below numbers; needed it above them",
     "/": "found / with no number before it; needed a fraction like 1/3",

@@ -30,12 +30,24 @@ class Table:
     rows: Rows
     is_flat: bool
 
+    @property
+    def is_even(self) -> bool:
+        """Whether all rows are of one length, or one list."""
+        return self.is_flat or len(set(map(len, self.rows))) == 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no number is left out as a counter."""
+        return self._size == len(self.leaf.values)
+
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Tell whether the numbers have a shape."""
-        widths = set(map(len, self.rows))
-        if self.is_flat:
-            return fits((sum(map(len, self.rows)),), shape)
-        return len(widths) == 1 and fits((len(self.rows), *widths), shape)
+        found = (self._size,) if self.is_flat else (len(self.rows), len(self.rows[0]))
+        return self.is_even and fits(found, shape)
+
+    @property
+    def _size(self) -> int:
+        return sum(map(len, self.rows))
 
     def place(self, assembly: Assembly) -> None:
         """Put the numbers into an array's assembly."""
@@ -87,18 +99,20 @@ def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None) -> Table:
     with_points = list(_tables(decimal, text)) if decimal is not None else []
     parted = find_thousands(leaf, text)
     tight = leaf.gaps.find(TIGHT)
-    if found := _fitting(as_written, shape):
+    if found := _fitting((table for table in as_written if table.is_whole), shape):
         return found
     if found := _fitting(with_points, shape):
         if parted is not None:
             raise two_readings(leaf, text, tight, is_thousands=True)
         return found
-    stripped = [counted for table in (*as_written, *with_points) for counted in _stripped(table)]
-    if found := _fitting(stripped, shape):
+    # counters are no reason to take a decimal comma for one between numbers
+    is_doubtful = bool(with_points) and not is_paired and with_points[0].is_even
+    likeliest = with_points if is_doubtful else as_written
+    if found := _fitting((*likeliest, *(stripped for table in likeliest for stripped in _stripped(table))), shape):
         return found
     if parted is not None:
         raise thousands(leaf, parted)
-    if with_points and not is_paired and (with_points[0].is_flat or len(set(map(len, with_points[0].rows))) == 1):
+    if is_doubtful:
         raise two_readings(leaf, text, tight)
     return as_written[0]
 

@@ -119,7 +119,7 @@ class _Parser:
                     self._read_dots(rows)
                 case "columns" | "vector" | "wrapped" | "counter":
                     _lay_out(self._advance(), rows)
-                case "names" | "name" | "input" | "factor":
+                case "names" | "header" | "name" | "input" | "factor":
                     self._take_heading(self._advance(), rows)
                 case _ if rows.touches(token):
                     raise touching_error(self._advance(), self._token)
@@ -134,6 +134,8 @@ class _Parser:
                 raise UnreadableError(token.start, FAULTS[token.kind])
             case "names":
                 rows.leaf.n_names = sum(1 for _ in _NAMES.finditer(token.text.rstrip().rpartition("\n")[2]))
+            case "header":
+                rows.leaf.n_names += 1
             case "factor":
                 if (shift := read_power(token.text.rstrip(" *"))) is None:
                     raise UnreadableError(

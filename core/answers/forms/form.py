@@ -21,6 +21,7 @@ MEANINGS = {
     "factor": "a power of ten that all numbers below are to be multiplied by",
     "counter": "a blank; the line goes on with the list above",
     "names": "names of columns",
+    "header": "the name of one column, inside a table",
     "name": "the name of the answer",
     "input": "what was typed before the answer was printed",
 }
