@@ -36,7 +36,7 @@ def find_decimal_commas(leaf: Leaf, text: str) -> tuple[Leaf, bool] | None:
     found, is_paired = leaf.with_decimal_commas(), False
     for run in _runs(leaf):
         if len(run) == 1:
-            if "." in text[leaf.starts[run[0]] : leaf.ends[run[0]]]:
+            if "." in text[leaf.start_of(run[0]) : leaf.end_of(run[0])]:
                 return None
             found.copy(leaf, run[0])
             continue
@@ -48,7 +48,7 @@ def find_decimal_commas(leaf: Leaf, text: str) -> tuple[Leaf, bool] | None:
             if not _DECIMAL.fullmatch(cell):
                 return None
             gap = leaf.gaps[first] if first == run[0] else COMMA
-            found.add(read_number(cell, leaf.shift)[0], leaf.starts[first], leaf.ends[first + 1], gap)
+            found.add(read_number(cell, leaf.shift)[0], leaf.start_of(first), leaf.end_of(first + 1), gap)
     return found, is_paired
 
 
@@ -79,7 +79,7 @@ def read_cell(leaf: Leaf, text: str) -> tuple[float, int, int] | None:
     is_decimal = decimal is not None and not is_paired
     if (first := find_thousands(leaf, text)) is not None:
         raise two_readings(leaf, text, 1, is_thousands=True) if is_decimal else thousands(leaf, first)
-    return (decimal.values[0], leaf.starts[0], leaf.ends[-1]) if decimal is not None and is_decimal else None
+    return (decimal.values[0], leaf.start_of(0), leaf.end_of(-1)) if decimal is not None and is_decimal else None
 
 
 def require_no_mixed_commas(leaf: Leaf, rows: Iterable[Sequence[int]], text: str) -> None:
@@ -112,7 +112,7 @@ def two_readings(leaf: Leaf, text: str, second: int, *, is_thousands: bool = Fal
         Whether the comma may part thousands, rather than two numbers.
     """
     cell = _cell(leaf, text, second - 1, second)
-    place = leaf.ends[second - 1]
+    place = leaf.end_of(second - 1)
     if len(cell) > _LONGEST_SHOWN or not cell.isascii():
         return UnreadableError(
             place, f"found a comma that may be a decimal comma or stand between two numbers; {_WRITE}"
@@ -123,14 +123,14 @@ def two_readings(leaf: Leaf, text: str, second: int, *, is_thousands: bool = Fal
 
 def thousands(leaf: Leaf, first: int) -> UnreadableError:
     """Return the error of a thousands separator."""
-    place = leaf.ends[first]
+    place = leaf.end_of(first)
     return UnreadableError(
         place, "found what looks like a thousands separator; write the number without any, with a decimal point"
     )
 
 
 def _cell(leaf: Leaf, text: str, first: int, last: int) -> str:
-    return text[leaf.starts[first] : leaf.ends[last]].replace(" ", "").replace(INVISIBLE, "")
+    return text[leaf.start_of(first) : leaf.end_of(last)].replace(" ", "").replace(INVISIBLE, "")
 
 
 def _runs(leaf: Leaf) -> Iterator[range]:

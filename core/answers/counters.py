@@ -38,7 +38,7 @@ def join_columns(leaf: Leaf, rows: Rows) -> Rows:
         blocks = [[row[1:] for row in block] for block in blocks]
     for block in blocks[1:]:
         if len(block) != len(blocks[0]):
-            place = leaf.starts[block[0][0]]
+            place = leaf.start_of(block[0][0])
             raise UnreadableError(
                 place, f"found {len(block)} rows in further columns; needed {len(blocks[0])}, as in those before"
             )

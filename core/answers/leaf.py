@@ -40,8 +40,7 @@ class Leaf:
     start: int
     end: int
     values: "array[float]" = field(default_factory=lambda: array("d"))
-    starts: "array[int]" = field(default_factory=lambda: array("q"))
-    ends: "array[int]" = field(default_factory=lambda: array("q"))
+    spans: "array[int]" = field(default_factory=lambda: array("q"))  # start and end of each number, in turn
     gaps: bytearray = field(default_factory=bytearray)
     fractions: set[int] | None = None  # most lists have none, and an empty set is larger than a short list
     shift: int = 0
@@ -57,9 +56,17 @@ class Leaf:
             self.fractions = self.fractions or set()
             self.fractions.add(len(self.values))
         self.values.append(value)
-        self.starts.append(start)
-        self.ends.append(end)
+        self.spans.append(start)
+        self.spans.append(end)
         self.gaps.append(gap)
+
+    def start_of(self, index: int) -> int:
+        """Return where a number begins in the text."""
+        return self.spans[2 * index]
+
+    def end_of(self, index: int) -> int:
+        """Return where a number ends in the text."""
+        return self.spans[2 * index + 1]
 
     def is_fraction(self, index: int) -> bool:
         """Tell whether a number is written as a fraction."""
@@ -69,8 +76,8 @@ class Leaf:
         """Take another list's number."""
         self.add(
             leaf.values[index],
-            leaf.starts[index],
-            leaf.ends[index],
+            leaf.start_of(index),
+            leaf.end_of(index),
             leaf.gaps[index],
             is_fraction=leaf.is_fraction(index),
         )
@@ -80,8 +87,7 @@ class Leaf:
         return replace(
             self,
             values=array("d"),
-            starts=array("q"),
-            ends=array("q"),
+            spans=array("q"),
             gaps=bytearray(),
             fractions=None,
             has_decimal_commas=True,

@@ -53,16 +53,16 @@ class Table:
         """Put the numbers into an array's assembly."""
         leaf = self.leaf
         if leaf.has_decimal_commas and len(leaf.values) == 1:  # the comma is no sign of a list
-            assembly.add(leaf.values[0], leaf.starts[0])
+            assembly.add(leaf.values[0], leaf.start_of(0))
             return
         assembly.open(leaf.start)
         for row in self.rows:
             if not self.is_flat:
-                assembly.open(leaf.starts[row[0]])
+                assembly.open(leaf.start_of(row[0]))
             for index in row:
-                assembly.add(leaf.values[index], leaf.starts[index], is_fraction=leaf.is_fraction(index))
+                assembly.add(leaf.values[index], leaf.start_of(index), is_fraction=leaf.is_fraction(index))
             if not self.is_flat:
-                assembly.close(leaf.starts[row[-1]])
+                assembly.close(leaf.start_of(row[-1]))
         assembly.close(leaf.end)
 
 
@@ -167,7 +167,7 @@ def _row_ends(leaf: Leaf, text: str) -> list[int]:
 def _is_wrapped(leaf: Leaf, text: str) -> bool:
     """Tell whether lines inside brackets look as NumPy prints a long list: indented, or of different length."""
     rows = _split(leaf, LINE)
-    return len(set(map(len, rows))) > 1 or all(text[leaf.starts[row[0]] - 1] == " " for row in rows[1:])
+    return len(set(map(len, rows))) > 1 or all(text[leaf.start_of(row[0]) - 1] == " " for row in rows[1:])
 
 
 def _split(leaf: Leaf, ends: int) -> Rows:

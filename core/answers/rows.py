@@ -31,12 +31,12 @@ class Group(NamedTuple):
 
     Parameters
     ----------
-    nodes : list of Leaf and Group
+    nodes : tuple of Leaf and Group
     start, end : int
         Where it begins, and where an entry would stand that is missing at its end.
     """
 
-    nodes: list[Union["Group", Leaf]]
+    nodes: tuple[Union["Group", Leaf], ...]
     start: int
     end: int
 
@@ -166,7 +166,7 @@ class Rows:
         leaf.end, leaf.ends_line = end, self._gap >= LINE
         if not nodes:
             if len(leaf.values) == 1 and not leaf.is_list and self._comma is None:
-                return Entry(leaf.values[0], leaf.starts[0], leaf.ends[0], leaf.is_fraction(0))
+                return Entry(leaf.values[0], leaf.start_of(0), leaf.end_of(0), leaf.is_fraction(0))
             return leaf
         inner = self._gaps[1:]
         if any(gap & SEMICOLON for gap in inner):
@@ -178,7 +178,7 @@ class Rows:
                 )
         if len(nodes) == 1 and not leaf.is_list and self._comma is None:
             return nodes[0]
-        return Group(nodes, leaf.start, end)
+        return Group(tuple(nodes), leaf.start, end)
 
     def _is_tight(self, token: Token, text: str) -> bool:
         comma = self._comma
