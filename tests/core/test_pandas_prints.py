@@ -1,5 +1,7 @@
 """What pandas prints and writes is read without its index and header."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from core.answers import read_answer
 
 SHAPES = [(1, 1), (1, 5), (2, 2), (3, 2), (12, 3), (2, 12)]
-FRAMES = {
+FRAMES: dict[str, Callable[[pd.DataFrame], str]] = {
     "str": str,
     "csv": lambda frame: frame.to_csv(),
     "csv without an index": lambda frame: frame.to_csv(index=False),

@@ -49,8 +49,8 @@ DOCUMENTS = (
                 SQUARE,
             ),
             Example(
-                "<table>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n<tr>\n<td>0.19</td>\n<td>0.2</td>\n</tr>\n</table>",
-                (0.19, 0.2),
+                "<table>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n<tr>\n<td>7.19</td>\n<td>7.2</td>\n</tr>\n</table>",
+                (7.19, 7.2),
             ),
             Example("6.36&times;10<sup>-2</sup>", 0.0636),
         ),
@@ -83,7 +83,7 @@ DOCUMENTS = (
         title="Decimal commas outside brackets, where the shape of the quantity tells them from commas between numbers",
         examples=(
             Example("1,5279", 1.5279),
-            Example("0,19, 0,2, 0,22, 0,23, 0,16", FIVE),
+            Example("7,19, 7,2, 7,22, 7,23, 7,16", FIVE),
             Example("0,0636 -0,0636\n-0,4774 0,4774", SQUARE),
         ),
     ),
@@ -91,9 +91,9 @@ DOCUMENTS = (
         name="powers of ten",
         title="Powers of ten and percent",
         examples=(
-            Example("6.36*10^-2 2×10⁻¹", (0.0636, 0.2)),
-            Example("6.36 x 10^(-2), 2·10**-1", (0.0636, 0.2)),
-            Example("19% 20 %", (0.19, 0.2)),
+            Example("6.36*10^-2 72×10⁻¹", (0.0636, 7.2)),
+            Example("6.36 x 10^(-2), 72·10**-1", (0.0636, 7.2)),
+            Example("719% 720 %", (7.19, 7.2)),
             Example("6.36E-02", 0.0636),
         ),
     ),
@@ -106,8 +106,8 @@ DOCUMENTS = (
         name="typeset",
         title="Dashes as minus, spaces and invisible characters of any kind, fullwidth and other digits",
         examples=(
-            Example("− 0.0636, \u20120.2", (-0.0636, -0.2)),
-            Example("\u202d0.19\u202c \u200b0.2\ufeff", (0.19, 0.2)),
+            Example("− 0.0636, \u20127.2", (-0.0636, -7.2)),
+            Example("\u202d7.19\u202c \u200b7.2\ufeff", (7.19, 7.2)),
             Example("［１．５，２］", (1.5, 2.0)),
         ),
     ),

@@ -3,7 +3,7 @@
 from core.answers.forms.form import Example, Form, Rewrite
 
 SQUARE = ((0.0636, -0.0636), (-0.4774, 0.4774))
-FIVE = (0.19, 0.2, 0.22, 0.23, 0.16)
+FIVE = (7.19, 7.2, 7.22, 7.23, 7.16)
 
 PYTHON = (
     Form(
@@ -22,7 +22,7 @@ PYTHON = (
         examples=(
             Example("[[ 0.0636 -0.0636]\n [-0.4774  0.4774]]", SQUARE),
             Example("array([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]], dtype=float32)", SQUARE),
-            Example("[np.float64(0.19), np.float64(0.2)]", (0.19, 0.2)),
+            Example("[np.float64(7.19), np.float64(7.2)]", (7.19, 7.2)),
             Example("[[6.36e-02\n  1.00e+00]\n [-0. 2.]]", ((0.0636, 1.0), (-0.0, 2.0))),
             Example("DW = dw(x)\nprint(DW)\n[[0.1 0. ]\n[0.  0.1]]", ((0.1, 0.0), (0.0, 0.1))),
         ),
@@ -48,9 +48,9 @@ PYTHON = (
                 "tensor([[ 0.0636, -0.0636],\n        [-0.4774,  0.4774]], device='cuda:0', grad_fn=<MmBackward0>)",
                 SQUARE,
             ),
-            Example("Parameter containing:\ntensor([0.1900, 0.2000], requires_grad=True)", (0.19, 0.2)),
+            Example("Parameter containing:\ntensor([7.1900, 7.2000], requires_grad=True)", (7.19, 7.2)),
             Example(" 0.0636 -0.0636\n-0.4774  0.4774\n[ CPUFloatType{2,2} ]", SQUARE),
-            Example("0.01 *\n 19\n 20\n[ CPUFloatType{2} ]", (0.19, 0.2)),
+            Example("0.01 *\n 719\n 720\n[ CPUFloatType{2} ]", (7.19, 7.2)),
         ),
         starts=(Rewrite(r"(?:parameter|variable) containing:"),),
         pieces=(
@@ -65,7 +65,7 @@ PYTHON = (
         title="JAX arrays",
         examples=(
             Example("Array([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]], dtype=float32)", SQUARE),
-            Example("DeviceArray([0.19, 0.2], dtype=float32, weak_type=True)", (0.19, 0.2)),
+            Example("DeviceArray([7.19, 7.2], dtype=float32, weak_type=True)", (7.19, 7.2)),
         ),
         wrappers=("Array", "DeviceArray"),
         modules=("jnp", "jax.numpy", "jax"),
@@ -107,7 +107,7 @@ PYTHON = (
         name="pandas",
         title="pandas: Series and DataFrames; index and header are left out",
         examples=(
-            Example("0    0.19\n1    0.20\n2    0.22\n3    0.23\n4    0.16\nName: S, dtype: float64", FIVE),
+            Example("0    7.19\n1    7.20\n2    7.22\n3    7.23\n4    7.16\nName: S, dtype: float64", FIVE),
             Example("        0       1\n0  0.0636 -0.0636\n1 -0.4774  0.4774", SQUARE),
             Example("        a       b\n0  0.0636 -0.0636\n1 -0.4774  0.4774\n\n[2 rows x 2 columns]", SQUARE),
             Example(",0,1\n0,0.0636,-0.0636\n1,-0.4774,0.4774\n", SQUARE),

@@ -14,9 +14,9 @@ SYSTEMS = (
         title="Sessions: what was typed after >>>, In [3]: and other prompts is left out if anything was printed",
         examples=(
             Example(">>> dW\narray([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]])\n>>> ", SQUARE),
-            Example("In [3]: X.T @ (S - Y) / 2\nOut[3]: \narray([0.19, 0.2])", (0.19, 0.2)),
-            Example("> s - y/3\n[1] 0.19 0.20", (0.19, 0.2)),
-            Example(">>> [0.19, 0.2]", (0.19, 0.2)),
+            Example("In [3]: X.T @ (S - Y) / 2\nOut[3]: \narray([7.19, 7.2])", (7.19, 7.2)),
+            Example("> s - y/3\n[1] 7.19 7.20", (7.19, 7.2)),
+            Example(">>> [7.19, 7.2]", (7.19, 7.2)),
         ),
         starts=(
             Rewrite(rf"{_PROMPT}[^\n]*+{_CONTINUED}{_ANSWERED}", "input"),
@@ -33,7 +33,7 @@ SYSTEMS = (
             Example("dW =\n\n    0.0636   -0.0636\n   -0.4774    0.4774\n", SQUARE),
             Example("dW =\n\n   1.0e-03 *\n\n    0.0636   -0.0636\n", (0.0636e-3, -0.0636e-3)),
             Example(
-                "S =\n\n  Columns 1 through 3\n\n    0.19    0.20    0.22\n\n  Columns 4 through 5\n\n   0.23   0.16\n",
+                "S =\n\n  Columns 1 through 3\n\n    7.19    7.20    7.22\n\n  Columns 4 through 5\n\n   7.23   7.16\n",
                 FIVE,
             ),
             Example("dW = 2×2\n    0.0636   -0.0636\n   -0.4774    0.4774\n", SQUARE),
@@ -50,7 +50,7 @@ SYSTEMS = (
         name="r",
         title="R: vectors and matrices with their counters",
         examples=(
-            Example("[1] 0.19 0.20 0.22\n[4] 0.23 0.16", FIVE),
+            Example("[1] 7.19 7.20 7.22\n[4] 7.23 7.16", FIVE),
             Example("        [,1]    [,2]\n[1,]  0.0636 -0.0636\n[2,] -0.4774  0.4774", SQUARE),
             Example("     [,1]\n[1,] 0.0636\n[2,] -0.4774\n     [,2]\n[1,] -0.0636\n[2,] 0.4774", SQUARE),
         ),
@@ -65,8 +65,8 @@ SYSTEMS = (
         title="Julia: displays of vectors and matrices, rationals",
         examples=(
             Example("2×2 Matrix{Float64}:\n  0.0636  -0.0636\n -0.4774   0.4774", SQUARE),
-            Example("5-element Vector{Float64}:\n 0.19\n 0.2\n 0.22\n 0.23\n 0.16", FIVE),
-            Example("Float32[0.19, 0.2]", (0.19, 0.2)),
+            Example("5-element Vector{Float64}:\n 7.19\n 7.2\n 7.22\n 7.23\n 7.16", FIVE),
+            Example("Float32[7.19, 7.2]", (7.19, 7.2)),
             Example("1//4", 0.25),
         ),
         starts=(
@@ -80,7 +80,7 @@ SYSTEMS = (
         title="Mathematica: lists in curly brackets, *^ for powers of ten",
         examples=(
             Example("{{0.0636, -0.0636}, {-0.4774, 0.4774}}", SQUARE),
-            Example("Out[5]= {6.36*^-2, 0.2`}", (0.0636, 0.2)),
+            Example("Out[5]= {6.36*^-2, 7.2`}", (0.0636, 7.2)),
         ),
     ),
 )
