@@ -1,4 +1,4 @@
-"""What comes out of reading an answer: its numbers and decimals, or why and where it cannot be read."""
+"""What comes out of reading an answer: its numbers, or why and where it cannot be read."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -39,10 +39,6 @@ class Answer:
     ----------
     value : ndarray or None
         The numbers, of any rank from 0; they may be NaN or infinite. None where they cannot be read.
-    decimals : int or None
-        The most decimals of any entry as written, trailing zeros left out: 1 for ``0.50``, 0 for ``12`` and
-        ``1.5e2``, 4 for ``3e-4``. None where no entry says anything about rounding: fractions, NaN and
-        infinity do not.
     reading : Reading or None
         Set exactly where `value` is None.
 
@@ -53,7 +49,6 @@ class Answer:
     """
 
     value: Array | None
-    decimals: int | None
     reading: Reading | None
 
     def __post_init__(self) -> None:
@@ -79,11 +74,6 @@ def read_answer(raw: object, *, shape: tuple[int, ...] | None = None, most_numbe
     -------
     Answer
         The same for an array, its JSON text and its full print.
-
-    Notes
-    -----
-    Decimals are those of each number's shortest decimal form, not of its spelling: otherwise
-    ``0.1000000000000000055`` would say one thing as text and another as a JSON number.
     """
     assembly = Assembly(most_numbers)
     try:
@@ -93,5 +83,5 @@ def read_answer(raw: object, *, shape: tuple[int, ...] | None = None, most_numbe
             assemble_value(raw, assembly)
     except UnreadableError as error:
         row, column = cast("tuple[int, int]", error.place)  # a text turns indices into places itself
-        return Answer(value=None, decimals=None, reading=Reading(row=row, column=column, message=str(error)))
-    return Answer(value=assembly.array(), decimals=assembly.decimals(), reading=None)
+        return Answer(value=None, reading=Reading(row=row, column=column, message=str(error)))
+    return Answer(value=assembly.array(), reading=None)

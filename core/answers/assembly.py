@@ -1,6 +1,5 @@
 """Numbers on their way to an array: counted as they come in, and kept to one shape."""
 
-import math
 from typing import TypeAlias
 
 import numpy as np
@@ -42,7 +41,6 @@ class Assembly:
     def __init__(self, most_numbers: int) -> None:
         self.most_numbers = most_numbers
         self._numbers: list[float] = []
-        self._written: set[float] = set()
         self._counts: list[int] = []  # entries so far of each open list, the outermost first
         self._extents: list[int] = []  # length of the lists at each depth, 0 until the first is closed
         self._rank: int | None = None  # how deep the numbers stand, once there is one
@@ -65,8 +63,8 @@ class Assembly:
         if depth == len(self._extents):
             self._extents.append(0)
 
-    def add(self, number: float, place: Place, *, is_fraction: bool = False) -> None:
-        """Put in the next number; a fraction says nothing about decimals.
+    def add(self, number: float, place: Place) -> None:
+        """Put in the next number.
 
         Raises
         ------
@@ -81,8 +79,6 @@ class Assembly:
             raise too_many(place, self.most_numbers)
         self._count(place)
         self._numbers.append(number)
-        if not is_fraction and math.isfinite(number):
-            self._written.add(number)
 
     def close(self, place: Place) -> None:
         """End the list that was begun last.
@@ -111,16 +107,6 @@ class Assembly:
         ndarray
         """
         return np.array(self._numbers, dtype=np.float64).reshape(self._extents)
-
-    def decimals(self) -> int | None:
-        """Return the most decimals of any number that is written as a decimal.
-
-        Returns
-        -------
-        int or None
-            None if there is no such number.
-        """
-        return max(map(_decimals, self._written), default=None)
 
     def _count(self, place: Place) -> None:
         if not self._counts:
@@ -153,9 +139,3 @@ def too_deep(place: Place) -> UnreadableError:
 def too_many(place: Place, most_numbers: int) -> UnreadableError:
     """Return the error of an answer over its limit."""
     return UnreadableError(place, f"found more than {most_numbers} numbers; needed at most that many")
-
-
-def _decimals(number: float) -> int:
-    # the shortest decimal form has no trailing zeros but the one of "150.0"
-    mantissa, _, exponent = repr(number).partition("e")
-    return max(0, len(mantissa.partition(".")[2].rstrip("0")) - int(exponent or 0))

@@ -48,7 +48,7 @@ def find_decimal_commas(leaf: Leaf, text: str) -> tuple[Leaf, bool] | None:
             if not _DECIMAL.fullmatch(cell):
                 return None
             gap = leaf.gaps[first] if first == run[0] else COMMA
-            found.add(read_number(cell, leaf.shift)[0], leaf.start_of(first), leaf.end_of(first + 1), gap)
+            found.add(read_number(cell, leaf.shift), leaf.start_of(first), leaf.end_of(first + 1), gap)
     return found, is_paired
 
 

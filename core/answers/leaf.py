@@ -42,7 +42,6 @@ class Leaf:
     values: "array[float]" = field(default_factory=lambda: array("d"))
     spans: "array[int]" = field(default_factory=lambda: array("q"))  # start and end of each number, in turn
     gaps: bytearray = field(default_factory=bytearray)
-    fractions: set[int] | None = None  # most lists have none, and an empty set is larger than a short list
     shift: int = 0
     n_names: int = 0
     is_vector: bool = False
@@ -50,11 +49,8 @@ class Leaf:
     ends_line: bool = False
     has_decimal_commas: bool = False
 
-    def add(self, value: float, start: int, end: int, gap: int, *, is_fraction: bool = False) -> None:
+    def add(self, value: float, start: int, end: int, gap: int) -> None:
         """Take the next number."""
-        if is_fraction:
-            self.fractions = self.fractions or set()
-            self.fractions.add(len(self.values))
         self.values.append(value)
         self.spans.append(start)
         self.spans.append(end)
@@ -68,19 +64,9 @@ class Leaf:
         """Return where a number ends in the text."""
         return self.spans[2 * index + 1]
 
-    def is_fraction(self, index: int) -> bool:
-        """Tell whether a number is written as a fraction."""
-        return self.fractions is not None and index in self.fractions
-
     def copy(self, leaf: "Leaf", index: int) -> None:
         """Take another list's number."""
-        self.add(
-            leaf.values[index],
-            leaf.start_of(index),
-            leaf.end_of(index),
-            leaf.gaps[index],
-            is_fraction=leaf.is_fraction(index),
-        )
+        self.add(leaf.values[index], leaf.start_of(index), leaf.end_of(index), leaf.gaps[index])
 
     def with_decimal_commas(self) -> "Leaf":
         """Return the same list, empty, for numbers with decimal commas."""
@@ -89,6 +75,5 @@ class Leaf:
             values=array("d"),
             spans=array("q"),
             gaps=bytearray(),
-            fractions=None,
             has_decimal_commas=True,
         )

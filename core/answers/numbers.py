@@ -34,7 +34,7 @@ _TEN = re.compile(rf"(?P<sign>[+-]?)10(?P<raised>{_RAISED})", re.IGNORECASE)
 _LARGEST = 1e9  # any exponent beyond gives 0 or infinity
 
 
-def read_number(text: str, shift: int = 0) -> tuple[float, bool]:
+def read_number(text: str, shift: int = 0) -> float:
     """Return a number from its text, rounded once.
 
     Parameters
@@ -46,8 +46,7 @@ def read_number(text: str, shift: int = 0) -> tuple[float, bool]:
 
     Returns
     -------
-    tuple of float and bool
-        The number, and whether it is a fraction.
+    float
 
     Raises
     ------
@@ -56,23 +55,23 @@ def read_number(text: str, shift: int = 0) -> tuple[float, bool]:
     """
     if not shift:
         try:
-            return float(text), False
+            return float(text)
         except ValueError:  # it has more than digits, a point and an exponent
             pass
     if fraction := _FRACTIONS.fullmatch(text):
         sign = -1.0 if fraction[1] == "-" else 1.0
-        return sign * float(fraction[2]) / float(fraction[3]) * 10.0**shift, True
+        return sign * float(fraction[2]) / float(fraction[3]) * 10.0**shift
     if ten := _TEN.fullmatch(text):
-        return float(f"{ten['sign']}1e{_exponent(ten['raised']) + shift}"), False
+        return float(f"{ten['sign']}1e{_exponent(ten['raised']) + shift}")
     parts = next(_PARTS.finditer(text))
     mantissa = parts["mantissa"].replace("{,}", ".")
     if parts["vulgar"]:
         whole, part = mantissa.lstrip("+-"), unicodedata.numeric(parts["vulgar"])
         value = (float(whole or 0) + part) * 10.0**shift
-        return (-value if mantissa.startswith("-") else value), True
+        return -value if mantissa.startswith("-") else value
     shift += _exponent(parts["exponent"]) + _exponent((parts["power"] or "").partition("10")[2])
     shift -= {"%": 2, "‰": 3}.get((parts["percent"] or " ")[-1], 0)
-    return float(f"{mantissa}e{shift}"), False
+    return float(f"{mantissa}e{shift}")
 
 
 def read_power(text: str) -> int | None:

@@ -60,7 +60,7 @@ class Table:
             if not self.is_flat:
                 assembly.open(leaf.start_of(row[0]))
             for index in row:
-                assembly.add(leaf.values[index], leaf.start_of(index), is_fraction=leaf.is_fraction(index))
+                assembly.add(leaf.values[index], leaf.start_of(index))
             if not self.is_flat:
                 assembly.close(leaf.start_of(row[-1]))
         assembly.close(leaf.end)

@@ -17,13 +17,11 @@ class Entry(NamedTuple):
     value : float
     start, end : int
         Where it stands.
-    is_fraction : bool
     """
 
     value: float
     start: int
     end: int
-    is_fraction: bool
 
 
 class Group(NamedTuple):
@@ -102,7 +100,7 @@ class Rows:
                 raise mixed_number(node.start)
             if gap == COMMA and self._is_tight(token, text):
                 gap = TIGHT
-            self.leaf.add(node.value, node.start, node.end, gap, is_fraction=node.is_fraction)
+            self.leaf.add(node.value, node.start, node.end, gap)
         else:
             if self.leaf.values:
                 raise mixed_list(node.start)
@@ -166,7 +164,7 @@ class Rows:
         leaf.end, leaf.ends_line = end, self._gap >= LINE
         if not nodes:
             if len(leaf.values) == 1 and not leaf.is_list and self._comma is None:
-                return Entry(leaf.values[0], leaf.start_of(0), leaf.end_of(0), leaf.is_fraction(0))
+                return Entry(leaf.values[0], leaf.start_of(0), leaf.end_of(0))
             return leaf
         inner = self._gaps[1:]
         if any(gap & SEMICOLON for gap in inner):

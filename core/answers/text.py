@@ -88,7 +88,7 @@ class _Parser:
 
     def _place_node(self, node: Node, assembly: Assembly, shape: tuple[int, ...] | None, *, is_root: bool) -> None:
         if isinstance(node, Entry):
-            assembly.add(node.value, node.start, is_fraction=node.is_fraction)
+            assembly.add(node.value, node.start)
         elif isinstance(node, Leaf):
             read_leaf(node, self._text, shape if is_root else None).place(assembly)
         else:
@@ -161,7 +161,7 @@ class _Parser:
             case "number":
                 return self._read_number(token.start, token, "")
             case "special":
-                return self._count(Entry(read_special(token.text), token.start, token.end, is_fraction=False))
+                return self._count(Entry(read_special(token.text), token.start, token.end))
             case "+" | "-" if self._is_sign(token, rows):
                 return self._read_number(token.start, self._advance(), token.kind)
             case "(" | "[" | "{" | "table" | "around" | '"' | "'":
@@ -180,23 +180,23 @@ class _Parser:
         )
 
     def _read_number(self, start: int, token: Token, sign: str) -> Entry:
-        value, is_fraction = self._value(token, sign)
+        value = self._value(token, sign)
         if self._token.kind != "/":
-            return self._count(Entry(value, start, token.end, is_fraction))
+            return self._count(Entry(value, start, token.end))
         bar = self._advance()
         if self._token.kind == "/" and not self._token.spaced:
             self._advance()
         if self._token.kind != "number":
             raise UnreadableError(bar.start, "found / with no number after it; needed a fraction like 1/3")
         below = self._advance()
-        divisor = read_number(below.text)[0]
+        divisor = read_number(below.text)
         if divisor == 0.0:
             raise denominator_error(below)
         if self._token.kind == "/":
             raise UnreadableError(self._token.start, "found a second / in a fraction; needed one like 1/3")
-        return self._count(Entry(value / divisor, start, below.end, is_fraction=True))
+        return self._count(Entry(value / divisor, start, below.end))
 
-    def _value(self, token: Token, sign: str) -> tuple[float, bool]:
+    def _value(self, token: Token, sign: str) -> float:
         try:
             return read_number(sign + token.text, self._shift)
         except ZeroDivisionError:
@@ -220,7 +220,7 @@ class _Parser:
             )
         node = rows.close(closing.start)
         if kind in {'"', "'"} and isinstance(node, Leaf) and (cell := read_cell(node, self._text)):
-            return Entry(*cell, is_fraction=False)
+            return Entry(*cell)
         return node
 
     def _breaks(self, kind: str) -> Breaks:

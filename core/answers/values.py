@@ -39,8 +39,7 @@ class _Walk:
             self._assembly.open(place)
             self._enter_list(value)
         elif isinstance(value, str):
-            number, is_fraction = self._read_text(value, place)
-            self._assembly.add(number, place, is_fraction=is_fraction)
+            self._assembly.add(self._read_text(value, place), place)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             self._assembly.add(_as_float(value), place)
         else:
@@ -54,7 +53,7 @@ class _Walk:
         # a float32 is the float64 that it is, and a longdouble the one nearest to it
         return (value.astype(np.float64) if value.dtype.kind in "fiu" else value).tolist()
 
-    def _read_text(self, text: str, place: Place) -> tuple[float, bool]:
+    def _read_text(self, text: str, place: Place) -> float:
         assembly = Assembly(self._assembly.most_numbers)
         try:
             assemble_text(text, assembly, shape=())
@@ -63,8 +62,7 @@ class _Walk:
         numbers = assembly.array()
         if numbers.size != 1:
             raise UnreadableError(place, f"found {numbers.size} numbers in the text of one entry; needed one")
-        number = numbers.item()
-        return number, assembly.decimals() is None and math.isfinite(number)
+        return float(numbers.item())
 
     def _enter_list(self, entries: list[object]) -> None:
         holds_lists = False
