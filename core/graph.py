@@ -4,7 +4,7 @@ A node is a step, a source, or a product of local Jacobians from some quantity d
 one link further takes it as its rows, so that paths share what they have in common.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
 from operator import or_
 
@@ -102,11 +102,14 @@ class Graph:
         rule, place = step.rule, self._places[step.number]
         node = Node(step.output, [self.nodes[name] for name in step.inputs], place, partial(rule.apply, place))
         node.spread = rule.spread
-        if rule.plain:
-            node.plain, outputs = partial(rule.plain, place), self.nodes[f"A{step.number}"]
+        self._use_plain_form(node, rule.plain)
+        return self._add(node, self._by_rule.get(rule.name, ()))
+
+    def _use_plain_form(self, node: Node, plain: Callable[..., Array] | None) -> None:
+        if plain:
+            node.plain, outputs = partial(plain, node.place), self.nodes[f"A{node.place.number}"]
             # activations that are given need not be those of the pre-activations either
             node.apply, node.replaced = (node.apply, outputs.reach) if outputs.apply else (node.plain, 0)
-        return self._add(node, self._by_rule.get(rule.name, ()))
 
     def _find_product(self, of: str, by: str) -> Node:
         node = self._products.get((of, of))
@@ -129,6 +132,7 @@ class Graph:
                 link.key, [rows, *(self.nodes[name] for name in link.inputs)], place, partial(local.pull, place)
             )
             node.spread = local.spread
+            self._use_plain_form(node, local.plain)
             template = next(text for text, other in link.step.rule.jacobians.items() if other is local)
             self._add(node, self._by_rule.get(f"d{link.step.rule.output}_d{template}", ()))
         self._products[of, link.by] = node

@@ -6,6 +6,7 @@ import numpy as np
 
 from core.arrays import Array
 from core.losses import Logits
+from core.steps.forward import pull_plainly
 from core.steps.rules import Place, Rule, Structure
 from core.steps.spreads import (
     spread_activation_gradient,
@@ -24,11 +25,6 @@ def _grad_parameter(grad: Array, parameter: Array, decay: Array) -> Array:
 def _logits(place: Place) -> Logits:
     # the table has the step only where the loss has them
     return cast("Logits", place.loss.logits)
-
-
-def _plain_activation_gradient(place: Place, grad: Array, z: Array, a: Array) -> Array:
-    slope = place.activation.slope
-    return place.activation.vjp(z, a, grad) if slope is None else np.asarray(grad * slope(a))
 
 
 BACKWARD_RULES = (
@@ -68,7 +64,7 @@ BACKWARD_RULES = (
         latex=r"\frac{\partial L}{\partial Z} = \frac{\partial L}{\partial A} \odot f'(Z)",
         shape="(n_samples, n_out)",
         applies=lambda structure, layer: not structure.is_fused(layer),
-        plain=_plain_activation_gradient,
+        plain=pull_plainly,
         spread=spread_activation_gradient,
     ),
     Rule(

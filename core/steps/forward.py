@@ -49,6 +49,26 @@ def _pull_activation(place: Place, rows: Array, z: Array, a: Array) -> Array:
     return place.activation.vjp(z[..., None, :], a[..., None, :], rows)
 
 
+def pull_plainly(place: Place, grad: Array, z: Array, a: Array) -> Array:
+    """Multiply rows by an activation's Jacobian as textbooks write it, for an a that need not be f(z).
+
+    Parameters
+    ----------
+    place : Place
+    grad, z, a : ndarray
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    ndarray
+    """
+    if place.activation.gives_distribution:
+        # diag(a) − a·aᵀ as it stands: `vjp` assumes that a sums to 1
+        return np.asarray(a * (grad - (a * grad).sum(axis=-1, keepdims=True)))
+    slope = place.activation.slope
+    return place.activation.vjp(z, a, grad) if slope is None else np.asarray(grad * slope(a))
+
+
 FORWARD_RULES = (
     Rule(
         name="affine",
@@ -110,6 +130,7 @@ FORWARD_RULES = (
                 shape="(n_samples, n_out, n_out)",
                 inputs=("Z{l}", "A{l}"),
                 pull=_pull_activation,
+                plain=lambda place, rows, z, a: pull_plainly(place, rows, z[..., None, :], a[..., None, :]),
                 matrix=_activation_matrix,
                 spread=spread_local_activation,
             ),

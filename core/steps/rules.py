@@ -84,6 +84,8 @@ class LocalJacobian:
     spread : callable
         ``spread(place, rounding, errors, rows, *inputs)`` bounds the error of the product, as `Rule.spread` does;
         the errors are of the rows and of each input.
+    plain : callable or None
+        ``plain(place, rows, *inputs)``: the textbook's form of `pull`, as `Rule.plain` is that of `Rule.apply`.
     """
 
     by: str
@@ -94,6 +96,7 @@ class LocalJacobian:
     pull: Callable[..., Array]
     spread: Callable[..., Array]
     matrix: Callable[..., Array | None] = lambda place, *inputs: None
+    plain: Callable[..., Array] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -213,3 +213,20 @@ def test_an_own_jacobian_across_layers_leads_on_to_both_sides() -> None:
     assert set(verdicts(grade).values()) == {"incorrect", "follows_through"}
     assert verdicts(grade)["dZ2_dZ1"] == grade.parts[0].verdict == "incorrect"
     assert [part.verdict for part in grade.parts[1:]] == ["follows_through"] * 3
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_jacobian_follows_from_wrong_probabilities(seed: int) -> None:
+    problem = draw_exercise("softmax_jacobian", seed).problem
+    right = work_out(problem, DECIMALS)["S"]
+    exponentials = np.round(np.exp(work_out(problem)["Z1"]), DECIMALS)
+    # two probabilities change by a slip, and a mistake that leaves rows that do not sum to 1
+    slipped_row = np.add(right, [[0.03, -0.03, 0.0, 0.0]])
+    wrong: list[tuple[Array, set[str]]] = [
+        (slipped_row, set()),
+        (1.0 / (1.0 + 1.0 / exponentials), {"sigmoid_for_softmax"}),
+    ]
+    for s, named in wrong:
+        grade = grade_of(problem, {"S": s, "dS_dZ": np.array([np.diag(s[0]) - np.outer(s[0], s[0])])})
+        assert verdicts(grade) == {"S": "incorrect", "dS_dZ": "follows_through"}
+        assert names_in(part_of(grade, "S")) == named

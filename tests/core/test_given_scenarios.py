@@ -149,3 +149,33 @@ def test_products_are_forgotten_as_well(monkeypatch: pytest.MonkeyPatch) -> None
             held = [value for node in scenarios.graph.ordered if node.apply for value in node._alone.values()]
             # past the limit by no more than what was computed last
             assert sum(value.size for value in held) <= 50 + 36
+
+
+def test_the_local_jacobian_of_given_activations_is_that_of_textbooks() -> None:
+    problem = two_layers()
+    # these rows do not sum to 1
+    outputs, hidden = 1.25 * OUTPUTS, np.array([[0.1, -0.4, 0.3]] * 3)
+    scenarios = Scenarios(problem, given={"A1": hidden, "A2": outputs})
+    expected = [np.diag(row) - np.outer(row, row) for row in outputs]
+    np.testing.assert_allclose(scenarios.value("dA2_dZ2"), expected, rtol=1e-14)
+    assert problem.network.layers[0].activation == "tanh"
+    np.testing.assert_allclose(scenarios.value("dA1_dZ1"), [np.diag(1.0 - row**2) for row in hidden], rtol=1e-14)
+
+
+def test_the_local_jacobian_of_a_wrong_softmax_is_that_of_textbooks() -> None:
+    problem = two_layers()
+    halved = adjust_rule(
+        "activation", lambda exact, place, z: 0.5 * exact(z), where=lambda place: place.activation.gives_distribution
+    )
+    scenarios = Scenarios(problem, [[halved]])
+    expected = [np.diag(row) - np.outer(row, row) for row in scenarios.value("A2", 1)]
+    np.testing.assert_allclose(scenarios.value("dA2_dZ2", 1), expected, rtol=1e-14)
+
+
+def test_the_gradient_behind_outputs_that_are_no_distribution_is_that_of_textbooks() -> None:
+    problem = two_layers(loss="squared_error")
+    outputs = 1.25 * OUTPUTS
+    grad = 2.0 * (outputs - problem.target_distribution()) / 3
+    jacobians = [np.diag(row) - np.outer(row, row) for row in outputs]
+    expected = [row @ jacobian for row, jacobian in zip(grad, jacobians, strict=True)]
+    np.testing.assert_allclose(evaluate(problem, ["dL_dZ2"], given={"A2": outputs})["dL_dZ2"], expected, rtol=1e-13)
