@@ -11,7 +11,7 @@ from core.grading.matches import Match, Target, same_numbers
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
 from core.grading.verdicts import Switches
-from core.mistakes import MISTAKES, PRECEDENCE
+from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.scenarios import Scenarios
 
@@ -114,8 +114,7 @@ def choose(
         if (match is best or same_numbers(match.prediction, best.prediction, target.allowance.largest))
         and fit == fits[best]
     ]
-    # of a class, the mistake that stands first in the registry speaks for it, and one alone before a pair
-    best = min(same, key=lambda match: (len(match.names), [PRECEDENCE[name] for name in match.names]))
+    best = min(same, key=lambda match: match.precedence)
     alternatives = dict.fromkeys(match.names for match in same if match.names != best.names)
     chosen = {name: switch for name, switch in best.switches.items() if switch in free}
     mistakes = tuple(name for name in best.names if name not in chosen)

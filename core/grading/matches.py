@@ -1,5 +1,6 @@
 """What is explained, and by what: an answer to one quantity, and a prediction that meets it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +9,9 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import Switch
 from core.grading.allowance import Allowance
+from core.grading.origins import Origin
 from core.grading.shapes import fit_shape
+from core.mistakes import PRECEDENCE
 from core.quantities import Quantity
 
 SAME = 1e-9
@@ -71,6 +74,8 @@ class Match:
         What it predicts, flat.
     distance : float
         Euclidean distance from the answer.
+    origins : mapping of str to Origin
+        Where each mistake is made; without those that are made with the finished answer.
     """
 
     names: tuple[str, ...]
@@ -78,6 +83,16 @@ class Match:
     chosen: int
     prediction: Array
     distance: float
+    origins: Mapping[str, Origin]
+
+    @property
+    def precedence(self) -> tuple[int, list[float], list[int]]:
+        """What sorts matches of the same numbers: the simplest first, then the nearest, then the registry's order.
+
+        A mistake is the nearer, the later on the way to the quantity it is made; with the finished answer last.
+        """
+        ranks = [self.origins[name].rank if name in self.origins else math.inf for name in self.names]
+        return len(self.names), [-rank for rank in sorted(ranks)], [PRECEDENCE[name] for name in self.names]
 
 
 def same_numbers(one: Array, other: Array, size: float) -> bool:

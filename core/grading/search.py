@@ -14,17 +14,16 @@ from core.arrays import Array
 from core.conventions import Switch
 from core.grading.effort import Effort
 from core.grading.matches import Match, Target, same_numbers
+from core.grading.orders import arrange, find_orders
+from core.grading.origins import find_origin
 from core.grading.shapes import fit_shape
-from core.grading.suspects import Suspects, select
-from core.mistakes import PRECEDENCE, Indices, Signs
+from core.grading.suspects import Suspects
+from core.mistakes import PRECEDENCE
 from core.scenarios import Scenarios
 
 Predictions = tuple[tuple[int, ...], list[int], Array, Array]
 """What choices predict that give one shape: the shape, the choices, a row each, and how far the answer's first entry
 may lie off it."""
-
-Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
-"""What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
 
 CHANCE = (0.02, 0.02, 0.001, 0.0005)
 """How probable an accidental explanation may be, by its complexity; it matters for single numbers only, where a
@@ -61,10 +60,10 @@ class Search:
         self._scenarios = scenarios
         self._target = target
         self._effort = effort
-        upstream = scenarios.upstream(target.key)
-        self._right = [other for other in right if other.key in upstream]
+        self._upstream = scenarios.upstream(target.key)
+        self._right = [other for other in right if other.key in self._upstream]
         self._baseline = scenarios.value(target.key)
-        self._orders = self._find_orders()
+        self._orders = find_orders(suspects, target)
         self._stacks: dict[tuple[int, ...], list[Predictions]] = {}
 
     def convention(self, free: Collection[Switch]) -> list[Match]:
@@ -140,7 +139,7 @@ class Search:
         found = []
         for choices, order in ((singles, 0), *(([0], index) for index in range(1, len(self._orders)))):
             for chosen, unordered, _ in self._predict(choices, order):
-                rows = self._arrange(unordered, order)
+                rows = arrange(unordered, self._orders[order])
                 distances = np.linalg.norm(rows - answer.ravel(), axis=1)
                 apart = (np.abs(rows - self._baseline.ravel()) > self._target.allowance.units).any(axis=1)
                 nearer = [int(index) for index in np.flatnonzero((distances < own) & apart)]
@@ -177,17 +176,6 @@ class Search:
         size = max(self._target.truth.size, self._target.answer.size)
         return self._effort.afford(choices, size, comparisons=len(self._orders))
 
-    def _find_orders(self) -> list[Order]:
-        target, problem = self._target, self._suspects.problem
-        # of the first, which leaves all as it is, no more is looked at
-        orders: list[Order] = [((), target.truth.shape, np.zeros(1, np.int32), np.ones(1, np.int8))]
-        for mistake, transform in self._suspects.transforms:
-            if not transform.accepts:
-                chosen = select(transform, problem, target.quantity, target.truth.shape, target.answer)
-                if chosen is not None:
-                    orders.append(((mistake.name,), *chosen))
-        return orders
-
     def _predict(self, choices: Sequence[int], order: int) -> Iterator[tuple[list[int], Array, Array]]:
         """Give what choices predict that fits the answer when it is put in an order, those of one shape together."""
         answer, own = self._target.answer, self._target.truth.shape
@@ -195,10 +183,6 @@ class Search:
             # what an order makes of the quantity's own shape fits the answer, or it would be none
             if found == own if order else fit_shape(answer, found) is not None:
                 yield kept, rows, allowed
-
-    def _arrange(self, rows: Array, order: int) -> Array:
-        _, _, index, sign = self._orders[order]
-        return rows[:, index] * sign if order else rows
 
     def _stack(self, choices: tuple[int, ...]) -> list[Predictions]:
         """Stack what choices predict, by shape, finite ones that may be of use only; once, for all orders."""
@@ -226,7 +210,7 @@ class Search:
             # most differ in the first entry already; no order has a larger entry, and so a larger allowance
             hopeful = np.flatnonzero(np.abs(rows[:, index[0]] * sign[0] - first) <= limits)
             if len(hopeful):
-                nearer = self._arrange(rows[hopeful], order)
+                nearer = arrange(rows[hopeful], self._orders[order])
                 yield from self._near([chosen[i] for i in hopeful], nearer, names, chance / count)
 
     def _near(
@@ -304,5 +288,13 @@ class Search:
 
     def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Match:
         names = tuple(sorted(dict.fromkeys(names), key=PRECEDENCE.__getitem__))
-        switches = self._suspects.switches(chosen)
-        return Match(names=names, switches=switches, chosen=chosen, prediction=prediction, distance=distance)
+        problem, key = self._suspects.problem, self._target.key
+        found = {s.mistake.name: find_origin(problem, s.way, key, self._upstream) for s in self._suspects.made(chosen)}
+        return Match(
+            names=names,
+            switches=self._suspects.switches(chosen),
+            chosen=chosen,
+            prediction=prediction,
+            distance=distance,
+            origins={name: origin for name, origin in found.items() if origin},
+        )

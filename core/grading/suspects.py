@@ -6,14 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
 from operator import or_
 
-import numpy as np
-
 from core.arrays import Array
 from core.conventions import Switch
-from core.grading.shapes import fit_shape, is_flat_column
-from core.mistakes import MISTAKES, Indices, Mistake, Signs, Transform, Way
+from core.mistakes import MISTAKES, Mistake, Way
 from core.problem import Problem
-from core.quantities import Quantity
 from core.scenarios import Scenarios
 from core.steps import RULES, Change
 
@@ -252,34 +248,3 @@ def _in_layer(way: Way, number: int) -> Way:
         return replace(change, where=lambda place: place.number == number and change.where(place))
 
     return tuple(narrowed(change) for change in way)
-
-
-def select(
-    transform: Transform, problem: Problem, quantity: Quantity, shape: tuple[int, ...], answer: Array
-) -> tuple[tuple[int, ...], Indices, Signs] | None:
-    """Write a transform as a choice of entries and their signs, to apply it to many values at once.
-
-    Parameters
-    ----------
-    transform : Transform
-        One without a number of its own.
-    problem : Problem
-    quantity : Quantity
-    shape : tuple of int
-        The quantity's.
-    answer : ndarray
-
-    Returns
-    -------
-    tuple or None
-        The shape of the result, the flat index of each entry, and its sign (0 for an entry that is 0);
-        None where the transform does not apply, or gives another shape than the answer has.
-    """
-    # of one number in every place, for the shape alone
-    result = transform.apply(problem, quantity, np.broadcast_to(np.ones(()), shape), 1.0)
-    if result is None or fit_shape(answer, result.shape) is None:
-        return None
-    # a column's transpose is a row, and a flat list has the shape of one, but swaps nothing
-    if is_flat_column(answer, shape) and result.shape != answer.shape:
-        return None
-    return transform.choose(problem, quantity, shape)

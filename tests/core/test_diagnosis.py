@@ -228,7 +228,35 @@ def test_a_diagnosis_reads_as_what_it_says() -> None:
     assert diagnosis.message == f"{MISTAKES['sign_flipped'].message} {MISTAKES['transposed'].message}"
 
 
-def test_of_a_class_the_first_in_the_registry_speaks() -> None:
+@pytest.mark.parametrize(
+    ("problem", "key", "mistake", "first"),
+    [
+        # S/N is also −s·sᵀ behind −Y/S, one step before
+        (SOFTMAX_LAYER, "dL_dZ1", "softmax_jacobian_no_diagonal", "one_hot_missing"),
+        (SOFTMAX_LAYER, "dL_dW1", "softmax_jacobian_no_diagonal", "one_hot_missing"),
+        (TWO_LAYERS, "dL_db1", "softmax_jacobian_no_diagonal", "one_hot_missing"),
+        # (Z − Y)/N is also what follows from Z for S
+        (SOFTMAX_LAYER, "dL_dZ1", "softmax_missing", "logits_for_probabilities"),
+        (SOFTMAX_LAYER, "A1", "softmax_missing", "softmax_missing"),
+        # db/N is also what follows from a mean, and where all else is divided again
+        (TWO_LAYERS, "dL_db1", "bias_averaged", "averaged_twice"),
+        # ΣG over everything is 0
+        (SOFTMAX_LAYER, "dL_db1", "bias_summed_over_all", "all_zero"),
+        (SOFTMAX_LAYER, "dA1_dZ1", "softmax_jacobian_no_diagonal", "softmax_jacobian_no_diagonal"),
+    ],
+)
+def test_of_a_class_the_mistake_nearest_to_the_quantity_speaks(
+    problem: Problem, key: str, mistake: str, first: str
+) -> None:
+    answer = Scenarios(problem, MISTAKES[mistake].ways).value(key, 1)
+    part = hand_in(set_question(problem, key, stated=None, decimals=DECIMALS), {key: np.round(answer, 6)}).parts[0]
+    assert part.diagnoses is not None
+    (diagnosis,) = part.diagnoses
+    assert diagnosis.mistakes == (first,)
+    assert mistake in {first, *diagnosis.equivalent}
+
+
+def test_of_equally_near_mistakes_the_first_in_the_registry_speaks() -> None:
     two_samples = replace(SOFTMAX_LAYER, inputs=SOFTMAX_LAYER.inputs[:2], targets=np.array([2, 0]))
     part = mark(two_samples, "dL_dZ", np.round(2.0 * work_out(two_samples)["dL_dZ1"], 6))
     assert part.diagnoses is not None

@@ -224,7 +224,7 @@ def test_the_jacobian_follows_from_wrong_probabilities(seed: int) -> None:
     slipped_row = np.add(right, [[0.03, -0.03, 0.0, 0.0]])
     wrong: list[tuple[Array, set[str]]] = [
         (slipped_row, set()),
-        (1.0 / (1.0 + 1.0 / exponentials), {"sigmoid_for_softmax"}),
+        (np.asarray(1.0 / (1.0 + 1.0 / exponentials)), {"sigmoid_for_softmax"}),
     ]
     for s, named in wrong:
         grade = grade_of(problem, {"S": s, "dS_dZ": np.array([np.diag(s[0]) - np.outer(s[0], s[0])])})
