@@ -75,6 +75,8 @@ class PartReply(Part):
     """From level hint on: what a right answer would have, whatever its numbers."""
     diagnoses: Annotated[tuple[DiagnosisReply, ...] | None, LEFT_OUT] = None
     """From level diagnosis on."""
+    cut: Annotated[bool | None, LEFT_OUT] = None
+    """From level diagnosis on: true where the search for mistakes was shortened for size."""
     convention: Annotated[dict[str, str | float | bool] | None, LEFT_OUT] = None
     """From level diagnosis on: the switches, not stated, under which the answer is right."""
     entries: OptionalFlags = None

@@ -61,6 +61,12 @@ class Assessment:
 
     def mark(self, key: str) -> Part:
         """Mark one quantity; those upstream of it have been marked."""
+        self.effort.is_cut = False
+        part = self._mark(key)
+        is_searched = part.verdict in {"incorrect", "wrong_shape", "not_finite"}
+        return replace(part, cut=True) if is_searched and (self.effort.is_cut or self._suspects().is_cut) else part
+
+    def _mark(self, key: str) -> Part:
         truth, answer = self.solution.truth(key), self.answers.get(key)
         if answer is None:
             return Part(quantity=key, verdict="missing", score=0.0, expected=truth, hints=())

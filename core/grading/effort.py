@@ -18,6 +18,11 @@ class Effort:
     ----------
     problem : Problem
     budget : Budget
+
+    Attributes
+    ----------
+    is_cut : bool
+        Whether choices of ways were left out because of their size.
     """
 
     def __init__(self, problem: Problem, budget: Budget) -> None:
@@ -28,6 +33,7 @@ class Effort:
         self._cost = 3 * products + CALL_COST * (depth + 1)
         self._left = budget.operations
         self._numbers = budget.numbers
+        self.is_cut = False
 
     def afford(self, choices: list[int], size: int, *, comparisons: int) -> list[int]:
         """Return choices of ways, or none if computing them all would hold too much or take more than is left.
@@ -46,6 +52,7 @@ class Effort:
         """
         cost = (self._cost + COMPARISON_COST * comparisons * size) * len(choices)
         if cost > self._left or size * len(choices) > self._numbers:
+            self.is_cut = True
             return []
         self._left -= cost
         return choices

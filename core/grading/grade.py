@@ -78,6 +78,8 @@ class Part:
         Where and why an answer cannot be read.
     hints : tuple of str or None
     diagnoses : tuple of Diagnosis or None
+    cut : bool or None
+        True where the search for mistakes was shortened for size.
     convention : mapping or None
         The switches under which the answer is right.
     entries : ndarray of bool, or None
@@ -99,6 +101,7 @@ class Part:
     reading: Reading | None = None
     hints: tuple[str, ...] | None = None
     diagnoses: tuple[Diagnosis, ...] | None = None
+    cut: bool | None = None
     convention: Switches | None = None
     entries: Flags | None = None
     right: int | None = None
@@ -127,6 +130,7 @@ class Part:
             tolerance=self.tolerance if is_full else self.tolerance and replace(self.tolerance, allowed=None),
             hints=hints,
             diagnoses=diagnoses,
+            cut=self.cut if is_explained else None,
             convention=convention,
             entries=entries,
             right=right,

@@ -51,6 +51,11 @@ class Suspects:
         Whether mistakes made in one layer only are suspected as well.
     exact : Scenarios, optional
         Those of the problem without ways, for what they have computed already.
+
+    Attributes
+    ----------
+    is_cut : bool
+        Whether mistakes made in one layer only are left out because the network is too deep.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Suspects:
             if (version is None or mistake.since <= version) and mistake.applies(problem)
         )
         self.transforms = tuple((m, transform) for m in self.mistakes for transform in m.transforms)
+        self.is_cut = in_one_layer and problem.network.depth > DEEPEST
         self.suspects = self._find_suspects(in_one_layer=in_one_layer)
         self._scenarios: Scenarios | None = None
 
@@ -230,7 +236,7 @@ class Suspects:
 
 
 DEEPEST = 8
-"""In deeper networks a mistake in one layer alone is not looked for."""
+"""The depth up to which the search includes mistakes made in one layer only."""
 
 
 def _is_of_layers(way: Way) -> bool:

@@ -284,4 +284,16 @@ def test_a_search_that_would_take_too_much_is_left_out(operations: int, single: 
         part = hand_in(marker, {"dL_dW": np.round(answer, DECIMALS)}).parts[0]
         assert names_in(part) <= {*names, "+".join(sorted(names))}
         assert {name for diagnosis in part.diagnoses or () for name in diagnosis.mistakes} == names
-    assert hand_in(marker, {"dL_dW": work_out(SOFTMAX_LAYER, DECIMALS)["dL_dW1"]}).verdict == "correct"
+    grade = hand_in(marker, {"dL_dW": work_out(SOFTMAX_LAYER, DECIMALS)["dL_dW1"]})
+    assert (grade.verdict, grade.parts[0].cut) == ("correct", None)
+
+
+@pytest.mark.parametrize(("operations", "cut"), [(10_000_000_000, None), (50_000_000, True), (3_000_000, True)])
+def test_a_part_says_that_its_search_was_shortened(operations: int, cut: bool | None) -> None:
+    question = set_question(SOFTMAX_LAYER, "dL_dZ", "dL_dW", stated=None).question
+    nonsense = [[0.1, 0.7, -0.3], [0.9, 0.2, -0.6]]
+    grade = hand_in(Marker(question, budget=Budget(operations=operations)), {"dL_dW": nonsense})
+    missing, part = grade.parts
+    assert (missing.verdict, missing.cut) == ("missing", None)
+    assert (part.verdict, part.cut, part.diagnoses) == ("incorrect", cut, ())
+    assert [grade.at(level).parts[1].cut for level in ("hint", "diagnosis")] == [None, cut]

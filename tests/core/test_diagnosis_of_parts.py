@@ -161,6 +161,7 @@ def test_in_a_very_deep_network_a_mistake_in_one_layer_is_left_unnamed() -> None
         answer = inputs.T @ scenarios.value(key.replace("Z", "A"))
         grade = hand_in(set_question(problem, key, weights), {key: wrong, weights: answer})
         assert bool(names_in(part_of(grade, weights))) == named
+        assert part_of(grade, weights).cut == (None if named else True)
 
 
 def test_what_explains_the_other_parts_too_is_preferred() -> None:
