@@ -41,6 +41,11 @@ class Target:
         """The quantity's numbered id."""
         return self.quantity.key
 
+    @property
+    def fits(self) -> bool:
+        """Whether the answer has the quantity's shape."""
+        return fit_shape(self.answer, self.truth.shape) is not None
+
     def is_met(self, prediction: Array) -> bool:
         """Tell whether the answer is a prediction, to within rounding.
 

@@ -7,12 +7,14 @@ all of its differing entries with a chance of about n · Π 2τ/r.
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from core.arrays import Array
 from core.conventions import Switch
 from core.grading.effort import Effort
+from core.grading.factors import Factor, find_factors
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.orders import arrange, find_orders
 from core.grading.origins import find_origin
@@ -28,7 +30,6 @@ may lie off it."""
 CHANCE = (0.02, 0.02, 0.001, 0.0005)
 """How probable an accidental explanation may be, by its complexity; it matters for single numbers only, where a
 slip can hit a pair of mistakes: of several entries not one slip in a million does."""
-
 
 CONTRADICTED = 1e-3
 """How much less probable an accident has to be where an answer upstream, which is right, speaks against it."""
@@ -65,6 +66,10 @@ class Search:
         self._baseline = scenarios.value(target.key)
         self._orders = find_orders(suspects, target)
         self._stacks: dict[tuple[int, ...], list[Predictions]] = {}
+
+    @cached_property
+    def _factors(self) -> list[Factor]:
+        return find_factors(self._suspects, self._scenarios, self._target.quantity)
 
     def convention(self, free: Collection[Switch]) -> list[Match]:
         """Find the other conventions under which the answer is right.
@@ -116,9 +121,11 @@ class Search:
         orders = list(range(1, len(self._orders)))
         pairs: list[int] = []
         found = [*self._compare(singles, [0], CHANCE[0]), *self._compare([0], orders, CHANCE[0])]
+        found += self._named(1, CHANCE[0])
         if not found and most > 1:
             pairs = self._afford(self._suspects.pairs(self._scenarios, self._target.key))
             found = [*self._compare(pairs, [0], CHANCE[1]), *self._compare(singles, orders, CHANCE[1])]
+            found += self._named(2, CHANCE[1])
         if not found and most > 2:
             found = list(self._fitted([0], CHANCE[2])) or list(self._fitted(singles, CHANCE[2]))
         if not found and most > 3:
@@ -214,12 +221,7 @@ class Search:
                 yield from self._near([chosen[i] for i in hopeful], nearer, names, chance / count)
 
     def _near(
-        self,
-        chosen: Sequence[int],
-        rows: Array,
-        names: tuple[str, ...],
-        chance: float,
-        fitted: float = 0.0,
+        self, chosen: Sequence[int], rows: Array, names: tuple[str, ...], chance: float, fitted: float = 0.0
     ) -> Iterator[Match]:
         answer = self._target.answer.ravel()
         differences = np.abs(rows - answer)
@@ -242,7 +244,7 @@ class Search:
         # what a factor was fitted to is as large as the slip, whatever the truth, and one entry is spent on the factor
         scale = fitted or max(float(np.abs(prediction).max()), float(np.abs(truth).max()))
         # in another shape even the right numbers are wrong
-        if truth.size == prediction.size and self._fits():
+        if truth.size == prediction.size and self._target.fits:
             count = int((np.abs(prediction - truth) > limits).sum())
         if fitted:
             count -= 1
@@ -251,8 +253,14 @@ class Search:
         # no accident meets a prediction to the last bit
         return count * math.log(min(1.0, 2.0 * window / scale)) if scale and window else -math.inf
 
-    def _fits(self) -> bool:
-        return fit_shape(self._target.answer, self._target.truth.shape) is not None
+    def _named(self, count: int, chance: float) -> Iterator[Match]:
+        """Compare the answer with the truth times the factors that so many mistakes have."""
+        if self._target.fits:
+            for names, factor in self._factors:
+                if len(names) == count:
+                    yield from self._near(
+                        [0], factor * self._baseline.ravel()[None], names, chance / len(self._factors)
+                    )
 
     def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Match]:
         problem, target = self._suspects.problem, self._target
@@ -268,18 +276,22 @@ class Search:
             sign = -1.0 if end is not None and (end - start).sum() < 0 else 1.0
             for chosen, rows, _ in self._predict(choices, 0):
                 with np.errstate(all="ignore"):
-                    numbers = rows @ rest / (rows * rows).sum(axis=1)
-                    fitted = numbers[:, None] * rows
+                    numbers = [transform.exact(n) for n in sign * (rows @ rest) / (rows * rows).sum(axis=1)]
+                    fitted = sign * np.array(numbers)[:, None] * rows
                 meets = (np.abs(fitted - rest) <= target.allowance.limits_for(fitted)).all(axis=1)
                 for index in map(int, np.flatnonzero(meets)):
-                    if transform.accepts(sign * float(numbers[index])) and self._is_telling(fitted[index]):
-                        yield from self._near(
-                            [chosen[index]],
-                            (fitted[index] + start.ravel())[None],
-                            (mistake.name,),
-                            chance / len(choices),
-                            float(np.abs(fitted[index]).max()),
-                        )
+                    if transform.accepts(numbers[index]) and self._is_telling(fitted[index]):
+                        named = [] if start.any() else self._name_factor(chosen[index], rows[index], rest)
+                        scale = float(np.abs(fitted[index]).max())
+                        for names, row in named or [((mistake.name,), fitted[index])]:
+                            predicted = (row + start.ravel())[None]
+                            yield from self._near([chosen[index]], predicted, names, chance / len(choices), scale)
+
+    def _name_factor(self, chosen: int, row: Array, answer: Array) -> list[tuple[tuple[str, ...], Array]]:
+        """Give the names of the factors that lead from what a choice predicts to the answer, and the products."""
+        made, allowance = set(self._suspects.names(chosen)), self._target.allowance
+        products = [(names, factor * row[None]) for names, factor in self._factors if made.isdisjoint(names)]
+        return [(names, p[0]) for names, p in products if (np.abs(p - answer) <= allowance.limits_for(p)).all()]
 
     def _is_telling(self, prediction: Array) -> bool:
         # one number is free, so at least two more entries have to speak for it

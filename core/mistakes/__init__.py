@@ -17,6 +17,7 @@ from core.mistakes.loss import LOSS_MISTAKES
 from core.mistakes.mistake import Indices, Mistake, Signs, Transform, Way
 from core.mistakes.parameters import PARAMETER_MISTAKES
 from core.mistakes.regularisation import REGULARISATION_MISTAKES
+from core.mistakes.sizes import SIZE_MISTAKES
 from core.mistakes.softmax import SOFTMAX_MISTAKES
 from core.registry import Registry
 
@@ -29,6 +30,7 @@ MISTAKES: Registry[Mistake] = Registry(
     *LAYER_MISTAKES,
     *PARAMETER_MISTAKES,
     *REGULARISATION_MISTAKES,
+    *SIZE_MISTAKES,
     *FINISHED_MISTAKES,
 )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.mistakes.mistake import Mistake, Transform, Way
+from core.mistakes.mistake import Mistake, Transform, Way, multiply
 from core.mistakes.places import divides_otherwise, is_batch, is_fused
 from core.steps import adjust_rule, keep_convention, replace_rule, scale_rule
 from core.steps.loss import divisor_of
@@ -79,6 +79,7 @@ BATCH_MISTAKES = (
         produces="2t",
         message="There is a factor 2 too much; it belongs to a squared error without ½, not here.",
         ways=_times(2.0),
+        transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 2.0),),
     ),
     Mistake(
         name="factor_half",
@@ -86,6 +87,7 @@ BATCH_MISTAKES = (
         produces="t/2",
         message="There is a factor ½ too much; it belongs to half a squared error, not here.",
         ways=_times(0.5),
+        transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 0.5),),
     ),
     Mistake(
         name="losses_not_reduced",

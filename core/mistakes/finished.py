@@ -9,7 +9,10 @@ from core.quantities import Quantity, split_node
 from core.steps import keep_convention
 
 NEAR_ONE = 1e-3
-"""A factor this near to 1 or −1 is none."""
+"""Two factors whose quotient is this near to 1, or to −1, are the same factor."""
+
+MOST_DIVIDED = 100
+"""The largest whole number that a division is recognised by: every small factor is near to 1 over some larger one."""
 
 
 def _transposed(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
@@ -74,6 +77,21 @@ def _is_no_sign(number: float) -> bool:
     return abs(abs(number) - 1.0) > NEAR_ONE
 
 
+def _scales(number: float) -> bool:
+    return number > 0 and _is_no_sign(number) and _whole_divisor(number) == 0
+
+
+def _whole_divisor(number: float) -> int:
+    """Return the whole number larger than 2 that a factor divides by; 0 if there is none."""
+    divisor = round(1.0 / number) if number > 1.0 / (MOST_DIVIDED + 1) else 0
+    return divisor if divisor > 2 and abs(number * divisor - 1.0) <= NEAR_ONE else 0
+
+
+def _to_division(number: float) -> float:
+    divisor = _whole_divisor(number)
+    return 1.0 / divisor if divisor else number
+
+
 FINISHED_MISTAKES = (
     Mistake(
         name="transposed",
@@ -129,13 +147,26 @@ FINISHED_MISTAKES = (
         transforms=(Transform(apply=lambda problem, quantity, value, number: np.zeros(value.shape)),),
     ),
     Mistake(
+        name="divided_by_constant",
+        family="sign and scale",
+        produces="t/m for a whole number m > 2",
+        message="Every entry is divided by the same whole number.",
+        transforms=(
+            Transform(
+                apply=_scaled,
+                accepts=lambda number: _whole_divisor(number) > 0,
+                examples=(1.0 / 7.0, 1.0 / 11.0),
+                exact=_to_division,
+            ),
+        ),
+        since=2,
+    ),
+    Mistake(
         name="scaled",
         family="sign and scale",
         produces="c·t",
         message="Every entry is off by the same factor.",
-        transforms=(
-            Transform(apply=_scaled, accepts=lambda number: number > 0 and _is_no_sign(number), examples=(0.3, 7.0)),
-        ),
+        transforms=(Transform(apply=_scaled, accepts=_scales, examples=(0.3, 7.0)),),
     ),
     Mistake(
         name="negated_step",

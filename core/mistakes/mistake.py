@@ -46,18 +46,25 @@ class Transform:
     apply : callable
         ``apply(problem, quantity, value, number)`` gives what is handed in, in whatever shape; None where
         it cannot be done to this quantity. Without `accepts` it may only pick, reorder and negate entries, or
-        put 0 in their place, whatever their values: the search does that to many values at once. A constant
-        factor is a way of the mistake.
+        put 0 in their place, whatever their values: the search does that to many values at once. For a
+        constant factor there is `multiply`.
     accepts : callable or None
         ``accepts(number)``, for a transform with a number of its own, in which it is linear: which numbers
         it can be. Without, the number is 1.
     examples : tuple of float
         Such numbers as are met.
+    exact : callable
+        ``exact(number)``: the number that is meant by one that was fitted to rounded entries.
+    factor : callable or None
+        ``factor(problem, quantity)``, for a transform that multiplies by a number that has a meaning in the
+        problem: that number, or None where the transform cannot be done.
     """
 
     apply: Callable[[Problem, Quantity, Array, float], Array | None]
     accepts: Callable[[float], bool] | None = None
     examples: tuple[float, ...] = (1.0,)
+    exact: Callable[[float], float] = lambda number: number
+    factor: Callable[[Problem, Quantity], float | None] | None = None
 
     def choose(
         self, problem: Problem, quantity: Quantity, shape: tuple[int, ...]
@@ -83,6 +90,25 @@ class Transform:
             return None
         flat = result.ravel()
         return result.shape, np.maximum(np.abs(flat).astype(np.int32) - 1, 0), np.sign(flat).astype(np.int8)
+
+
+def multiply(factor: Callable[[Problem, Quantity], float | None]) -> Transform:
+    """Return the transform that multiplies a quantity by ``factor(problem, quantity)``, where that is not None.
+
+    Parameters
+    ----------
+    factor : callable
+
+    Returns
+    -------
+    Transform
+    """
+
+    def apply(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+        times = factor(problem, quantity)
+        return None if times is None else np.asarray(times * value)
+
+    return Transform(apply=apply, factor=factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,7 +137,7 @@ class Mistake:
     Raises
     ------
     ValueError
-        If a transform without `accepts` does more than pick, reorder and negate entries.
+        If a transform without `accepts` and `factor` does more than pick, reorder and negate entries.
     """
 
     name: str
@@ -124,13 +150,13 @@ class Mistake:
     since: int = 1
 
     def __post_init__(self) -> None:
-        plain = [transform for transform in self.transforms if transform.accepts is None]
+        plain = [each for each in self.transforms if each.accepts is None and each.factor is None]
         for key in SAMPLE_KEYS:
             if not all(_is_choice(transform, to_quantity(key)) for transform in plain):
                 raise ValueError(
                     f"a transform of {self.name} makes other numbers of {key}; without accepts it may only pick, "
                     "reorder and negate entries, because the search does that to many values at once. A constant "
-                    "factor is one of the mistake's ways, as in factor_two"
+                    "factor is written with multiply"
                 )
 
 

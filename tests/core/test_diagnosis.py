@@ -31,7 +31,7 @@ from tests.students import (
     work_out,
 )
 
-FITTED = {"scaled", "negated_step", "new_weights_given"}
+FITTED = {"scaled", "divided_by_constant", "negated_step", "new_weights_given"}
 """A factor is a number of the student's own: several different entries have to speak for it."""
 
 ARTICLE = Problem(
@@ -261,7 +261,9 @@ def test_of_equally_near_mistakes_the_first_in_the_registry_speaks() -> None:
     part = mark(two_samples, "dL_dZ", np.round(2.0 * work_out(two_samples)["dL_dZ1"], 6))
     assert part.diagnoses is not None
     (diagnosis,) = part.diagnoses
-    assert (diagnosis.mistakes, diagnosis.equivalent) == (("summed_over_batch",), ("factor_two",))
+    # there are two inputs, too
+    assert diagnosis.mistakes == ("summed_over_batch",)
+    assert set(diagnosis.equivalent) == {"factor_two", "multiplied_by_features"}
     assert diagnosis.message.startswith("Several mistakes give these numbers")
     assert diagnosis.message.endswith(MISTAKES["summed_over_batch"].message)
 
@@ -270,7 +272,7 @@ def test_of_equally_near_mistakes_the_first_in_the_registry_speaks() -> None:
     ("operations", "single", "pair"),
     [(10_000_000_000, {"summed_over_batch"}, {"one_hot_added", "inputs_missing"}),
      (50_000_000, {"summed_over_batch"}, set()),
-     (3_000_000, {"scaled"}, set())],
+     (3_000_000, {"summed_over_batch"}, set())],
 )  # fmt: skip
 def test_a_search_that_would_take_too_much_is_left_out(operations: int, single: set[str], pair: set[str]) -> None:
     budget = Budget(operations=operations)
@@ -286,6 +288,55 @@ def test_a_search_that_would_take_too_much_is_left_out(operations: int, single: 
         assert {name for diagnosis in part.diagnoses or () for name in diagnosis.mistakes} == names
     grade = hand_in(marker, {"dL_dW": work_out(SOFTMAX_LAYER, DECIMALS)["dL_dW1"]})
     assert (grade.verdict, grade.parts[0].cut) == ("correct", None)
+
+
+BASE_2 = replace(SOFTMAX_LAYER, conventions=Conventions(log_base=2))
+SUM = replace(SOFTMAX_LAYER, conventions=Conventions(reduction="sum"))
+FACTORS = [
+    (SOFTMAX_LAYER, "dL_dW1", 4.0, "summed_over_batch"),
+    (SOFTMAX_LAYER, "dL_dW1", 1 / 4, "averaged_twice"),
+    (SOFTMAX_LAYER, "dL_dZ1", 1 / 3, "averaged_over_all_entries"),
+    (SOFTMAX_LAYER, "dL_dZ1", 3.0, "multiplied_by_outputs"),
+    (SOFTMAX_LAYER, "L", 4.0, "summed_over_batch"),
+    (SUM, "dL_db1", 1 / 4, "averaged_over_batch"),
+    (SOFTMAX_LAYER, "dL_dW1", 1 / np.log(2), "log_base_2"),
+    (SOFTMAX_LAYER, "dL_db1", 1 / np.log(10), "log_base_10"),
+    (BASE_2, "dL_dZ1", np.log(2), "natural_logarithm"),
+    (TWO_LAYERS, "dL_dW2", 1 / 4, "divided_by_features"),
+    (TWO_LAYERS, "dL_dW2", 4.0, "multiplied_by_features"),
+    (TWO_LAYERS, "dL_dZ1", 2.0, "factor_two"),
+    (TWO_LAYERS, "dL_dZ1", 0.5, "factor_half"),
+    (TWO_LAYERS, "Z1", 2.0, "factor_two"),
+    (TWO_LAYERS, "dA1_dZ1", 0.5, "factor_half"),
+    (TWO_LAYERS, "dL_dW1", 1 / 7, "divided_by_constant"),
+    (TWO_LAYERS, "dL_dW1", 7.0, "scaled"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("operations", [10_000_000_000, 2_000_000], ids=["whole", "cut"])
+@pytest.mark.parametrize(("problem", "key", "factor", "name"), FACTORS, ids=[f"{f[3]}-{f[1]}" for f in FACTORS])
+def test_a_factor_that_has_a_name_is_called_by_it(
+    problem: Problem, key: str, factor: float, name: str, operations: int
+) -> None:
+    question = set_question(problem, key, stated=None).question
+    marker = Marker(question, budget=Budget(operations=operations))
+    truth = Scenarios(problem).value(key)
+    # a number of the student's own has no sign beside it
+    negative = {"negated_step"} if name in FITTED else {"sign_flipped", name}
+    for sign, names in ((1.0, {name}), (-1.0, negative)):
+        part = hand_in(marker, {key: np.round(sign * factor * truth, 6)}).parts[0]
+        assert names in classes_in(part)
+        assert name == "scaled" or "scaled" not in names_in(part)
+
+
+def test_a_factor_on_top_of_a_mistake_is_called_by_its_name() -> None:
+    # the L2 term is left out and the sign is wrong, so that no two mistakes alone explain the answer
+    penalised = replace(SOFTMAX_LAYER, conventions=Conventions(l2=L2(strength=0.3)))
+    bare = work_out(SOFTMAX_LAYER)["dL_dW1"]
+    part = mark(penalised, "dL_dW", np.round(3.0 * bare, 6))
+    assert {"l2_missing", "multiplied_by_outputs"} in classes_in(part)
+    part = mark(penalised, "dL_dW", np.round(3.7 * bare, 6))
+    assert {"l2_missing", "scaled"} in classes_in(part)
 
 
 @pytest.mark.parametrize(("operations", "cut"), [(10_000_000_000, None), (50_000_000, True), (3_000_000, True)])

@@ -187,8 +187,47 @@ def test_what_is_no_gradient_of_parameters_is_no_step(quantity: Quantity) -> Non
 NUMBERED = [(name, index) for name, m in MISTAKES.items() for index, t in enumerate(m.transforms) if t.accepts]
 
 
-def test_three_transforms_have_a_number_of_their_own() -> None:
-    assert {name for name, _ in NUMBERED} >= {"scaled", "negated_step", "new_weights_given"}
+def test_transforms_have_a_number_of_their_own() -> None:
+    assert {name for name, _ in NUMBERED} >= {"scaled", "divided_by_constant", "negated_step", "new_weights_given"}
+
+
+@pytest.mark.parametrize(
+    ("number", "exact"),
+    [(1 / 7, 1 / 7), (0.14291, 1 / 7), (0.1, 0.1), (0.01, 0.01), (0.5, None), (0.3, None), (0.0095, None), (3.0, None),
+     (-0.1, None), (0.0, None)],
+)  # fmt: skip
+def test_a_division_is_by_a_whole_number_that_is_told_apart(number: float, exact: float | None) -> None:
+    division, scaled = (MISTAKES[name].transforms[0] for name in ("divided_by_constant", "scaled"))
+    assert division.accepts is not None
+    assert scaled.accepts is not None
+    assert division.exact(number) == pytest.approx(number if exact is None else exact, rel=1e-15)
+    assert division.accepts(number) == (exact is not None)
+    assert scaled.accepts(number) == (exact is None and number > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity", "factor"),
+    [
+        ("divided_by_features", Quantity("L", "W1"), 1 / 2),
+        ("divided_by_features", Quantity("L", "b2"), 1 / 3),
+        ("multiplied_by_features", Quantity("L", "Z2"), None),
+        ("multiplied_by_features", Quantity("L", "W2"), 3.0),
+        ("multiplied_by_features", Quantity("L"), None),
+        ("multiplied_by_features", Quantity("A2", "Z2"), None),
+        ("multiplied_by_outputs", Quantity("L"), 2.0),
+        ("multiplied_by_outputs", Quantity("L", "W1"), 2.0),
+        ("multiplied_by_outputs", Quantity("Z1"), None),
+        ("factor_two", Quantity("Z1"), 2.0),
+        ("factor_half", Quantity("A2", "Z2"), 0.5),
+        ("factor_half", Quantity("L", "W1"), None),
+    ],
+    ids=str,
+)
+def test_a_factor_is_a_size_of_the_layer(name: str, quantity: Quantity, factor: float | None) -> None:
+    problem = two_layers()
+    assert problem.network.widths == (2, 3, 2)
+    found = MISTAKES[name].transforms[0].apply(problem, quantity, np.ones(4), 1.0)
+    assert found is None if factor is None else found is not None and found.tolist() == [factor] * 4
 
 
 @pytest.mark.parametrize(("name", "index"), NUMBERED)

@@ -1,0 +1,58 @@
+"""Factors that have a name in a problem: the number of samples for a forgotten mean, ln 2 for another logarithm."""
+
+from collections.abc import Collection
+from functools import partial
+
+from core.grading.suspects import Suspects
+from core.mistakes import Way
+from core.problem import Problem
+from core.quantities import Quantity
+from core.scenarios import Scenarios
+from core.steps import Place, steps_of, structure_of
+
+DIVISORS = frozenset({"divisor", "unit"})
+"""The constants of the table that the losses are divided by."""
+
+Factor = tuple[tuple[str, ...], float]
+"""The mistakes that multiply a quantity by a number, and the number."""
+
+
+def find_factors(suspects: Suspects, scenarios: Scenarios, quantity: Quantity) -> list[Factor]:
+    """List the factors of a quantity that mistakes have, each with either sign.
+
+    Parameters
+    ----------
+    suspects : Suspects
+    scenarios : Scenarios
+    quantity : Quantity
+
+    Returns
+    -------
+    list of Factor
+    """
+    reach, taken = scenarios.reach(quantity.key), {*scenarios.upstream(quantity.key), quantity.key}
+    ways = (s for s in suspects.suspects if s.bit & reach and s.layer is None)
+    named = [(s.mistake.name, _factor_of(suspects.problem, s.way, taken)) for s in ways]
+    named += [(m.name, t.factor(suspects.problem, quantity)) for m, t in suspects.transforms if t.factor]
+    signed: list[Factor] = []
+    for name, factor in dict.fromkeys(named):
+        if factor is not None and factor > 0:
+            signed += [((name,), factor), (("sign_flipped", name), -factor)]
+    return signed
+
+
+def _factor_of(problem: Problem, way: Way, taken: Collection[str]) -> float | None:
+    """Return by what a way multiplies the quantity that takes these steps; None if it does something else."""
+    factor = 1.0
+    for step in steps_of(structure_of(problem)):
+        place = Place(problem, step.number)
+        for change in way:
+            if change.rule == step.rule.name and step.output in taken and change.where(place):
+                exact = partial(step.rule.apply, place)
+                if change.scales is not None:
+                    factor *= change.scales
+                elif step.output in DIVISORS:
+                    factor *= float(exact()) / float(change.apply(exact, place))
+                else:
+                    return None
+    return factor

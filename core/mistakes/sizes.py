@@ -1,0 +1,54 @@
+"""Mistakes that multiply a finished gradient by a size of the problem, or divide it by one."""
+
+from core.mistakes.mistake import Mistake, multiply
+from core.problem import Problem
+from core.quantities import Quantity, split_node
+
+
+def _n_in(problem: Problem, quantity: Quantity) -> float | None:
+    """Return how many inputs the layer has whose gradient it is; None for one, which changes nothing."""
+    if quantity.of != "L" or quantity.by is None:
+        return None
+    symbol, number = split_node(quantity.by)
+    n_in = problem.network.widths[number - 1] if symbol in "Wb" else 1
+    return float(n_in) if n_in > 1 else None
+
+
+def _over_n_in(problem: Problem, quantity: Quantity) -> float | None:
+    n_in = _n_in(problem, quantity)
+    return None if n_in is None else 1.0 / n_in
+
+
+def _n_out(problem: Problem, quantity: Quantity) -> float | None:
+    return float(problem.n_out) if quantity.of == "L" and problem.n_out > 1 else None
+
+
+SIZE_MISTAKES = (
+    Mistake(
+        name="divided_by_features",
+        family="sign and scale",
+        produces="t/D",
+        message="The gradient is divided by the number of features.",
+        transforms=(multiply(_over_n_in),),
+        applies=lambda problem: max(problem.network.widths[:-1]) > 1,
+        since=2,
+    ),
+    Mistake(
+        name="multiplied_by_features",
+        family="sign and scale",
+        produces="D·t",
+        message="The gradient is multiplied by the number of features.",
+        transforms=(multiply(_n_in),),
+        applies=lambda problem: max(problem.network.widths[:-1]) > 1,
+        since=2,
+    ),
+    Mistake(
+        name="multiplied_by_outputs",
+        family="sign and scale",
+        produces="K·t",
+        message="The gradient is multiplied by the number of outputs.",
+        transforms=(multiply(_n_out),),
+        applies=lambda problem: problem.n_out > 1,
+        since=2,
+    ),
+)
