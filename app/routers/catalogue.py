@@ -23,13 +23,13 @@ from core.activations import ACTIVATIONS
 from core.answers import FORMS
 from core.exercises import KINDS
 from core.losses import LOSSES
-from core.mistakes import MISTAKES
-from core.quantities import is_quantity_template
+from core.mistakes import MISTAKES, SAMPLE, SYMBOLS
+from core.quantities import is_quantity_template, to_quantity
 from core.steps import RULES
 
 router = APIRouter(tags=["catalogue"], route_class=JsonRoute, dependencies=[allow(*EVERY_KEY)])
 
-Shown = TypeVar("Shown", ActivationReply, LossReply, MistakeReply, KindReply)
+Shown = TypeVar("Shown", ActivationReply, LossReply, KindReply)
 
 
 @router.get("/v1/catalogue", response_model=CatalogueReply, responses=problems(500))
@@ -39,7 +39,8 @@ def read_catalogue() -> CatalogueReply:
         activations=_show(ActivationReply, ACTIVATIONS),
         losses=_show(LossReply, LOSSES),
         quantities=tuple(_show_quantities()),
-        mistakes=_show(MistakeReply, MISTAKES),
+        mistakes=tuple(_show_mistakes()),
+        symbols=dict(SYMBOLS),
         exercise_kinds=_show(KindReply, KINDS),
         forms=tuple(_show_forms()),
     )
@@ -57,6 +58,18 @@ def _show_forms() -> Iterator[FormReply]:
             ExampleReply(text=text, numbers=np.array(numbers, dtype=np.float64)) for text, numbers in form.examples
         )
         yield FormReply(name=form.name, title=form.title, examples=tuple(examples))
+
+
+def _show_mistakes() -> Iterator[MistakeReply]:
+    quantity = to_quantity(f"dL_dW{SAMPLE.network.depth}")
+    for mistake in MISTAKES.values():
+        yield MistakeReply(
+            name=mistake.name,
+            family=mistake.family,
+            produces=mistake.produces,
+            message=mistake.say(SAMPLE, quantity),
+            since=mistake.since,
+        )
 
 
 def _show_quantities() -> Iterator[QuantityReply]:

@@ -268,6 +268,8 @@ class CatalogueReply:
     losses: tuple[LossReply, ...]
     quantities: tuple[QuantityReply, ...]
     mistakes: tuple[MistakeReply, ...]
+    symbols: dict[str, str]
+    """What the symbols stand for in which mistakes say what they produce."""
     exercise_kinds: tuple[KindReply, ...]
     forms: tuple[FormReply, ...]
     """The forms of text that answers are read from."""

@@ -8,11 +8,13 @@ from core.conventions import Switch
 from core.errors import CoreError
 from core.grading.grade import Diagnosis
 from core.grading.matches import Match, Target, same_numbers
+from core.grading.origins import Origin
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
 from core.grading.verdicts import Switches
 from core.mistakes import MISTAKES
 from core.problem import Problem
+from core.quantities import Quantity, public_name
 from core.scenarios import Scenarios
 
 MOST_LISTED = 20
@@ -36,19 +38,21 @@ class Explained:
         Other mistakes that give the same numbers in all parts.
     convention : mapping
         The switches among its mistakes that were not stated.
+    message : str
+        Feedback for the student on the mistakes.
     """
 
     mistakes: tuple[str, ...]
     alternatives: tuple[tuple[str, ...], ...]
     convention: Switches
+    message: str
 
     def to_diagnosis(self) -> Diagnosis:
         """Return the diagnosis for the reply."""
-        message = " ".join(MISTAKES[name].message for name in self.mistakes)
         return Diagnosis(
             mistakes=self.mistakes,
             equivalent=tuple("+".join(names) for names in self.alternatives[:MOST_LISTED]),
-            message=(ONE_OF_SEVERAL if self.alternatives else "") + message,
+            message=(ONE_OF_SEVERAL if self.alternatives else "") + self.message,
         )
 
 
@@ -118,7 +122,21 @@ def choose(
     alternatives = dict.fromkeys(match.names for match in same if match.names != best.names)
     chosen = {name: switch for name, switch in best.switches.items() if switch in free}
     mistakes = tuple(name for name in best.names if name not in chosen)
-    return Explained(mistakes=mistakes, alternatives=tuple(alternatives), convention=dict(chosen.values()))
+    message = " ".join(_say(name, best.origins.get(name), target.quantity, scenarios.problem) for name in mistakes)
+    convention = dict(chosen.values())
+    return Explained(mistakes=mistakes, alternatives=tuple(alternatives), convention=convention, message=message)
+
+
+def _say(name: str, origin: Origin | None, quantity: Quantity, problem: Problem) -> str:
+    """Return the feedback on a mistake, with the step that it is made in where that is an earlier one."""
+    message = MISTAKES[name].say(problem, quantity)
+    # the losses of the samples, and what else has no name outside, come just before the loss
+    if origin is None or origin.step in (None, quantity.key) or (quantity.key == "L" and origin.step[0] not in "ZA"):
+        return message
+    goes_back = quantity.by is not None or quantity.key == "L"
+    is_forward = origin.step[0] in "ZA"
+    place = "the forward pass" if is_forward and goes_back else public_name(origin.step, problem).replace("_d", "/d")
+    return f"In {place}, {message[0].lower()}{message[1:]}"
 
 
 def _agreement(match: Match, scenarios: Scenarios, others: Mapping[Target, bool]) -> int:

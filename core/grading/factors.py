@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from functools import partial
 
+from core.arrays import Array
+from core.grading.matches import Target
+from core.grading.shapes import fit_shape
 from core.grading.suspects import Suspects
 from core.mistakes import Way
 from core.problem import Problem
@@ -39,6 +42,27 @@ def find_factors(suspects: Suspects, scenarios: Scenarios, quantity: Quantity) -
         if factor is not None and factor > 0:
             signed += [((name,), factor), (("sign_flipped", name), -factor)]
     return signed
+
+
+def find_others(suspects: Suspects, target: Target) -> list[tuple[tuple[str, ...], Array]]:
+    """List what may be handed in in place of a quantity, of the answer's shape.
+
+    Parameters
+    ----------
+    suspects : Suspects
+    target : Target
+
+    Returns
+    -------
+    list of tuple of tuple of str and ndarray
+        The mistake, and the numbers in a row.
+    """
+    found: list[tuple[tuple[str, ...], Array]] = []
+    for mistake, transform in suspects.transforms:
+        value = transform.apply(suspects.problem, target.quantity, target.truth, 1.0) if transform.is_other else None
+        if value is not None and fit_shape(target.answer, value.shape) is not None:
+            found.append(((mistake.name,), value.ravel()))
+    return found
 
 
 def _factor_of(problem: Problem, way: Way, taken: Collection[str]) -> float | None:

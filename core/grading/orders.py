@@ -30,7 +30,7 @@ def find_orders(suspects: Suspects, target: Target) -> list[Order]:
     # of the first no more than its first entry is looked at
     orders: list[Order] = [((), target.truth.shape, np.zeros(1, np.int32), np.ones(1, np.int8))]
     for mistake, transform in suspects.transforms:
-        if not transform.accepts and not transform.factor:
+        if transform.is_choice:
             chosen = select(transform, suspects.problem, target.quantity, target.truth.shape, target.answer)
             if chosen is not None:
                 orders.append(((mistake.name,), *chosen))

@@ -14,7 +14,7 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import Switch
 from core.grading.effort import Effort
-from core.grading.factors import Factor, find_factors
+from core.grading.factors import Factor, find_factors, find_others
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.orders import arrange, find_orders
 from core.grading.origins import find_origin
@@ -254,13 +254,13 @@ class Search:
         return count * math.log(min(1.0, 2.0 * window / scale)) if scale and window else -math.inf
 
     def _named(self, count: int, chance: float) -> Iterator[Match]:
-        """Compare the answer with the truth times the factors that so many mistakes have."""
+        """Compare the answer with the truth times a factor of so many mistakes, and with what is put in its place."""
+        known = find_others(self._suspects, self._target)
         if self._target.fits:
-            for names, factor in self._factors:
-                if len(names) == count:
-                    yield from self._near(
-                        [0], factor * self._baseline.ravel()[None], names, chance / len(self._factors)
-                    )
+            known += [(names, factor * self._baseline.ravel()) for names, factor in self._factors]
+        for names, row in known:
+            if len(names) == count:
+                yield from self._near([0], row[None], names, chance / len(known))
 
     def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Match]:
         problem, target = self._suspects.problem, self._target

@@ -14,11 +14,12 @@ from core.mistakes.finished import FINISHED_MISTAKES
 from core.mistakes.layers import LAYER_MISTAKES
 from core.mistakes.logits import LOGITS_MISTAKES
 from core.mistakes.loss import LOSS_MISTAKES
-from core.mistakes.mistake import Indices, Mistake, Signs, Transform, Way
+from core.mistakes.mistake import SAMPLE, Indices, Mistake, Signs, Transform, Way
 from core.mistakes.parameters import PARAMETER_MISTAKES
 from core.mistakes.regularisation import REGULARISATION_MISTAKES
 from core.mistakes.sizes import SIZE_MISTAKES
 from core.mistakes.softmax import SOFTMAX_MISTAKES
+from core.mistakes.symbols import SYMBOLS
 from core.registry import Registry
 
 MISTAKES: Registry[Mistake] = Registry(
@@ -37,4 +38,4 @@ MISTAKES: Registry[Mistake] = Registry(
 PRECEDENCE = {name: place for place, name in enumerate(MISTAKES)}
 """Where each stands in the registry; of several that give the same numbers, the first is named."""
 
-__all__ = ["MISTAKES", "PRECEDENCE", "Indices", "Mistake", "Signs", "Transform", "Way"]
+__all__ = ["MISTAKES", "PRECEDENCE", "SAMPLE", "SYMBOLS", "Indices", "Mistake", "Signs", "Transform", "Way"]

@@ -4,6 +4,9 @@ import numpy as np
 
 from core.mistakes.mistake import Mistake, Transform, Way, multiply
 from core.mistakes.places import divides_otherwise, is_batch, is_fused
+from core.mistakes.wording import averages, name_count, say_divisor, say_half, say_sign, say_twice
+from core.problem import Problem
+from core.quantities import Quantity
 from core.steps import adjust_rule, keep_convention, replace_rule, scale_rule
 from core.steps.loss import divisor_of
 
@@ -17,20 +20,25 @@ def _times(factor: float) -> tuple[Way, Way]:
     return gradient, (scale_rule("losses", factor),)
 
 
+def _say_summed(problem: Problem, quantity: Quantity) -> str:
+    added = "losses" if quantity.by is None else "gradients"
+    return f"You added the samples' {added}. The loss is a mean: divide by {name_count(problem)}."
+
+
 BATCH_MISTAKES = (
     Mistake(
         name="summed_over_batch",
         family="batch",
         produces="N·t",
-        message="You added up the samples. The loss is a mean here: divide the sum by what the mean is over.",
+        message=_say_summed,
         ways=(keep_convention(("reduction", "sum"), "divisor"),),
         applies=lambda problem: divides_otherwise(problem, "sum"),
     ),
     Mistake(
         name="averaged_over_batch",
         family="batch",
-        produces="t/N",
-        message="You took the mean over the samples, the sum over N. The loss has another divisor here.",
+        produces="t·N/n",
+        message=lambda problem, quantity: f"You divided by the number of samples. {say_divisor(problem)}",
         ways=(keep_convention(("reduction", "mean"), "divisor"),),
         applies=lambda problem: divides_otherwise(problem, "mean"),
     ),
@@ -38,7 +46,9 @@ BATCH_MISTAKES = (
         name="averaged_twice",
         family="batch",
         produces="t/N",
-        message="The mean is taken twice: once in the gradient by the pre-activations and once more after it.",
+        message=lambda problem, quantity: (
+            f"You divided by {name_count(problem)} twice. The mean divides once, and every gradient takes that over."
+        ),
         ways=(
             (
                 adjust_rule(
@@ -59,9 +69,10 @@ BATCH_MISTAKES = (
     Mistake(
         name="averaged_over_all_entries",
         family="batch",
-        produces="t/K",
-        message="You took the mean over all entries, samples times outputs. Here a sample's loss is a sum over its "
-        "outputs, which is not divided by their number.",
+        produces="t·N/(n·K)",
+        message=lambda problem, quantity: (
+            f"You divided by the number of all entries, samples times outputs. {say_divisor(problem)}"
+        ),
         ways=(keep_convention(("reduction", "mean_over_entries"), "divisor"),),
         applies=lambda problem: problem.n_out > 1 and divides_otherwise(problem, "mean_over_entries"),
     ),
@@ -69,15 +80,15 @@ BATCH_MISTAKES = (
         name="sign_flipped",
         family="sign and scale",
         produces="−t",
-        message="The sign is the other way round: a gradient points uphill, and a step of descent subtracts it.",
+        message=say_sign,
         ways=_times(-1.0),
         transforms=(Transform(apply=lambda problem, quantity, value, number: -value),),
     ),
     Mistake(
         name="factor_two",
         family="sign and scale",
-        produces="2t",
-        message="There is a factor 2 too much; it belongs to a squared error without ½, not here.",
+        produces="2·t",
+        message=say_twice,
         ways=_times(2.0),
         transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 2.0),),
     ),
@@ -85,15 +96,18 @@ BATCH_MISTAKES = (
         name="factor_half",
         family="sign and scale",
         produces="t/2",
-        message="There is a factor ½ too much; it belongs to half a squared error, not here.",
+        message=say_half,
         ways=_times(0.5),
         transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 0.5),),
     ),
     Mistake(
         name="losses_not_reduced",
         family="batch",
-        produces="the losses of the samples",
-        message="These are the losses of the samples, one each; the loss of the batch is one number made of them.",
+        produces="L = losses",
+        message=lambda problem, quantity: (
+            "You gave each sample's loss. The loss of the batch is one number: their sum"
+            f"{', divided by ' + name_count(problem) if averages(problem) else ''}."
+        ),
         ways=((adjust_rule("loss", lambda exact, place, losses, *others: losses),),),
         applies=is_batch,
     ),

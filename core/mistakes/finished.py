@@ -54,6 +54,17 @@ def _inputs_alone(problem: Problem, quantity: Quantity, value: Array, number: fl
     return value[:, 0, : value.shape[2] // n_out] if is_block else value[:, 0, ::n_out]
 
 
+def _targets(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    depth = problem.network.depth
+    is_like_them = quantity.key in {f"A{depth}", f"dL_dA{depth}", f"dL_dZ{depth}"}
+    return problem.target_distribution() if is_like_them and problem.targets is not None else None
+
+
+def _labels(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    found = _targets(problem, quantity, value, number)
+    return None if found is None or not problem.has_labels else np.asarray(problem.targets, dtype=value.dtype)
+
+
 def _scaled(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
     return number * value
 
@@ -92,65 +103,90 @@ def _to_division(number: float) -> float:
     return 1.0 / divisor if divisor else number
 
 
+def _say_transposed(problem: Problem, quantity: Quantity) -> str:
+    if quantity.of == "L" and str(quantity.by).startswith("b"):
+        return "You gave a column. The gradient has the shape of the bias, which has one axis."
+    if quantity.is_jacobian:
+        return "You swapped rows and columns. A row stands for an output, a column for what it is differentiated by."
+    return "You swapped rows and columns."
+
+
 FINISHED_MISTAKES = (
     Mistake(
         name="transposed",
         family="orientation",
         produces="tᵀ",
-        message="Rows and columns are swapped.",
+        message=_say_transposed,
         transforms=(Transform(apply=_transposed),),
     ),
     Mistake(
         name="reshaped_rows_first",
         family="orientation",
-        produces="vec(t) put back by rows",
-        message="You put the row of the chain back into the weights' shape in another order than it stacks them: "
-        "right numbers, wrong cells.",
+        produces="dL/dW = by_rows(vec(t))",
+        message=(
+            "You put the row of the chain back into the shape of W in another order than it stacks the weights. "
+            "Your numbers are right, in the wrong places."
+        ),
         transforms=(Transform(apply=_reshaped), Transform(apply=_reshaped_back)),
     ),
     Mistake(
         name="not_reshaped",
         family="orientation",
-        produces="vec(t)",
-        message="This is the row of the chain; the gradient by the weights has the shape of the weights.",
+        produces="dL/dW = vec(t)",
+        message=lambda problem, quantity: (
+            "You gave the row of the chain. Put its numbers into the shape of W, column by column."
+            if _is_weights_gradient(quantity)
+            else "You gave one row. Put the numbers into the shape that is asked for."
+        ),
         transforms=(Transform(apply=_row), Transform(apply=_row_by_rows)),
     ),
     Mistake(
         name="flattened_rows_first",
         family="orientation",
-        produces="the columns in the other order",
-        message="The columns follow the weights row by row; here they follow them column by column.",
+        produces="dZ/dW = rows_first(t)",
+        message="Your columns follow the weights row by row. Here they follow them column by column.",
         ways=(keep_convention(("column_order", "rows_first"), "dZ{l}_dW{l}"),),
         applies=lambda problem: problem.conventions.column_order != "rows_first",
     ),
     Mistake(
         name="flattened_columns_first",
         family="orientation",
-        produces="the columns in the other order",
-        message="The columns follow the weights column by column; here they follow them row by row.",
+        produces="dZ/dW = columns_first(t)",
+        message="Your columns follow the weights column by column. Here they follow them row by row.",
         ways=(keep_convention(("column_order", "columns_first"), "dZ{l}_dW{l}"),),
         applies=lambda problem: problem.conventions.column_order != "columns_first",
     ),
     Mistake(
         name="inputs_given_for_jacobian",
         family="orientation",
-        produces="x",
-        message="These are the inputs; the Jacobian has a row for each output and a column for each weight, and the "
-        "inputs stand in each row at the weights of its output.",
+        produces="dZ/dW = X",
+        message=(
+            "You gave the inputs. The Jacobian has a row for each output and a column for each weight; the inputs "
+            "stand in each row at the weights of its output."
+        ),
         transforms=(Transform(apply=_inputs_alone),),
+    ),
+    Mistake(
+        name="targets_given",
+        family="labels",
+        produces="S = Y or dL/dS = Y or dL/dZ = Y",
+        message="You wrote down the targets. They are given; what is asked for is computed from them or beside them.",
+        transforms=(Transform(apply=_targets, is_other=True), Transform(apply=_labels, is_other=True)),
+        applies=lambda problem: problem.targets is not None,
+        since=2,
     ),
     Mistake(
         name="all_zero",
         family="sign and scale",
-        produces="0 everywhere",
-        message="Every entry is 0, as if nothing had been computed.",
+        produces="0·t",
+        message="Every entry of yours is 0. The right ones are not all 0.",
         transforms=(Transform(apply=lambda problem, quantity, value, number: np.zeros(value.shape)),),
     ),
     Mistake(
         name="divided_by_constant",
         family="sign and scale",
-        produces="t/m for a whole number m > 2",
-        message="Every entry is divided by the same whole number.",
+        produces="t/m",
+        message="Your numbers are the right ones divided by a whole number. Look for a division that is too much.",
         transforms=(
             Transform(
                 apply=_scaled,
@@ -164,15 +200,22 @@ FINISHED_MISTAKES = (
     Mistake(
         name="scaled",
         family="sign and scale",
-        produces="c·t",
-        message="Every entry is off by the same factor.",
+        produces="k·t",
+        message=(
+            "Your numbers are the right ones times one factor, the same for all. Look for a factor that is missing or "
+            "does not belong here."
+        ),
         transforms=(Transform(apply=_scaled, accepts=_scales, examples=(0.3, 7.0)),),
     ),
     Mistake(
         name="negated_step",
         family="sign and scale",
         produces="−η·t",
-        message="This is the step of descent, the gradient times a negative factor; the gradient itself is asked for.",
+        message=lambda problem, quantity: (
+            "You gave the step of descent: the gradient times a negative factor. Give the gradient itself."
+            if quantity.of == "L" and quantity.by
+            else "Your numbers are the right ones times one negative factor, the same for all."
+        ),
         transforms=(
             Transform(apply=_scaled, accepts=lambda number: number < 0 and _is_no_sign(number), examples=(-0.1, -0.7)),
         ),
@@ -180,8 +223,8 @@ FINISHED_MISTAKES = (
     Mistake(
         name="new_weights_given",
         family="sign and scale",
-        produces="W − η·t",
-        message="These are the parameters after a step of descent; the gradient is asked for.",
+        produces="dL/dW = W − η·t",
+        message="You gave the parameters after a step of descent. Give the gradient.",
         transforms=(Transform(apply=_stepped, accepts=lambda number: number > 0, examples=(0.1, 1.0)),),
     ),
 )

@@ -85,16 +85,16 @@ LAYER_MISTAKES = (
     Mistake(
         name="bias_ignored",
         family="forward pass",
-        produces="X·W",
-        message="The bias is left out of the forward pass.",
+        produces="Z = X·W",
+        message="You left out the bias: Z = X·W + b.",
         ways=((adjust_rule("affine", lambda exact, place, inputs, weights, *bias: exact(inputs, weights)),),),
         applies=_has_bias,
     ),
     Mistake(
         name="bias_added_twice",
         family="forward pass",
-        produces="X·W + 2b",
-        message="The bias is added twice in the forward pass.",
+        produces="Z = X·W + 2·b",
+        message="You added the bias twice: Z = X·W + b.",
         ways=(
             (
                 adjust_rule(
@@ -108,36 +108,36 @@ LAYER_MISTAKES = (
     Mistake(
         name="activation_missing",
         family="forward pass",
-        produces="A := Z",
-        message="A layer's activation is left out: its outputs are the pre-activations themselves.",
+        produces="A = Z",
+        message="You left out a layer's activation. Its outputs are f(Z), not Z.",
         ways=(_with_activation("identity"),),
     ),
     Mistake(
         name="other_activation",
         family="forward pass",
-        produces="sigmoid, tanh or relu in place of the layer's own",
-        message="A layer has another activation than the one that is given.",
+        produces="A = sigmoid(Z) or A = tanh(Z) or A = relu(Z)",
+        message="You used another activation than the layer's own. The problem names it.",
         ways=tuple(_with_activation(name) for name in ("sigmoid", "tanh", "relu")),
     ),
     Mistake(
         name="activation_derivative_dropped",
         family="way back",
-        produces="dZ := dA",
-        message="The derivative of the activation is missing between the gradient by A and the gradient by Z.",
+        produces="dL/dZ = dL/dA",
+        message="You left out the derivative of the activation. dL/dZ is dL/dA times f′(Z).",
         ways=(_slope(lambda place, rows, z, a: rows),),
     ),
     Mistake(
         name="derivative_at_activation",
         family="way back",
-        produces="f′(f(z)) for f′(z)",
-        message="The derivative of the activation is taken at the activation; it belongs at the pre-activation.",
+        produces="dL/dZ = dL/dA∘f′(A)",
+        message="You took the derivative of the activation at A = f(Z). Take f′ at Z.",
         ways=(_slope(lambda place, rows, z, a: place.activation.vjp(a, place.activation.value(a), rows)),),
     ),
     Mistake(
         name="derivative_fed_pre_activation",
         family="way back",
-        produces="z(1 − z) or 1 − z²",
-        message="The derivative is written in terms of the activation a, and the pre-activation z is put into it.",
+        produces="dL/dZ = dL/dA∘Z∘(1 − Z) or dL/dZ = dL/dA∘(1 − Z∘Z)",
+        message="You put Z into the derivative that is written in terms of A. Put the activations A in.",
         ways=(
             _slope(
                 lambda place, rows, z, a: rows * _slope_at(place, z),
@@ -148,23 +148,25 @@ LAYER_MISTAKES = (
     Mistake(
         name="derivative_of_other_activation",
         family="way back",
-        produces="the slope of sigmoid, tanh or relu for the layer's own",
-        message="This is the derivative of another activation than the layer's.",
+        produces="dL/dZ = dL/dA∘sigmoid′(Z) or dL/dZ = dL/dA∘tanh′(Z) or dL/dZ = dL/dA∘relu′(Z)",
+        message="You used the derivative of another activation than the layer's own.",
         ways=(*_slope_of("sigmoid"), *_slope_of("tanh"), *_slope_of("relu")),
     ),
     Mistake(
         name="value_for_derivative",
         family="way back",
-        produces="f(z) for f′(z)",
-        message="The gradient is multiplied by the activation itself; its derivative is needed.",
+        produces="dL/dZ = dL/dA∘f(Z)",
+        message="You multiplied by the activation f(Z). Multiply by its derivative f′(Z).",
         ways=(_slope(lambda place, rows, z, a: rows * a),),
     ),
     Mistake(
         name="derivative_of_gradient",
         family="way back",
-        produces="f′ of the incoming gradient",
-        message="The derivative of the activation is taken at the incoming gradient; it belongs at the "
-        "pre-activation, and multiplies that gradient.",
+        produces="dL/dZ = dL/dA∘f′(dL/dA)",
+        message=(
+            "You took the derivative of the activation at the incoming gradient dL/dA. Take f′ at Z, "
+            "and multiply dL/dA by it."
+        ),
         ways=(
             (
                 replace_rule(
@@ -178,8 +180,8 @@ LAYER_MISTAKES = (
     Mistake(
         name="relu_slope_at_zero",
         family="way back",
-        produces="another slope at z = 0 than relu_at_zero",
-        message="Look at the entries where z is exactly 0: you took another slope of relu there than is stated here.",
+        produces="dL/dZ = dL/dA∘(Z ≥ 0)",
+        message="You took another slope of relu at 0 than here. Look at the entries where z is exactly 0.",
         ways=tuple(
             keep_convention(("relu_at_zero", slope), "activation_gradient", "dA{l}_dZ{l}", where=_is_relu)
             for slope in RELU_SLOPES
@@ -188,8 +190,11 @@ LAYER_MISTAKES = (
     Mistake(
         name="weights_not_transposed",
         family="way back",
-        produces="dZ·W for dZ·Wᵀ",
-        message="The gradient goes back through the weights as they are; it needs their transpose.",
+        produces="dL/dX = dL/dZ·W",
+        message=lambda problem, quantity: (
+            "You used W where its transpose belongs: "
+            f"{'dZ/dX = Wᵀ' if quantity.is_jacobian else 'dL/dX = dL/dZ·Wᵀ'}, X being the inputs of the layer."
+        ),
         ways=(
             (
                 replace_rule("grad_inputs", lambda place, grad, weights: grad @ weights, where=_is_square),
@@ -200,9 +205,8 @@ LAYER_MISTAKES = (
     Mistake(
         name="stepped_weights",
         family="way back",
-        produces="dZ·(W − η·dW)ᵀ",
-        message="The weights are updated before the gradient goes back through them; all gradients belong to the "
-        "weights of the forward pass.",
+        produces="dL/dX = dL/dZ·(W − η·dL/dW)ᵀ",
+        message="You updated the weights first. Go back through the weights of the forward pass.",
         ways=tuple(_stepped(rate) for rate in LEARNING_RATES),
     ),
 )

@@ -7,6 +7,7 @@ import numpy as np
 from core.arrays import Array
 from core.mistakes.mistake import Mistake, Way
 from core.mistakes.places import is_batch, is_fused, is_last, is_softmax_loss, one_hot
+from core.mistakes.wording import outputs_of
 from core.problem import Problem
 from core.steps import Place, replace_rule
 from core.steps.changes import Where, adjust_rule
@@ -47,8 +48,11 @@ LOGITS_MISTAKES = (
     Mistake(
         name="softmax_not_differentiated",
         family="logits gradient",
-        produces="(−Y/S)/N",
-        message="The chain stops at the outputs: the derivative of the output activation is missing.",
+        produces="dL/dZ = dL/dS",
+        message=lambda problem, quantity: (
+            f"You stopped at the outputs. Multiply dL/d{outputs_of(problem)} by the derivative of the "
+            f"{problem.network.output_activation} as well."
+        ),
         ways=(
             (
                 replace_rule("logits_gradient", _not_differentiated, where=is_fused),
@@ -63,83 +67,97 @@ LOGITS_MISTAKES = (
     Mistake(
         name="one_hot_missing",
         family="logits gradient",
-        produces="S/N",
-        message="The targets are not subtracted: the gradient by the pre-activations is outputs minus targets.",
+        produces="dL/dZ = S/N",
+        message=lambda problem, quantity: (
+            f"You did not subtract the targets. The gradient by the pre-activations contains {outputs_of(problem)} − Y."
+        ),
         ways=(_instead(lambda z, a, y: a, where=is_fused),),
     ),
     Mistake(
         name="one_hot_added",
         family="logits gradient",
-        produces="(S + Y)/N",
-        message="The targets are added where they have to be subtracted.",
+        produces="dL/dZ = (S + Y)/N",
+        message=lambda problem, quantity: (
+            "You added the targets. Subtract them: the gradient by the pre-activations contains "
+            f"{outputs_of(problem)} − Y."
+        ),
         ways=(_instead(lambda z, a, y: a + y, where=is_fused),),
     ),
     Mistake(
         name="one_hot_per_class",
         family="logits gradient",
-        produces="(S − 1)/N, (S − K·Y)/N",
-        message="The term of the target counts once, for its own class; here every class has it, or it counts once "
-        "for each class.",
+        produces="dL/dZ = (S − 1)/N or dL/dZ = (S − K·Y)/N",
+        message="You subtracted the target more than once. Subtract each entry of Y once, from its own class.",
         ways=(_instead(lambda z, a, y: a - 1.0), _instead(lambda z, a, y: a - y.shape[-1] * y)),
     ),
     Mistake(
         name="true_probability_for_all",
         family="logits gradient",
-        produces="(p_y − Y)/N",
-        message="The probability of the right class stands in every entry; each class has a probability of its own.",
+        produces="dL/dZ = (p − Y)/N",
+        message="You used one probability in every entry of a row. Each class has its own.",
         ways=(_instead(lambda z, a, y: _of_true_class(a, y) - y),),
     ),
     Mistake(
         name="index_swapped",
         family="logits gradient",
-        produces="(Σ p_k·y_k − Y)/N",
-        message="The index of the sum and that of the entry are swapped: entry i has s_i · Σ y_k, not Σ s_k · y_k.",
+        produces="dL/dZ = (sum_outputs(S∘Y) − Y)/N",
+        message=(
+            "You summed s_k·y_k over the classes, so every entry starts from the same number. In entry i, s_i comes "
+            "out of the sum: s_i·Σ y_k − y_i = s_i − y_i."
+        ),
         ways=(_instead(lambda z, a, y: (a * y).sum(axis=-1, keepdims=True) - y),),
     ),
     Mistake(
         name="logits_for_probabilities",
         family="logits gradient",
-        produces="(Z − Y)/N",
-        message="The targets are subtracted from the pre-activations; they belong to the outputs.",
+        produces="dL/dZ = (Z − Y)/N",
+        message=lambda problem, quantity: (
+            "You subtracted the targets from the pre-activations Z. Subtract them from the outputs "
+            f"{outputs_of(problem)}."
+        ),
         ways=(_instead(lambda z, a, y: z - y, where=is_fused),),
     ),
     Mistake(
         name="prediction_for_probabilities",
         family="logits gradient",
-        produces="(onehot(argmax S) − Y)/N",
-        message="The predicted class stands in place of the probabilities, which the gradient needs themselves.",
+        produces="dL/dZ = (onehot(S) − Y)/N",
+        message="You put the predicted class in place of the probabilities S. Subtract the targets from S.",
         ways=(_instead(lambda z, a, y: one_hot(a) - y),),
     ),
     Mistake(
         name="extra_output_derivative",
         family="logits gradient",
-        produces="(S − Y)∘S∘(1 − S)/N",
-        message="Outputs minus targets has the derivative of the output activation in it already; here it is "
-        "multiplied in once more.",
+        produces="dL/dZ = (S − Y)∘S∘(1 − S)/N",
+        message=lambda problem, quantity: (
+            f"You multiplied by the derivative of the {problem.network.output_activation} once more. "
+            f"{outputs_of(problem)} − Y contains it already."
+        ),
         ways=(_instead(lambda z, a, y: (a - y) * a * (1.0 - a), where=is_fused),),
     ),
     Mistake(
         name="label_shifted",
         family="labels",
-        produces="Y rolled by one class",
-        message="The labels are off by one class; they count from 0.",
+        produces="dL/dZ = (S − Y′)/N",
+        message="Your labels are off by one class. Classes count from 0.",
         ways=(_shifted(1), _shifted(-1)),
         applies=_has_labels,
     ),
     Mistake(
         name="label_of_first_sample",
         family="labels",
-        produces="(S − Y₀)/N",
-        message="The first sample's label is used for every sample.",
+        produces="dL/dZ = (S − first(Y))/N",
+        message="You used the first sample's target for every sample. Each row has its own.",
         ways=(_instead(lambda z, a, y: a - y[..., :1, :]),),
         applies=is_batch,
     ),
     Mistake(
         name="labels_of_whole_batch",
         family="labels",
-        produces="1 subtracted at every label of the batch, in every row",
-        message="Each row has the labels of the whole batch subtracted; a sample has its own label only: index rows "
-        "and labels together.",
+        produces="dL/dZ = (S − max_samples(Y))/N",
+        message=(
+            "You subtracted 1 at the labels of the whole batch in each row. A sample has one label: index rows "
+            "and labels together."
+        ),
         ways=(_instead(lambda z, a, y: a - (y > 0).any(axis=-2, keepdims=True)),),
         applies=lambda problem: is_batch(problem) and problem.has_labels,
     ),

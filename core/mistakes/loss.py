@@ -1,12 +1,16 @@
 """Mistakes in the loss and in its derivative by the outputs."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from core.arrays import Array
 from core.losses import LOSSES
 from core.mistakes.mistake import Mistake
 from core.mistakes.places import is_fused, is_softmax_loss
+from core.mistakes.wording import outputs_of
 from core.problem import Problem
+from core.quantities import Quantity
 from core.steps import Place, keep_convention, replace_rule
 
 
@@ -22,44 +26,60 @@ def _binary_losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> A
     return LOSSES["binary_cross_entropy"].value(a, y) / unit
 
 
+def _say_base(base: str, divisor: str) -> Callable[[Problem, Quantity], str]:
+    def say(problem: Problem, quantity: Quantity) -> str:
+        asked = problem.conventions.log_base
+        needed = "it is the natural one" if asked == "e" else f"it has base {asked}"
+        return (
+            f"Your logarithm has {base}. Here {needed}. Another base divides the loss and its gradients by {divisor}."
+        )
+
+    return say
+
+
 LOSS_MISTAKES = (
     Mistake(
         name="log_base_2",
         family="loss",
-        produces="t/ln 2",
-        message="The logarithm is taken to base 2, which divides the loss and its gradient by ln 2.",
+        produces="t/ln(2)",
+        message=_say_base("base 2", "ln 2"),
         ways=(keep_convention(("log_base", 2), "unit"),),
         applies=lambda problem: _is_in_other_base(problem, 2),
     ),
     Mistake(
         name="log_base_10",
         family="loss",
-        produces="t/ln 10",
-        message="The logarithm is taken to base 10, which divides the loss and its gradient by ln 10.",
+        produces="t/ln(10)",
+        message=_say_base("base 10", "ln 10"),
         ways=(keep_convention(("log_base", 10), "unit"),),
         applies=lambda problem: _is_in_other_base(problem, 10),
     ),
     Mistake(
         name="natural_logarithm",
         family="loss",
-        produces="t·ln b",
-        message="The logarithm is the natural one; another base was asked for, which divides by its logarithm.",
+        produces="t·ln(B)",
+        message=lambda problem, quantity: (
+            f"Your logarithm is the natural one. Here it has base {problem.conventions.log_base}: "
+            "divide the natural one by the natural logarithm of the base."
+        ),
         ways=(keep_convention(("log_base", "e"), "unit"),),
         applies=lambda problem: _is_in_other_base(problem, "e"),
     ),
     Mistake(
         name="logarithm_missing",
         family="loss",
-        produces="−Σ y·s",
-        message="The logarithm is missing: cross-entropy adds up −y·ln s, not −y·s.",
+        produces="L = −sum(Y∘S)/N",
+        message="You left out the logarithm. Cross-entropy adds up −y·ln s, not −y·s.",
         ways=((replace_rule("losses", lambda place, z, a, y, unit: -(y * a).sum(axis=-1), where=is_softmax_loss),),),
     ),
     Mistake(
         name="binary_terms",
         family="loss",
-        produces="(S − Y)/(S(1 − S))/N",
-        message="The binary cross-entropy is used for each class, with its terms 1 − y and 1 − s; among several "
-        "classes the cross-entropy has −y·ln s alone.",
+        produces="dL/dS = (S − Y)/(S∘(1 − S))/N",
+        message=(
+            "You used the binary cross-entropy for each class, with its terms 1 − y and 1 − s. "
+            "Among several classes the cross-entropy has −y·ln s only."
+        ),
         ways=(
             (
                 replace_rule("losses", _binary_losses, where=is_softmax_loss),
@@ -88,8 +108,8 @@ LOSS_MISTAKES = (
     Mistake(
         name="loss_gradient_minus_missing",
         family="loss",
-        produces="(Y/S)/N",
-        message="The minus of the cross-entropy is missing in its derivative by the outputs.",
+        produces="dL/dS = Y/S/N",
+        message="You left out the minus. The derivative of −y·ln s by s is −y/s.",
         ways=(
             (
                 replace_rule(
@@ -103,8 +123,8 @@ LOSS_MISTAKES = (
     Mistake(
         name="loss_gradient_all_classes",
         family="loss",
-        produces="(−1/S)/N",
-        message="Every class is taken as the right one: the derivative by the outputs is 0 where the target is 0.",
+        produces="dL/dS = −1/S/N",
+        message="You left out y. The derivative of −y·ln s by s is −y/s, which is 0 where y is 0.",
         ways=(
             (
                 replace_rule(
@@ -118,8 +138,8 @@ LOSS_MISTAKES = (
     Mistake(
         name="loss_gradient_value",
         family="loss",
-        produces="(−Y·ln S)/N",
-        message="These are the terms of the loss itself; its derivative by the outputs is asked for.",
+        produces="dL/dS = −Y∘ln(S)/N",
+        message="You gave the terms of the loss, −y·ln s. Differentiate them by s.",
         ways=(
             (
                 replace_rule(
@@ -133,8 +153,11 @@ LOSS_MISTAKES = (
     Mistake(
         name="logit_gradient_given",
         family="loss",
-        produces="(S − Y)/N for dL/dS",
-        message="This is the derivative by the pre-activations; by the outputs there is no softmax in it yet.",
+        produces="dL/dS = (S − Y)/N",
+        message=lambda problem, quantity: (
+            f"You gave the derivative by Z. The derivative by {outputs_of(problem)} comes one step before it: "
+            f"the derivative of the {problem.network.output_activation} is not in it yet."
+        ),
         ways=(
             (
                 replace_rule(

@@ -14,6 +14,8 @@ from core.steps import Change
 
 Way = tuple[Change, ...]
 
+Message = str | Callable[[Problem, Quantity], str]
+
 Indices = npt.NDArray[np.int32]
 Signs = npt.NDArray[np.int8]
 
@@ -28,7 +30,7 @@ SAMPLE = Problem(
     targets=np.zeros(5, dtype=np.int64),
     loss="cross_entropy",
 )
-"""What transforms are tried on, of which the shapes matter: all its dimensions are different."""
+"""What transforms are tried on, and what the catalogue's messages are about: all its dimensions are different."""
 
 SAMPLE_KEYS = ("L", "Z1", "A2", "dL_dX", "dL_dW1", "dL_db1", "dL_dZ2", "dL_dA2", "dA2_dZ2", "dZ1_dW1", "dA2_dW1")
 
@@ -45,9 +47,9 @@ class Transform:
     ----------
     apply : callable
         ``apply(problem, quantity, value, number)`` gives what is handed in, in whatever shape; None where
-        it cannot be done to this quantity. Without `accepts` it may only pick, reorder and negate entries, or
-        put 0 in their place, whatever their values: the search does that to many values at once. For a
-        constant factor there is `multiply`.
+        it cannot be done to this quantity. Without `accepts`, `factor` and `is_other` it may only pick, reorder
+        and negate entries, or put 0 in their place, whatever their values: the search does that to many values
+        at once. For a constant factor there is `multiply`.
     accepts : callable or None
         ``accepts(number)``, for a transform with a number of its own, in which it is linear: which numbers
         it can be. Without, the number is 1.
@@ -58,6 +60,9 @@ class Transform:
     factor : callable or None
         ``factor(problem, quantity)``, for a transform that multiplies by a number that has a meaning in the
         problem: that number, or None where the transform cannot be done.
+    is_other : bool
+        Whether it gives other numbers than the quantity's own: those are looked for alone, not on top of
+        another mistake.
     """
 
     apply: Callable[[Problem, Quantity, Array, float], Array | None]
@@ -65,6 +70,12 @@ class Transform:
     examples: tuple[float, ...] = (1.0,)
     exact: Callable[[float], float] = lambda number: number
     factor: Callable[[Problem, Quantity], float | None] | None = None
+    is_other: bool = False
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it only picks, reorders and negates entries."""
+        return self.accepts is None and self.factor is None and not self.is_other
 
     def choose(
         self, problem: Problem, quantity: Quantity, shape: tuple[int, ...]
@@ -122,9 +133,11 @@ class Mistake:
     family : str
         What it is about, in a word or two.
     produces : str
-        What comes out instead of the truth t.
-    message : str
-        Feedback for the student: it helps, and gives no number away.
+        What comes out instead of the right answer, in `SYMBOLS`: ``"N·t"`` for whatever is asked for, or
+        ``"dL/dZ = S/N"`` for one quantity; several are joined by " or ".
+    message : str or callable
+        Feedback for the student: what is wrong and what to look at, without a number of the solution; or
+        ``message(problem, quantity)``, where it depends on them. It begins so that it can follow "In dL/dZ, ".
     ways : tuple of tuples of Change
         The ways in which it happens, each as changes of rules.
     transforms : tuple of Transform
@@ -137,20 +150,20 @@ class Mistake:
     Raises
     ------
     ValueError
-        If a transform without `accepts` and `factor` does more than pick, reorder and negate entries.
+        If a transform that is to be a choice does more than pick, reorder and negate entries.
     """
 
     name: str
     family: str
     produces: str
-    message: str
+    message: Message
     ways: tuple[Way, ...] = ()
     transforms: tuple[Transform, ...] = ()
     applies: Callable[[Problem], bool] = _always
     since: int = 1
 
     def __post_init__(self) -> None:
-        plain = [each for each in self.transforms if each.accepts is None and each.factor is None]
+        plain = [transform for transform in self.transforms if transform.is_choice]
         for key in SAMPLE_KEYS:
             if not all(_is_choice(transform, to_quantity(key)) for transform in plain):
                 raise ValueError(
@@ -158,6 +171,21 @@ class Mistake:
                     "reorder and negate entries, because the search does that to many values at once. A constant "
                     "factor is written with multiply"
                 )
+
+    def say(self, problem: Problem, quantity: Quantity) -> str:
+        """Return the feedback on a quantity of a problem.
+
+        Parameters
+        ----------
+        problem : Problem
+        quantity : Quantity
+            The one that was handed in.
+
+        Returns
+        -------
+        str
+        """
+        return self.message if isinstance(self.message, str) else self.message(problem, quantity)
 
 
 def _is_choice(transform: Transform, quantity: Quantity) -> bool:

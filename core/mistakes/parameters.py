@@ -5,6 +5,7 @@ import numpy as np
 from core.arrays import Array
 from core.mistakes.mistake import Mistake
 from core.mistakes.places import is_batch, is_handed_in
+from core.mistakes.wording import averages, name_count
 from core.steps import Place, replace_rule
 
 
@@ -32,8 +33,8 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="wrong_cache",
         family="weights",
-        produces="Zᵀ·dZ, Xᵀ·dZ or Aᵀ·dZ of another layer",
-        message="The gradient of the weights multiplies by another array than the layer's own inputs.",
+        produces="dL/dW = Z₋ᵀ·dL/dZ or dL/dW = X₀ᵀ·dL/dZ or dL/dW = Aᵀ·dL/dZ",
+        message="You multiplied by another array than the inputs X of the layer: dL/dW is Xᵀ·dL/dZ.",
         ways=(
             (
                 replace_rule(
@@ -65,9 +66,8 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="averaged_before_product",
         family="weights",
-        produces="mean(X)ᵀ·Σ dZ",
-        message="Inputs and gradients are averaged over the samples before they are multiplied; each sample's "
-        "product comes first.",
+        produces="dL/dW = mean_samples(X)ᵀ·sum_samples(dL/dZ)",
+        message="You averaged the inputs over the samples before you multiplied. Multiply sample by sample, then add.",
         ways=(
             (
                 replace_rule(
@@ -83,8 +83,11 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="inputs_missing",
         family="weights",
-        produces="Σ dZ in every row",
-        message="The inputs are missing: each weight's gradient is its input times the gradient of its output.",
+        produces="dL/dW = ones(X)ᵀ·dL/dZ",
+        message=(
+            "You left out the inputs. The gradient of a weight is its input times the gradient of its output, "
+            "added over the samples."
+        ),
         ways=(
             (
                 replace_rule(
@@ -99,8 +102,8 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="last_sample_only",
         family="weights",
-        produces="the last sample's term",
-        message="Only the last sample counts: the terms of the samples have to be added up, not overwritten.",
+        produces="dL/dW = last(X)ᵀ·last(dL/dZ)",
+        message="You kept the last sample only. Add up the samples' terms instead of overwriting them.",
         ways=(
             (
                 replace_rule(
@@ -119,8 +122,8 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="samples_not_summed",
         family="weights",
-        produces="one gradient for each sample",
-        message="These are the gradients of the samples, one each; the gradient of the batch's loss is their sum.",
+        produces="dL/dW = outer(X, dL/dZ)",
+        message="You gave one gradient for each sample. Add them up.",
         ways=(
             (
                 replace_rule(
@@ -135,8 +138,15 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="bias_averaged",
         family="bias",
-        produces="t/N",
-        message="The bias's gradient is averaged over the samples; it is the sum, the factor 1/N is in it already.",
+        produces="dL/db = mean_samples(dL/dZ)",
+        message=lambda problem, quantity: (
+            "You averaged dL/dZ over the samples. Add it up over the samples; "
+            + (
+                f"do not divide again: dL/dZ is already divided by {name_count(problem)}."
+                if averages(problem)
+                else "do not divide."
+            )
+        ),
         ways=(
             (replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad.mean(axis=-2), bias, decay)),),
         ),
@@ -145,8 +155,8 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="bias_summed_over_all",
         family="bias",
-        produces="the sum or mean of all entries of dZ, or Σ over its outputs",
-        message="The bias's gradient is summed over the outputs; the sum is over the samples, one for each output.",
+        produces="dL/db = sum(dL/dZ) or dL/db = mean(dL/dZ) or dL/db = sum_outputs(dL/dZ)",
+        message="You summed over the outputs. Sum over the samples: one number for each output.",
         ways=(
             (
                 replace_rule(
@@ -165,8 +175,11 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="bias_not_summed",
         family="bias",
-        produces="dZ, or its first row",
-        message="The bias's gradient is not summed over the samples, all of which it acts on.",
+        produces="dL/db = dL/dZ or dL/db = first(dL/dZ)",
+        message=(
+            "You did not add over the samples. The bias acts on every sample, so its gradient is the sum of the rows "
+            "of dL/dZ."
+        ),
         ways=(
             (replace_rule("grad_bias", lambda place, grad, bias, decay: grad),),
             (replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad[..., 0, :], bias, decay)),),
@@ -176,8 +189,11 @@ PARAMETER_MISTAKES = (
     Mistake(
         name="bias_times_inputs",
         family="bias",
-        produces="Xᵀ·dZ, or its sum",
-        message="The bias's gradient is multiplied by the inputs; a bias multiplies 1.",
+        produces="dL/db = Xᵀ·dL/dZ or dL/db = sum_samples(Xᵀ·dL/dZ)",
+        message=(
+            "You multiplied by the inputs. The bias is multiplied by 1: its gradient is the sum of dL/dZ "
+            "over the samples."
+        ),
         ways=(
             (replace_rule("grad_bias", lambda place, grad, bias, decay, inputs: inputs.mT @ grad, extra=("A{l-1}",)),),
             (

@@ -59,31 +59,34 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_missing",
         family="L2",
-        produces="t − c·λ·W",
-        message="The L2 term is missing.",
+        produces="dL/dW = t − c·W",
+        message="You left out the L2 term. It is in the loss, and in the gradient by each parameter that it covers.",
         ways=_both(lambda place: 0.0),
         applies=has_penalty,
     ),
     Mistake(
         name="l2_factor",
         family="L2",
-        produces="the other factor, 1 for ½ or ½ for 1",
-        message="The factor of the L2 term is the other of the two that textbooks use.",
+        produces="dL/dW = t − c·W + c′·W",
+        message=lambda problem, quantity: (
+            "You used another factor in the L2 term. Here it is "
+            f"{'½' if problem.conventions.l2.factor == 0.5 else '1'}: look at the conventions."
+        ),
         ways=tuple(way for factor in L2_FACTORS for way in _with_factor(factor)),
         applies=has_penalty,
     ),
     Mistake(
         name="l2_sign",
         family="L2",
-        produces="t − 2·c·λ·W",
-        message="The L2 term has the wrong sign: it draws the weights to 0 in a step that subtracts the gradient.",
+        produces="dL/dW = t − 2·c·W",
+        message="You subtracted the L2 term. Add it: the loss has a plus before it.",
         ways=_both(lambda place: -1.0),
         applies=has_penalty,
     ),
     Mistake(
         name="l2_averaged",
         family="L2",
-        produces="the L2 term over N",
+        produces="dL/dW = t − c·W + c·W/n",
         message="You divided the L2 term by the number of samples. Here it is added as it is.",
         ways=_both(lambda place: 1.0 / place.problem.n_samples, switch=("l2.per_sample", True)),
         applies=lambda problem: has_penalty(problem) and is_batch(problem) and not _is_divided(problem),
@@ -91,16 +94,16 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_not_averaged",
         family="L2",
-        produces="the L2 term times N",
-        message="You added the L2 term as it is. Here it is divided by the number of samples, as λ/2m.",
+        produces="dL/dW = t − c·W + n·c·W",
+        message="You added the L2 term as it is. Here it is divided by the number of samples.",
         ways=_both(lambda place: float(place.problem.n_samples), switch=("l2.per_sample", False)),
         applies=lambda problem: has_penalty(problem) and is_batch(problem) and _is_divided(problem),
     ),
     Mistake(
         name="l2_on_bias",
         family="L2",
-        produces="t + c·λ·b",
-        message="The L2 term covers the biases as well; here it is over the weights only.",
+        produces="dL/db = t + c·b",
+        message="You applied L2 to the biases as well. Here it covers the weights only.",
         ways=(
             (adjust_rule("grad_bias", _decay_on_bias, extra=("decay",)),),
             (replace_rule("bias_decay", lambda place, decay: decay, extra=("decay",)),),
@@ -110,16 +113,16 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_not_on_bias",
         family="L2",
-        produces="t − c·λ·b",
-        message="The L2 term leaves the biases out; here it covers them.",
+        produces="dL/db = t − c·b",
+        message="You left the biases out of the L2 term. Here it covers them.",
         ways=((replace_rule("bias_decay", lambda place: np.asarray(0.0)),),),
         applies=lambda problem: has_penalty(problem) and problem.conventions.l2.biases,
     ),
     Mistake(
         name="l2_only",
         family="L2",
-        produces="c·λ·W",
-        message="This is the gradient of the L2 term alone; that of the data is missing.",
+        produces="dL/dW = c·W",
+        message="You gave the gradient of the L2 term alone. Add the gradient of the data's loss.",
         ways=(
             (
                 replace_rule("grad_weights", lambda place, inputs, grad, weights, decay: decay * weights),

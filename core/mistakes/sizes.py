@@ -1,6 +1,7 @@
 """Mistakes that multiply a finished gradient by a size of the problem, or divide it by one."""
 
 from core.mistakes.mistake import Mistake, multiply
+from core.mistakes.wording import name_quantity, say_divisor
 from core.problem import Problem
 from core.quantities import Quantity, split_node
 
@@ -27,8 +28,8 @@ SIZE_MISTAKES = (
     Mistake(
         name="divided_by_features",
         family="sign and scale",
-        produces="t/D",
-        message="The gradient is divided by the number of features.",
+        produces="dL/dW = t/D",
+        message=lambda problem, quantity: f"You divided by the number of the layer's inputs. {say_divisor(problem)}",
         transforms=(multiply(_over_n_in),),
         applies=lambda problem: max(problem.network.widths[:-1]) > 1,
         since=2,
@@ -36,8 +37,8 @@ SIZE_MISTAKES = (
     Mistake(
         name="multiplied_by_features",
         family="sign and scale",
-        produces="D·t",
-        message="The gradient is multiplied by the number of features.",
+        produces="dL/dW = D·t",
+        message="Your gradient is the right one times the number of the layer's inputs. No such factor belongs here.",
         transforms=(multiply(_n_in),),
         applies=lambda problem: max(problem.network.widths[:-1]) > 1,
         since=2,
@@ -46,7 +47,9 @@ SIZE_MISTAKES = (
         name="multiplied_by_outputs",
         family="sign and scale",
         produces="K·t",
-        message="The gradient is multiplied by the number of outputs.",
+        message=lambda problem, quantity: (
+            f"Your {name_quantity(quantity)} is the right one times the number of outputs. No such factor belongs here."
+        ),
         transforms=(multiply(_n_out),),
         applies=lambda problem: problem.n_out > 1,
         since=2,

@@ -7,10 +7,10 @@ import numpy as np
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.mistakes.mistake import Mistake, Transform, Way
-from core.mistakes.places import is_softmax, is_softmax_loss
+from core.mistakes.places import is_softmax, is_softmax_loss, one_hot
 from core.problem import Problem
 from core.quantities import Quantity, split_node
-from core.steps import Place, evaluate, replace_rule
+from core.steps import Place, adjust_rule, evaluate, replace_rule
 
 LARGEST_EXPONENT = 709.0
 """e to more than this does not fit float64."""
@@ -73,13 +73,32 @@ def _distributes(problem: Problem) -> bool:
     return problem.network.gives_distribution
 
 
+def _log_softmax(z: Array) -> Array:
+    shifted = z - z.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def _predicted(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    is_outputs = quantity.key == f"A{problem.network.depth}"
+    return value.argmax(axis=-1).astype(value.dtype) if is_outputs else None
+
+
+def _say_added(problem: Problem, quantity: Quantity) -> str:
+    added = "You added up each column of the Jacobian. It has a row for each output"
+    if _distributes(problem) and quantity.of == f"A{problem.network.depth}":
+        return f"{added}. Probabilities always sum to 1, so the sum of their derivatives tells nothing."
+    return f"{added}: keep the rows apart."
+
+
 SOFTMAX_MISTAKES = (
     Mistake(
         name="softmax_jacobian_diagonal",
         family="softmax Jacobian",
-        produces="diag(s∘(1 − s))",
-        message="Only the diagonal s(1 − s) is there; each probability depends on every pre-activation, because "
-        "all of them are in the denominator.",
+        produces="dS/dZ = diag(s∘(1 − s))",
+        message=(
+            "You kept only the diagonal s_i·(1 − s_i). Every probability depends on every pre-activation, "
+            "because all of them are in the denominator: off the diagonal stands −s_i·s_j."
+        ),
         ways=(_by_jacobian(lambda a, rows: rows * a * (1.0 - a)),),
         transforms=(Transform(apply=_diagonals),),
         applies=_distributes,
@@ -87,8 +106,11 @@ SOFTMAX_MISTAKES = (
     Mistake(
         name="softmax_jacobian_sign",
         family="softmax Jacobian",
-        produces="diag(s) + s·sᵀ − 2 diag(s²)",
-        message="Off the diagonal the sign is wrong: raising one pre-activation lowers every other probability.",
+        produces="dS/dZ = diag(s) + s·sᵀ − 2·diag(s∘s)",
+        message=(
+            "Your sign off the diagonal is wrong. Raising one pre-activation lowers every other probability: "
+            "off the diagonal stands −s_i·s_j."
+        ),
         ways=(
             _by_jacobian(
                 lambda a, rows: rows * a * (1.0 - 2.0 * a) + a * (rows * a).sum(axis=-1, keepdims=True),
@@ -99,24 +121,39 @@ SOFTMAX_MISTAKES = (
     Mistake(
         name="softmax_jacobian_no_diagonal",
         family="softmax Jacobian",
-        produces="−s·sᵀ",
-        message="The term diag(s) is missing: the diagonal is s(1 − s), not −s².",
+        produces="dS/dZ = −s·sᵀ",
+        message="You left out diag(s). On the diagonal stands s_i·(1 − s_i), not −s_i².",
         ways=(_by_jacobian(lambda a, rows: -a * (rows * a).sum(axis=-1, keepdims=True)),),
         applies=_distributes,
     ),
     Mistake(
         name="softmax_jacobian_no_product",
         family="softmax Jacobian",
-        produces="diag(s)",
-        message="The term s·sᵀ is missing: it comes from the denominator.",
+        produces="dS/dZ = diag(s)",
+        message="You left out s·sᵀ. It comes from the denominator of the softmax.",
         ways=(_by_jacobian(lambda a, rows: rows * a),),
         applies=_distributes,
     ),
     Mistake(
+        name="jacobian_columns_added",
+        family="softmax Jacobian",
+        produces="dS/dW = sum_outputs(t)",
+        message=_say_added,
+        ways=(
+            (
+                adjust_rule(
+                    "dZ{l}_dW{l}", lambda exact, place, rows, inputs: np.asarray(exact(rows, inputs).sum(axis=-2))
+                ),
+            ),
+        ),
+        applies=lambda problem: max(problem.network.widths[1:]) > 1,
+        since=2,
+    ),
+    Mistake(
         name="softmax_twice",
         family="softmax",
-        produces="softmax(softmax(Z))",
-        message="The softmax is applied twice, perhaps by a loss that applies it itself.",
+        produces="S = softmax(softmax(Z))",
+        message="You applied the softmax twice. Perhaps you gave probabilities to a function that applies it itself.",
         ways=(
             _in_place_of_softmax(lambda z: _softmax(_softmax(z))),
             (
@@ -137,49 +174,82 @@ SOFTMAX_MISTAKES = (
     Mistake(
         name="softmax_over_batch",
         family="softmax",
-        produces="softmax over the samples",
-        message="The probabilities are normalised over the samples; each row, one sample, has to sum to 1.",
+        produces="S = e^Z/sum_samples(e^Z)",
+        message="You normalised over the samples. Divide each row by its sum over the classes: every row sums to 1.",
         ways=(_in_place_of_softmax(_over_batch),),
         applies=_distributes,
     ),
     Mistake(
         name="softmax_over_all",
         family="softmax",
-        produces="e^Z / Σ e^Z",
-        message="The probabilities are normalised over the whole array; each row, one sample, has to sum to 1.",
+        produces="S = e^Z/sum(e^Z)",
+        message="You normalised over the whole array. Divide each row by its own sum: every row sums to 1.",
         ways=(_in_place_of_softmax(_over_all),),
         applies=lambda problem: _distributes(problem) and problem.n_samples > 1,
     ),
     Mistake(
         name="softmax_missing",
         family="softmax",
-        produces="Z",
-        message="These are the pre-activations; the softmax that makes probabilities of them is missing.",
+        produces="S = Z",
+        message="You left out the softmax. The pre-activations Z are no probabilities.",
         ways=(_in_place_of_softmax(lambda z: z),),
         applies=_distributes,
     ),
     Mistake(
         name="exp_missing",
         family="softmax",
-        produces="Z / ΣZ",
-        message="The exponential is missing: a softmax divides e^z by the sum of them, not z.",
+        produces="S = Z/sum_outputs(Z)",
+        message="You left out the exponential. The softmax divides e^z by the sum of them, not z.",
         ways=(_in_place_of_softmax(lambda z: z / z.sum(axis=-1, keepdims=True)),),
         applies=_distributes,
     ),
     Mistake(
         name="sigmoid_for_softmax",
         family="softmax",
-        produces="1 / (1 + e^−Z)",
-        message="This is the sigmoid of each output on its own; the outputs of a softmax compete and sum to 1.",
+        produces="S = sigmoid(Z)",
+        message=(
+            "You took the sigmoid of each output on its own. The outputs of a softmax share one denominator "
+            "and sum to 1."
+        ),
         ways=(_in_place_of_softmax(ACTIVATIONS["sigmoid"].value),),
         applies=_distributes,
     ),
     Mistake(
+        name="not_normalised",
+        family="softmax",
+        produces="S = e^Z",
+        message="You did not divide by the sum of the exponentials. The softmax divides e^z by the sum of its row.",
+        ways=(_in_place_of_softmax(np.exp),),
+        applies=_distributes,
+        since=2,
+    ),
+    Mistake(
+        name="log_softmax_for_softmax",
+        family="softmax",
+        produces="S = ln(softmax(Z))",
+        message="You took the logarithm of the probabilities. The outputs are the probabilities themselves.",
+        ways=(_in_place_of_softmax(_log_softmax),),
+        applies=_distributes,
+        since=2,
+    ),
+    Mistake(
+        name="prediction_given",
+        family="softmax",
+        produces="S = onehot(Z) or S = argmax(Z)",
+        message="You gave the predicted class. S has the probability of each class.",
+        ways=(_in_place_of_softmax(one_hot),),
+        transforms=(Transform(apply=_predicted, is_other=True),),
+        applies=_distributes,
+        since=2,
+    ),
+    Mistake(
         name="overflowed",
         family="softmax",
-        produces="NaN where a pre-activation exceeds about 709",
-        message="The exponential overflows: subtract each row's largest pre-activation first, which changes nothing "
-        "else.",
+        produces="S = e^Z/sum_outputs(e^Z): no number where Z is above 709",
+        message=(
+            "Your exponentials overflow. Subtract the largest pre-activation of each row first; that changes no "
+            "probability."
+        ),
         ways=(
             (
                 replace_rule("activation", lambda place, z: _unstabilised(z), where=is_softmax),

@@ -28,7 +28,7 @@ from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
 from core.answers import FORMS
 from core.grading.verdicts import Outcome, Verdict
-from core.mistakes import MISTAKES
+from core.mistakes import MISTAKES, SYMBOLS
 from tests.app.log_lines import collected
 from tests.app.server import Server, run_server
 
@@ -58,6 +58,11 @@ def write_mistakes_table() -> str:
 def write_forms_table() -> str:
     rows = [f"| {form.name} | {form.title} |" for form in FORMS.values()]
     return "\n".join(["| form | what is read |", "|---|---|", *rows]) + "\n"
+
+
+def write_symbols_table() -> str:
+    rows = [f"| {symbols} | {what} |" for symbols, what in SYMBOLS.items()]
+    return "\n".join(["| symbols | what they stand for |", "|---|---|", *rows]) + "\n"
 
 
 def write_log_table() -> str:
@@ -101,6 +106,7 @@ TABLES = {
     "metrics": write_metrics_table,
     "forms": write_forms_table,
     "mistakes": write_mistakes_table,
+    "symbols": write_symbols_table,
     "scopes": write_scopes_table,
     "routes": write_routes_table,
 }
