@@ -6,33 +6,35 @@ from functools import partial
 from core.arrays import Array
 from core.grading.matches import Target
 from core.grading.shapes import fit_shape
-from core.grading.suspects import Suspects
+from core.grading.suspects import Factor, Suspects
 from core.mistakes import Way
 from core.problem import Problem
 from core.quantities import Quantity
-from core.scenarios import Scenarios
 from core.steps import Place, steps_of, structure_of
 
 DIVISORS = frozenset({"divisor", "unit"})
 """The constants of the table that the losses are divided by."""
 
-Factor = tuple[tuple[str, ...], float]
-"""The mistakes that multiply a quantity by a number, and the number."""
 
-
-def find_factors(suspects: Suspects, scenarios: Scenarios, quantity: Quantity) -> list[Factor]:
+def find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
     """List the factors of a quantity that mistakes have, each with either sign.
 
     Parameters
     ----------
     suspects : Suspects
-    scenarios : Scenarios
     quantity : Quantity
 
     Returns
     -------
     list of Factor
     """
+    if quantity.key not in suspects.factors:
+        suspects.factors[quantity.key] = _find_factors(suspects, quantity)
+    return suspects.factors[quantity.key]
+
+
+def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
+    scenarios = suspects.scenarios
     reach, taken = scenarios.reach(quantity.key), {*scenarios.upstream(quantity.key), quantity.key}
     ways = (s for s in suspects.suspects if s.bit & reach and s.layer is None)
     named = [(s.mistake.name, _factor_of(suspects.problem, s.way, taken)) for s in ways]

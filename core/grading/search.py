@@ -7,14 +7,13 @@ all of its differing entries with a chance of about n · Π 2τ/r.
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
 
 import numpy as np
 
 from core.arrays import Array
 from core.conventions import Switch
 from core.grading.effort import Effort
-from core.grading.factors import Factor, find_factors, find_others
+from core.grading.factors import find_factors, find_others
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.orders import arrange, find_orders
 from core.grading.origins import find_origin
@@ -66,10 +65,6 @@ class Search:
         self._baseline = scenarios.value(target.key)
         self._orders = find_orders(suspects, target)
         self._stacks: dict[tuple[int, ...], list[Predictions]] = {}
-
-    @cached_property
-    def _factors(self) -> list[Factor]:
-        return find_factors(self._suspects, self._scenarios, self._target.quantity)
 
     def convention(self, free: Collection[Switch]) -> list[Match]:
         """Find the other conventions under which the answer is right.
@@ -255,12 +250,15 @@ class Search:
 
     def _named(self, count: int, chance: float) -> Iterator[Match]:
         """Compare the answer with the truth times a factor of so many mistakes, and with what is put in its place."""
-        known = find_others(self._suspects, self._target)
-        if self._target.fits:
-            known += [(names, factor * self._baseline.ravel()) for names, factor in self._factors]
+        known, factors = find_others(self._suspects, self._target), find_factors(self._suspects, self._target.quantity)
+        truth, answer = self._baseline.ravel(), self._target.answer.ravel()
+        with np.errstate(all="ignore"):
+            number = float(np.divide(truth @ answer, truth @ truth)) if self._target.fits else 0.0
+        # a factor that is far from the one that fits best is none
+        known += [(names, factor * truth) for names, factor in factors if abs(number - factor) <= 0.5 * abs(factor)]
         for names, row in known:
             if len(names) == count:
-                yield from self._near([0], row[None], names, chance / len(known))
+                yield from self._near([0], row[None], names, chance / (len(known) + len(factors)))
 
     def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Match]:
         problem, target = self._suspects.problem, self._target
@@ -290,7 +288,8 @@ class Search:
     def _name_factor(self, chosen: int, row: Array, answer: Array) -> list[tuple[tuple[str, ...], Array]]:
         """Give the names of the factors that lead from what a choice predicts to the answer, and the products."""
         made, allowance = set(self._suspects.names(chosen)), self._target.allowance
-        products = [(names, factor * row[None]) for names, factor in self._factors if made.isdisjoint(names)]
+        factors = find_factors(self._suspects, self._target.quantity)
+        products = [(names, factor * row[None]) for names, factor in factors if made.isdisjoint(names)]
         return [(names, p[0]) for names, p in products if (np.abs(p - answer) <= allowance.limits_for(p)).all()]
 
     def _is_telling(self, prediction: Array) -> bool:

@@ -13,6 +13,9 @@ from core.problem import Problem
 from core.scenarios import Scenarios
 from core.steps import RULES, Change
 
+Factor = tuple[tuple[str, ...], float]
+"""The mistakes that multiply a quantity by a number, and the number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Suspect:
@@ -56,6 +59,8 @@ class Suspects:
     ----------
     is_cut : bool
         Whether mistakes made in one layer only are left out because the network is too deep.
+    factors : dict of str to list of Factor
+        Those that have been looked up, by quantity.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class Suspects:
         self.transforms = tuple((m, transform) for m in self.mistakes for transform in m.transforms)
         self.is_cut = in_one_layer and problem.network.depth > DEEPEST
         self.suspects = self._find_suspects(in_one_layer=in_one_layer)
+        self.factors: dict[str, list[Factor]] = {}
         self._scenarios: Scenarios | None = None
 
     @property
