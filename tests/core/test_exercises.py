@@ -283,6 +283,18 @@ def test_every_mistake_is_named_where_it_first_shows_and_never_accepted(kind: st
     assert tried >= 5
 
 
+@pytest.mark.parametrize(
+    "kind", ["softmax_chain", "logits_gradient", "weight_gradients", "two_layer_network", "conventions"]
+)
+@pytest.mark.parametrize("seed", range(8))
+def test_a_forgotten_target_is_called_that_first(kind: str, seed: int) -> None:
+    exercise, marker = opened(kind, seed)
+    answers = next(answers for mistake, answers in mistakes_in(exercise) if mistake == "one_hot_missing")
+    grade = hand_in(marker, {name: np.round(answer, exercise.decimals) for name, answer in answers.items()})
+    assert grade.first_wrong is not None
+    assert [d.mistakes for d in part_of(grade, grade.first_wrong).diagnoses or ()] == [("one_hot_missing",)]
+
+
 def work_of(exercise: Exercise, decimals: int | None) -> dict[str, Array]:
     """Work an exercise out by hand, with every number rounded on the way."""
     found = work_out(exercise.problem, decimals)
