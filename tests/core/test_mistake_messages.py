@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -22,7 +23,7 @@ MOST_WORDS = 24
 """The longest sentence that is read once."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """A problem with a loss, a reduction and a number of layers."""
 
@@ -60,17 +61,19 @@ def cases() -> Iterator[Case]:
                 yield Case(problem, f"{loss.name}-{last}-{kind}-{reduction}-{depth}-{strength}")
 
 
-def messages(problem: Problem) -> Iterator[tuple[str, Quantity, str]]:
+@cache
+def messages(case: Case) -> tuple[tuple[str, Quantity, str], ...]:
     """Give the feedback of every mistake on every quantity that it can be handed in for."""
+    problem, found = case.problem, []
     suspects = Suspects(problem)
     computed, pairs = numbered_quantities(problem)
     for quantity in [*(Quantity(node) for node in computed), *(Quantity(of, by) for of, by in pairs)]:
         reach = suspects.scenarios.reach(quantity.key)
         names = {s.mistake.name for s in suspects.suspects if s.bit & reach}
-        shape = suspects.scenarios.value(quantity.key)
-        names |= {m.name for m, t in suspects.transforms if t.apply(problem, quantity, shape, 1.0) is not None}
-        for name in names:
-            yield name, quantity, MISTAKES[name].say(problem, quantity)
+        value = suspects.scenarios.value(quantity.key)
+        names |= {m.name for m, t in suspects.transforms if t.apply(problem, quantity, value, 1.0) is not None}
+        found += [(name, quantity, MISTAKES[name].say(problem, quantity)) for name in sorted(names)]
+    return tuple(found)
 
 
 CASES = list(cases())
@@ -79,7 +82,7 @@ each_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 @each_case
 def test_feedback_speaks_to_the_student_in_short_sentences(case: Case) -> None:
-    for _, _, text in messages(case.problem):
+    for _, _, text in messages(case):
         assert re.match("(You|Your|Every entry of yours) ", text)
         assert text.endswith(".")
         assert all(len(sentence.split()) <= MOST_WORDS for sentence in re.split(r"[.:;] ", text)), text
@@ -87,7 +90,7 @@ def test_feedback_speaks_to_the_student_in_short_sentences(case: Case) -> None:
 
 @each_case
 def test_feedback_gives_no_number_of_the_solution(case: Case) -> None:
-    for _, _, text in messages(case.problem):
+    for _, _, text in messages(case):
         assert set(re.findall(r"\d[\d.]*\d|\d", re.sub(r"[A-Z]\d", "", text))) <= {"0", "1", "2", "10"}
 
 
@@ -107,14 +110,14 @@ def test_feedback_is_true_for_the_problem(case: Case) -> None:
         r"there is no square": problem.conventions.l2.strength > 0,
         r"½ in the loss": problem.loss != "half_squared_error",
     }
-    for name, quantity, text in messages(problem):
+    for name, quantity, text in messages(case):
         for pattern, is_false in forbidden.items():
             assert not (is_false and re.search(pattern, text)), f"{name} in {quantity.key}: {text}"
 
 
 @each_case
 def test_feedback_speaks_of_the_kind_of_quantity(case: Case) -> None:
-    for name, quantity, text in messages(case.problem):
+    for name, quantity, text in messages(case):
         is_gradient = quantity.of == "L" and quantity.by is not None
         assert is_gradient or not text.startswith("Your gradient"), f"{name} in {quantity.key}"
         assert quantity.key == "L" or not text.startswith("Your loss"), f"{name} in {quantity.key}"
