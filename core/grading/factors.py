@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from functools import partial
 
+import numpy as np
+
 from core.arrays import Array
 from core.grading.matches import Target
 from core.grading.shapes import fit_shape
@@ -16,18 +18,65 @@ DIVISORS = frozenset({"divisor", "unit"})
 """The constants of the table that the losses are divided by."""
 
 
-def find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
-    """List the factors of a quantity that mistakes have, each with either sign.
+Known = list[tuple[tuple[str, ...], Array]]
+"""Mistakes, and the numbers that they give, in a row."""
+
+
+def find_known(suspects: Suspects, target: Target, truth: Array) -> Known:
+    """List what mistakes make of a quantity by a factor near the answer's, or put in its place.
 
     Parameters
     ----------
     suspects : Suspects
-    quantity : Quantity
+    target : Target
+    truth : ndarray
+        The quantity, possibly as it follows from given values.
 
     Returns
     -------
-    list of Factor
+    Known
     """
+    known, right = _find_others(suspects, target), truth.ravel()
+    with np.errstate(all="ignore"):
+        number = float(np.divide(right @ target.answer.ravel(), right @ right)) if target.fits else 0.0
+    # a factor that is far from the one that fits best is none
+    factors = [(names, f) for names, f in _factors(suspects, target.quantity) if abs(number - f) <= 0.5 * abs(f)]
+    return known + [(names, factor * right) for names, factor in factors]
+
+
+def name_factor(suspects: Suspects, target: Target, made: Collection[str], row: Array) -> Known:
+    """Give the names of the factors that lead from a prediction to the answer, and the products.
+
+    Parameters
+    ----------
+    suspects : Suspects
+    target : Target
+        Its answer has the quantity's shape.
+    made : collection of str
+        The mistakes that lead to the prediction.
+    row : ndarray
+        The prediction.
+
+    Returns
+    -------
+    Known
+    """
+    factors = [(names, factor) for names, factor in _factors(suspects, target.quantity) if not {*names} & {*made}]
+    products = [(names, factor * row) for names, factor in factors]
+    return [(names, product) for names, product in products if target.allowance.lets_pass(target.answer, product)]
+
+
+def _find_others(suspects: Suspects, target: Target) -> Known:
+    found: Known = []
+    for mistake, transform in suspects.transforms:
+        value = transform.apply(suspects.problem, target.quantity, target.truth, 1.0) if transform.is_other else None
+        if value is not None and fit_shape(target.answer, value.shape) is not None:
+            found.append(((mistake.name,), value.ravel()))
+    return found
+
+
+def _factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
+    """List the factors of a quantity that mistakes have, each with either sign; they are looked up once."""
     if quantity.key not in suspects.factors:
         suspects.factors[quantity.key] = _find_factors(suspects, quantity)
     return suspects.factors[quantity.key]
@@ -44,27 +93,6 @@ def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
         if factor is not None and factor > 0:
             signed += [((name,), factor), (("sign_flipped", name), -factor)]
     return signed
-
-
-def find_others(suspects: Suspects, target: Target) -> list[tuple[tuple[str, ...], Array]]:
-    """List what may be handed in in place of a quantity, of the answer's shape.
-
-    Parameters
-    ----------
-    suspects : Suspects
-    target : Target
-
-    Returns
-    -------
-    list of tuple of tuple of str and ndarray
-        The mistake, and the numbers in a row.
-    """
-    found: list[tuple[tuple[str, ...], Array]] = []
-    for mistake, transform in suspects.transforms:
-        value = transform.apply(suspects.problem, target.quantity, target.truth, 1.0) if transform.is_other else None
-        if value is not None and fit_shape(target.answer, value.shape) is not None:
-            found.append(((mistake.name,), value.ravel()))
-    return found
 
 
 def _factor_of(problem: Problem, way: Way, taken: Collection[str]) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import Switch
 from core.grading.effort import Effort
-from core.grading.factors import find_factors, find_others
+from core.grading.factors import find_known, name_factor
 from core.grading.matches import Match, Target, same_numbers
 from core.grading.orders import arrange, find_orders
 from core.grading.origins import find_origin
@@ -249,16 +249,11 @@ class Search:
         return count * math.log(min(1.0, 2.0 * window / scale)) if scale and window else -math.inf
 
     def _named(self, count: int, chance: float) -> Iterator[Match]:
-        """Compare the answer with the truth times a factor of so many mistakes, and with what is put in its place."""
-        known, factors = find_others(self._suspects, self._target), find_factors(self._suspects, self._target.quantity)
-        truth, answer = self._baseline.ravel(), self._target.answer.ravel()
-        with np.errstate(all="ignore"):
-            number = float(np.divide(truth @ answer, truth @ truth)) if self._target.fits else 0.0
-        # a factor that is far from the one that fits best is none
-        known += [(names, factor * truth) for names, factor in factors if abs(number - factor) <= 0.5 * abs(factor)]
+        """Compare the answer with what so many mistakes make of the truth by a factor, or put in its place."""
+        known = find_known(self._suspects, self._target, self._baseline)
         for names, row in known:
             if len(names) == count:
-                yield from self._near([0], row[None], names, chance / (len(known) + len(factors)))
+                yield from self._near([0], row[None], names, chance / len(self._suspects.mistakes))
 
     def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Match]:
         problem, target = self._suspects.problem, self._target
@@ -279,18 +274,12 @@ class Search:
                 meets = (np.abs(fitted - rest) <= target.allowance.limits_for(fitted)).all(axis=1)
                 for index in map(int, np.flatnonzero(meets)):
                     if transform.accepts(numbers[index]) and self._is_telling(fitted[index]):
-                        named = [] if start.any() else self._name_factor(chosen[index], rows[index], rest)
+                        made = self._suspects.names(chosen[index])
+                        named = [] if start.any() else name_factor(self._suspects, target, made, rows[index])
                         scale = float(np.abs(fitted[index]).max())
                         for names, row in named or [((mistake.name,), fitted[index])]:
                             predicted = (row + start.ravel())[None]
                             yield from self._near([chosen[index]], predicted, names, chance / len(choices), scale)
-
-    def _name_factor(self, chosen: int, row: Array, answer: Array) -> list[tuple[tuple[str, ...], Array]]:
-        """Give the names of the factors that lead from what a choice predicts to the answer, and the products."""
-        made, allowance = set(self._suspects.names(chosen)), self._target.allowance
-        factors = find_factors(self._suspects, self._target.quantity)
-        products = [(names, factor * row[None]) for names, factor in factors if made.isdisjoint(names)]
-        return [(names, p[0]) for names, p in products if (np.abs(p - answer) <= allowance.limits_for(p)).all()]
 
     def _is_telling(self, prediction: Array) -> bool:
         # one number is free, so at least two more entries have to speak for it
