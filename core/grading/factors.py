@@ -18,8 +18,8 @@ DIVISORS = frozenset({"divisor", "unit"})
 """The constants of the table that the losses are divided by."""
 
 
-Known = list[tuple[tuple[str, ...], Array]]
-"""Mistakes, and the numbers that they give, in a row."""
+Known = list[tuple[tuple[str, ...], Array, int]]
+"""Mistakes, the numbers that they give, in a row, and the bits of their ways, 0 for transforms."""
 
 
 def find_known(suspects: Suspects, target: Target, truth: Array) -> Known:
@@ -40,8 +40,8 @@ def find_known(suspects: Suspects, target: Target, truth: Array) -> Known:
     with np.errstate(all="ignore"):
         number = float(np.divide(right @ target.answer.ravel(), right @ right)) if target.fits else 0.0
     # a factor that is far from the one that fits best is none
-    factors = [(names, f) for names, f in _factors(suspects, target.quantity) if abs(number - f) <= 0.5 * abs(f)]
-    return known + [(names, factor * right) for names, factor in factors]
+    factors = [each for each in _factors(suspects, target.quantity) if abs(number - each[1]) <= 0.5 * abs(each[1])]
+    return known + [(names, factor * right, bits) for names, factor, bits in factors]
 
 
 def name_factor(suspects: Suspects, target: Target, made: Collection[str], row: Array) -> Known:
@@ -61,9 +61,9 @@ def name_factor(suspects: Suspects, target: Target, made: Collection[str], row: 
     -------
     Known
     """
-    factors = [(names, factor) for names, factor in _factors(suspects, target.quantity) if not {*names} & {*made}]
-    products = [(names, factor * row) for names, factor in factors]
-    return [(names, product) for names, product in products if target.allowance.lets_pass(target.answer, product)]
+    factors = [each for each in _factors(suspects, target.quantity) if not {*each[0]} & {*made}]
+    products = [(names, factor * row, bits) for names, factor, bits in factors]
+    return [each for each in products if target.allowance.lets_pass(target.answer, each[1])]
 
 
 def _find_others(suspects: Suspects, target: Target) -> Known:
@@ -71,7 +71,7 @@ def _find_others(suspects: Suspects, target: Target) -> Known:
     for mistake, transform in suspects.transforms:
         value = transform.apply(suspects.problem, target.quantity, target.truth, 1.0) if transform.is_other else None
         if value is not None and fit_shape(target.answer, value.shape) is not None:
-            found.append(((mistake.name,), value.ravel()))
+            found.append(((mistake.name,), value.ravel(), 0))
     return found
 
 
@@ -86,12 +86,12 @@ def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
     scenarios = suspects.scenarios
     reach, taken = scenarios.reach(quantity.key), {*scenarios.upstream(quantity.key), quantity.key}
     ways = (s for s in suspects.suspects if s.bit & reach and s.layer is None)
-    named = [(s.mistake.name, _factor_of(suspects.problem, s.way, taken)) for s in ways]
-    named += [(m.name, t.factor(suspects.problem, quantity)) for m, t in suspects.transforms if t.factor]
+    named = [(s.mistake.name, _factor_of(suspects.problem, s.way, taken), s.bit) for s in ways]
+    named += [(m.name, t.factor(suspects.problem, quantity), 0) for m, t in suspects.transforms if t.factor]
     signed: list[Factor] = []
-    for name, factor in dict.fromkeys(named):
+    for name, factor, bits in named:
         if factor is not None and factor > 0:
-            signed += [((name,), factor), (("sign_flipped", name), -factor)]
+            signed += [((name,), factor, bits), (("sign_flipped", name), -factor, bits)]
     return signed
 
 

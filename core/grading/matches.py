@@ -11,7 +11,7 @@ from core.conventions import Switch
 from core.grading.allowance import Allowance
 from core.grading.origins import Origin
 from core.grading.shapes import fit_shape
-from core.mistakes import PRECEDENCE
+from core.mistakes import MISTAKES, PRECEDENCE
 from core.quantities import Quantity
 
 SAME = 1e-9
@@ -96,8 +96,13 @@ class Match:
 
         A mistake is the nearer, the later on the way to the quantity it is made; with the finished answer last.
         """
-        ranks = [self.origins[name].rank if name in self.origins else math.inf for name in self.names]
-        return len(self.names), [-rank for rank in sorted(ranks)], [PRECEDENCE[name] for name in self.names]
+        ranks = sorted(self.origins[name].rank if name in self.origins else _rank_of(name) for name in self.names)
+        return len(self.names), [-rank for rank in ranks], [PRECEDENCE[name] for name in self.names]
+
+
+def _rank_of(name: str) -> float:
+    # that a factor is as large as some size of the problem says less than any step
+    return -1.0 if any(transform.factor for transform in MISTAKES[name].transforms) else math.inf
 
 
 def same_numbers(one: Array, other: Array, size: float) -> bool:

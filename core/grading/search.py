@@ -251,9 +251,9 @@ class Search:
     def _named(self, count: int, chance: float) -> Iterator[Match]:
         """Compare the answer with what so many mistakes make of the truth by a factor, or put in its place."""
         known = find_known(self._suspects, self._target, self._baseline)
-        for names, row in known:
+        for names, row, bits in known:
             if len(names) == count:
-                yield from self._near([0], row[None], names, chance / len(self._suspects.mistakes))
+                yield from self._near([bits], row[None], names, chance / len(self._suspects.mistakes))
 
     def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Match]:
         problem, target = self._suspects.problem, self._target
@@ -277,7 +277,7 @@ class Search:
                         made = self._suspects.names(chosen[index])
                         named = [] if start.any() else name_factor(self._suspects, target, made, rows[index])
                         scale = float(np.abs(fitted[index]).max())
-                        for names, row in named or [((mistake.name,), fitted[index])]:
+                        for names, row, _ in named or [((mistake.name,), fitted[index], 0)]:
                             predicted = (row + start.ravel())[None]
                             yield from self._near([chosen[index]], predicted, names, chance / len(choices), scale)
 

@@ -13,8 +13,8 @@ from core.problem import Problem
 from core.scenarios import Scenarios
 from core.steps import RULES, Change
 
-Factor = tuple[tuple[str, ...], float]
-"""The mistakes that multiply a quantity by a number, and the number."""
+Factor = tuple[tuple[str, ...], float, int]
+"""The mistakes that multiply a quantity by a number, the number, and the bits of the ways that do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
