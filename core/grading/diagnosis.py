@@ -1,9 +1,11 @@
 """From matches to a diagnosis: the one that explains the other parts as well, its class, its words."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from core.arrays import Array
 from core.conventions import Switch
 from core.errors import CoreError
 from core.grading.grade import Diagnosis
@@ -142,6 +144,14 @@ def _say(name: str, origin: Origin | None, quantity: Quantity, problem: Problem)
 def _agreement(match: Match, scenarios: Scenarios, others: Mapping[Target, bool]) -> int:
     # an answer that the explanation predicts speaks for it, a right one that it would have made wrong against it
     return sum(
-        target.is_met(scenarios.value(target.key, match.chosen)) - is_right
+        target.is_met(_predict(match, scenarios, target.quantity)) - is_right
         for target, is_right in islice(others.items(), MOST_COMPARED)
     )
+
+
+def _predict(match: Match, scenarios: Scenarios, quantity: Quantity) -> Array:
+    value = scenarios.value(quantity.key, match.chosen)
+    # who multiplies one quantity by a size of the problem does so with the others
+    transforms = (t for name in match.names if name not in match.origins for t in MISTAKES[name].transforms)
+    factors = (t.factor(scenarios.problem, quantity) for t in transforms if t.factor)
+    return math.prod((factor for factor in factors if factor is not None), start=1.0) * value
