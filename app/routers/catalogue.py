@@ -68,7 +68,6 @@ def _show_mistakes() -> Iterator[MistakeReply]:
             family=mistake.family,
             produces=mistake.produces,
             message=mistake.say(SAMPLE, quantity),
-            since=mistake.since,
         )
 
 

@@ -247,5 +247,3 @@ class MistakeReply:
     """What comes out in place of the right answer t, in `symbols`."""
     message: str
     """Feedback for the student: as it reads for dL/dW of a softmax classifier, whose loss is a mean."""
-    since: int
-    """The version of exercises that it came with."""

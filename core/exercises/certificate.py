@@ -13,7 +13,7 @@ MOST_SPREAD = 30.0
 """A quantity that rounding moves by more units of the last decimal is not fit for work by hand."""
 
 
-def faults(problem: Problem, keys: Sequence[str], decimals: int, *, version: int | None = None) -> list[str]:
+def faults(problem: Problem, keys: Sequence[str], decimals: int) -> list[str]:
     """List what a problem's numbers hide beyond what is equal by definition.
 
     Parameters
@@ -22,15 +22,13 @@ def faults(problem: Problem, keys: Sequence[str], decimals: int, *, version: int
     keys : sequence of str
         Numbered ids of the quantities asked.
     decimals : int
-    version : int or None
-        The version of the catalogue of mistakes.
 
     Returns
     -------
     list of str
         Empty for a problem that an exercise can be made of.
     """
-    telling = Telling(problem, keys, decimals, version=version)
+    telling = Telling(problem, keys, decimals)
     found = [
         f"rounding moves {key} too far"
         for key, precision in zip(telling.keys, telling.precisions, strict=True)
@@ -43,7 +41,7 @@ def faults(problem: Problem, keys: Sequence[str], decimals: int, *, version: int
     ]
     if found:
         return found
-    always = _known(_Form(problem), tuple(keys), decimals, version)
+    always = _known(_Form(problem), tuple(keys), decimals)
     for row, variant in enumerate(telling.variants):
         for column, key in enumerate(telling.keys):
             if telling.doubtful[row, column]:
@@ -82,5 +80,5 @@ class _Form:
 
 
 @lru_cache(maxsize=256)
-def _known(form: _Form, keys: tuple[str, ...], decimals: int, version: int | None) -> Equalities:
-    return find_equalities(form.problem, keys, decimals, version=version)
+def _known(form: _Form, keys: tuple[str, ...], decimals: int) -> Equalities:
+    return find_equalities(form.problem, keys, decimals)

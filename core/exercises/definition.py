@@ -35,7 +35,7 @@ class Equalities:
     shown: frozenset[str]
 
 
-def find_equalities(problem: Problem, keys: Sequence[str], decimals: int, *, version: int | None = None) -> Equalities:
+def find_equalities(problem: Problem, keys: Sequence[str], decimals: int) -> Equalities:
     """Find what is equal in every problem of the same form.
 
     Parameters
@@ -45,8 +45,6 @@ def find_equalities(problem: Problem, keys: Sequence[str], decimals: int, *, ver
     keys : sequence of str
         Numbered ids of the quantities asked.
     decimals : int
-    version : int or None
-        The version of the catalogue of mistakes.
 
     Returns
     -------
@@ -55,7 +53,7 @@ def find_equalities(problem: Problem, keys: Sequence[str], decimals: int, *, ver
     hidden: list[set[tuple[str, str]]] = []
     same: list[set[tuple[str, str]]] = []
     shown: set[str] = set()
-    for telling in _tell_in_twins(problem, keys, decimals, version):
+    for telling in _tell_in_twins(problem, keys, decimals):
         labels = [variant.label for variant in telling.variants]
         hidden.append({(labels[i], telling.keys[j]) for i, j in np.argwhere(telling.hidden)})
         same.append({(labels[i], labels[j]) for i, j in np.argwhere(telling.same)})
@@ -67,10 +65,10 @@ def find_equalities(problem: Problem, keys: Sequence[str], decimals: int, *, ver
     )
 
 
-def _tell_in_twins(problem: Problem, keys: Sequence[str], decimals: int, version: int | None) -> Iterator[Telling]:
+def _tell_in_twins(problem: Problem, keys: Sequence[str], decimals: int) -> Iterator[Telling]:
     n_compared = 0
     for number in range(1, MOST_TWINS + 1):
-        telling = Telling(draw_twin(problem, number), keys, decimals, version=version)
+        telling = Telling(draw_twin(problem, number), keys, decimals)
         yield telling
         # where relu units are dead, everything is 0 by accident
         n_compared += all(truth.any() for truth in telling.truths)

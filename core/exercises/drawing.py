@@ -75,7 +75,7 @@ def _draw(name: str, seed: int, version: int) -> Exercise:
         source = random.Random(f"{name} {seed} {version} {attempt}")  # noqa: S311 - numbers to compute with, no secrets
         problem = kind.draw(source)
         keys = list(read_asks(kind.asks, problem).values())
-        if is_good(problem, keys, kind, version):
+        if is_good(problem, keys, kind):
             return Exercise(
                 kind=name,
                 seed=seed,
@@ -88,7 +88,7 @@ def _draw(name: str, seed: int, version: int) -> Exercise:
     raise RuntimeError(f"no good draw of {name} in {MOST_DRAWS}")
 
 
-def is_good(problem: Problem, keys: Sequence[str], kind: Kind, version: int) -> bool:
+def is_good(problem: Problem, keys: Sequence[str], kind: Kind) -> bool:
     """Tell whether an exercise can be made of a problem.
 
     Parameters
@@ -97,13 +97,12 @@ def is_good(problem: Problem, keys: Sequence[str], kind: Kind, version: int) -> 
     keys : sequence of str
         Numbered ids of what is asked.
     kind : Kind
-    version : int
 
     Returns
     -------
     bool
     """
-    return not faults(problem, keys, kind.decimals, version=version) and all(
+    return not faults(problem, keys, kind.decimals) and all(
         _agrees(problem, key) for key in keys if key.startswith("d")
     )
 

@@ -65,14 +65,12 @@ class Telling:
         Numbered ids of the quantities asked.
     decimals : int
         The decimals of the answers.
-    version : int or None
-        The version of the catalogue of mistakes; None for all of it.
     """
 
-    def __init__(self, problem: Problem, keys: Sequence[str], decimals: int, *, version: int | None = None) -> None:
+    def __init__(self, problem: Problem, keys: Sequence[str], decimals: int) -> None:
         self.problem = problem
         self.keys = tuple(keys)
-        self.suspects = Suspects(problem, version=version)
+        self.suspects = Suspects(problem)
         scenarios = self.suspects.scenarios
         self.truths = tuple(scenarios.value(key) for key in self.keys)
         self.decimals = decimals

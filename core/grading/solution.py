@@ -96,7 +96,6 @@ class Solution:
                 raise error.at(path) from None
 
     def _suspect(self, *, in_one_layer: bool) -> Suspects:
-        version = self.question.version
-        found = Suspects(self.question.problem, version=version, in_one_layer=in_one_layer, exact=self.scenarios)
+        found = Suspects(self.question.problem, in_one_layer=in_one_layer, exact=self.scenarios)
         self._suspected.append(found)
         return found

@@ -144,7 +144,7 @@ class Question:
     stated : frozenset of str or None
         The conventions that were stated, ``"reduction"``, ``"l2.factor"``, ...; None where all are binding.
     version : int or None
-        The version of the catalogue of mistakes to mark by; None for all of it.
+        The exercise's; None for a problem of the caller's own.
     kind, seed : str and int, or None
         The exercise that it is; None for a problem of the caller's own.
     answers_are_asked : bool

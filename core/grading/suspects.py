@@ -48,8 +48,6 @@ class Suspects:
     Parameters
     ----------
     problem : Problem
-    version : int or None
-        The version of the catalogue to go by; None for all of it.
     in_one_layer : bool
         Whether mistakes made in one layer only are suspected as well.
     exact : Scenarios, optional
@@ -67,17 +65,12 @@ class Suspects:
         self,
         problem: Problem,
         *,
-        version: int | None = None,
         in_one_layer: bool = False,
         exact: Scenarios | None = None,
     ) -> None:
         self.problem = problem
         self._exact = exact
-        self.mistakes = tuple(
-            mistake
-            for mistake in MISTAKES.values()
-            if (version is None or mistake.since <= version) and mistake.applies(problem)
-        )
+        self.mistakes = tuple(mistake for mistake in MISTAKES.values() if mistake.applies(problem))
         self.transforms = tuple((m, transform) for m in self.mistakes for transform in m.transforms)
         self.is_cut = in_one_layer and problem.network.depth > DEEPEST
         self.suspects = self._find_suspects(in_one_layer=in_one_layer)

@@ -173,7 +173,6 @@ FINISHED_MISTAKES = (
         message="You wrote down the targets. They are given; what is asked for is computed from them or beside them.",
         transforms=(Transform(apply=_targets, is_other=True), Transform(apply=_labels, is_other=True)),
         applies=lambda problem: problem.targets is not None,
-        since=2,
     ),
     Mistake(
         name="all_zero",
@@ -195,7 +194,6 @@ FINISHED_MISTAKES = (
                 exact=_to_division,
             ),
         ),
-        since=2,
     ),
     Mistake(
         name="scaled",

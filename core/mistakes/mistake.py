@@ -144,8 +144,6 @@ class Mistake:
         The ways in which it happens to a finished answer.
     applies : callable
         ``applies(problem)``: whether the mistake can be made there.
-    since : int
-        The version of the catalogue that it came with. An exercise's version counts mistakes up to it.
 
     Raises
     ------
@@ -160,7 +158,6 @@ class Mistake:
     ways: tuple[Way, ...] = ()
     transforms: tuple[Transform, ...] = ()
     applies: Callable[[Problem], bool] = _always
-    since: int = 1
 
     def __post_init__(self) -> None:
         plain = [transform for transform in self.transforms if transform.is_choice]

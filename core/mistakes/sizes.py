@@ -32,7 +32,6 @@ SIZE_MISTAKES = (
         message=lambda problem, quantity: f"You divided by the number of the layer's inputs. {say_divisor(problem)}",
         transforms=(multiply(_over_n_in),),
         applies=lambda problem: max(problem.network.widths[:-1]) > 1,
-        since=2,
     ),
     Mistake(
         name="multiplied_by_features",
@@ -41,7 +40,6 @@ SIZE_MISTAKES = (
         message="Your gradient is the right one times the number of the layer's inputs. No such factor belongs here.",
         transforms=(multiply(_n_in),),
         applies=lambda problem: max(problem.network.widths[:-1]) > 1,
-        since=2,
     ),
     Mistake(
         name="multiplied_by_outputs",
@@ -52,6 +50,5 @@ SIZE_MISTAKES = (
         ),
         transforms=(multiply(_n_out),),
         applies=lambda problem: problem.n_out > 1,
-        since=2,
     ),
 )

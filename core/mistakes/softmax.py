@@ -147,7 +147,6 @@ SOFTMAX_MISTAKES = (
             ),
         ),
         applies=lambda problem: max(problem.network.widths[1:]) > 1,
-        since=2,
     ),
     Mistake(
         name="softmax_twice",
@@ -221,7 +220,6 @@ SOFTMAX_MISTAKES = (
         message="You did not divide by the sum of the exponentials. The softmax divides e^z by the sum of its row.",
         ways=(_in_place_of_softmax(np.exp),),
         applies=_distributes,
-        since=2,
     ),
     Mistake(
         name="log_softmax_for_softmax",
@@ -230,7 +228,6 @@ SOFTMAX_MISTAKES = (
         message="You took the logarithm of the probabilities. The outputs are the probabilities themselves.",
         ways=(_in_place_of_softmax(_log_softmax),),
         applies=_distributes,
-        since=2,
     ),
     Mistake(
         name="prediction_given",
@@ -240,7 +237,6 @@ SOFTMAX_MISTAKES = (
         ways=(_in_place_of_softmax(one_hot),),
         transforms=(Transform(apply=_predicted, is_other=True),),
         applies=_distributes,
-        since=2,
     ),
     Mistake(
         name="overflowed",

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 APP = keyed_app()
 SECRET, OLDER = "s" * 32, "o" * 32
 TOKENS = Tokens((SECRET,), 3600)
-GRANT = Grant(kind="softmax_forward", seed=7, version=1, feedback="hint", expires=int(time.time()) + 3600)
+GRANT = Grant(kind="softmax_forward", seed=7, version=LATEST, feedback="hint", expires=int(time.time()) + 3600)
 ANSWERS = {"dL_db": [0.1, 0.2, -0.3]}
 
 
@@ -120,7 +120,7 @@ def test_without_a_secret_each_service_has_one_of_its_own() -> None:
 
 
 async def test_a_token_ends() -> None:
-    past = Grant(kind="softmax_forward", seed=7, version=1, feedback="hint", expires=int(time.time()))
+    past = Grant(kind="softmax_forward", seed=7, version=LATEST, feedback="hint", expires=int(time.time()))
     assert_is_refused(TOKENS.mint(past))
     token = await mint(APP, expires_in=1)
     assert (await grade(token)).status_code == 200

@@ -235,7 +235,7 @@ async def test_the_catalogue_lists_every_entry_of_every_registry(client: httpx.A
 async def test_the_catalogue_says_of_mistakes_and_exercises_what_readers_need(client: httpx.AsyncClient) -> None:
     catalogue = (await client.get("/v1/catalogue")).json()
     for entry in catalogue["mistakes"]:
-        assert set(entry) == {"name", "family", "produces", "message", "since"}
+        assert set(entry) == {"name", "family", "produces", "message"}
         assert all(entry.values())
         # feedback is sentences for a student
         assert entry["message"][0].isupper() or not entry["message"][0].isalpha()

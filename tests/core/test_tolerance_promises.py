@@ -201,6 +201,25 @@ def test_a_stated_tolerance_has_a_few_ulps_of_slack_at_its_edge(answer: float, v
     assert part_of(problem, "A", [[answer]], Tolerance(absolute=0.2)).verdict == verdict
 
 
+@pytest.mark.parametrize("tolerance", [None, Tolerance(decimals=3), Tolerance(relative=0.01)])
+def test_no_tolerance_makes_another_shape_right(tolerance: Tolerance | None) -> None:
+    part = part_of(EXACT_FIT, "dL_dW", [[0.0, 0.0, 0.0]], tolerance)
+    assert (part.verdict, part.score) == ("wrong_shape", 0.0)
+
+
+@pytest.mark.parametrize("off", [0.0, 0.004, 0.03])
+def test_whoever_may_not_widen_a_tolerance_is_marked_by_the_narrower(off: float) -> None:
+    marker = Marker(Question(problem=DEAD_RELU, asks=read_asks(("Z2",), DEAD_RELU)))
+    marker.solution.compute_truths({"Z2": "Z2"})
+    answer = read_answer((np.round(marker.solution.truth("Z2"), 4) + off).tolist())
+    for tolerance in (Tolerance(absolute=0.01), Tolerance(relative=1e-9), Tolerance(decimals=1)):
+        verdicts = [
+            marker.grade(Submission(answers={"Z2": answer}, tolerance=given, may_widen=may_widen)).verdict
+            for given, may_widen in ((tolerance, False), (tolerance, True), (None, True))
+        ]
+        assert (verdicts[0] == "correct") == (verdicts[1] == verdicts[2] == "correct")
+
+
 def cut(value: Array, decimals: int) -> Array:
     return np.trunc(value * 10.0**decimals) / 10.0**decimals
 
