@@ -120,7 +120,9 @@ class Allowance:
         -------
         bool
         """
-        slack = np.where(answer.astype(np.float32) == answer, SINGLE * np.abs(answer), 0.0)
+        with np.errstate(over="ignore"):
+            is_single = answer.astype(np.float32) == answer
+        slack = np.where(is_single, SINGLE * np.abs(answer), 0.0)
         return bool((np.abs(answer - truth) <= HALF * self.units.reshape(answer.shape) + slack).all())
 
     def is_cut_off(self, answer: Array, truth: Array) -> bool:
