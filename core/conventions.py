@@ -167,26 +167,31 @@ def _choices(conventions: Conventions) -> dict[str, Any]:
     return {choice.name: getattr(conventions, choice.name) for choice in fields(Conventions)}
 
 
-CHOICE_WORDS: dict[tuple[str, str | float], str] = {
-    ("reduction", "sum"): "the sum over the samples, not their mean",
-    ("reduction", "mean_over_entries"): "the mean over all entries, not over the samples",
-    ("l2.factor", 1): "an L2 term with the factor 1, not ½",
-    ("l2.per_sample", True): "an L2 term divided by the number of samples, not the whole term",
-    ("log_base", 2): "logarithms to base 2, not natural ones",
-    ("log_base", 10): "logarithms to base 10, not natural ones",
-    ("column_order", "rows_first"): "a Jacobian's columns in the order of W's rows, not of its columns",
-    ("relu_at_zero", 1): "slope 1 of relu at 0, not slope 0",
-    ("relu_at_zero", 0.5): "slope 0.5 of relu at 0, not slope 0",
+CHOICES: dict[str, dict[str | float, str]] = {
+    "reduction": {
+        "mean": "the mean over the samples",
+        "sum": "the sum over the samples",
+        "mean_over_entries": "the mean over all entries, samples times outputs",
+    },
+    "l2.factor": {0.5: "an L2 term with the factor ½", 1: "an L2 term with the factor 1"},
+    "l2.biases": {False: "an L2 term of the weights alone", True: "an L2 term of weights and biases"},
+    "l2.per_sample": {False: "the whole L2 term", True: "an L2 term divided by the number of samples"},
+    "log_base": {"e": "natural logarithms", 2: "logarithms to base 2", 10: "logarithms to base 10"},
+    "column_order": {
+        "columns_first": "a Jacobian's columns in the order of W's columns",
+        "rows_first": "a Jacobian's columns in the order of W's rows",
+    },
+    "relu_at_zero": {0: "slope 0 of relu at 0", 1: "slope 1 of relu at 0", 0.5: "slope 0.5 of relu at 0"},
 }
-"""Other choices than the defaults, in words."""
+"""Every choice in words, by the key of its convention; the first is the default."""
 
 
-def describe_choice(switch: str, value: str | float) -> str:
+def describe_choice(key: str, value: str | float) -> str:
     """Say in words what another convention does in place of the default.
 
     Parameters
     ----------
-    switch : str
+    key : str
         ``"reduction"``, ``"l2.factor"``, ...
     value : str or float
 
@@ -194,4 +199,5 @@ def describe_choice(switch: str, value: str | float) -> str:
     -------
     str
     """
-    return CHOICE_WORDS.get((switch, value), f"{switch} = {value}")
+    words = CHOICES[key]
+    return f"{words[value]}, not {next(iter(words.values()))}"

@@ -1,7 +1,7 @@
 """The catalogue: what the registries hold."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +14,8 @@ from app.schemas.grade_replies import KindReply, MistakeReply
 from app.schemas.replies import (
     ActivationReply,
     CatalogueReply,
+    ChoiceReply,
+    ConventionReply,
     ExampleReply,
     FormReply,
     LossReply,
@@ -21,6 +23,7 @@ from app.schemas.replies import (
 )
 from core.activations import ACTIVATIONS
 from core.answers import FORMS
+from core.conventions import CHOICES, L2, Conventions
 from core.exercises import KINDS
 from core.losses import LOSSES
 from core.mistakes import MISTAKES, SAMPLE, SYMBOLS
@@ -28,6 +31,20 @@ from core.quantities import is_quantity_template, to_quantity
 from core.steps import RULES
 
 router = APIRouter(tags=["catalogue"], route_class=JsonRoute, dependencies=[allow(*EVERY_KEY)])
+
+SAMPLES = (
+    SAMPLE,
+    *(
+        replace(SAMPLE, conventions=conventions)
+        for conventions in (
+            Conventions(l2=L2(strength=0.1, per_sample=True)),
+            Conventions(log_base=2),
+            Conventions(reduction="sum"),
+            Conventions(column_order="rows_first"),
+        )
+    ),
+)
+"""Problems that the messages of mistakes are about: the first in which a mistake can be made."""
 
 Shown = TypeVar("Shown", ActivationReply, LossReply, KindReply)
 
@@ -42,6 +59,7 @@ def read_catalogue() -> CatalogueReply:
         mistakes=tuple(_show_mistakes()),
         symbols=dict(SYMBOLS),
         exercise_kinds=_show(KindReply, KINDS),
+        conventions=tuple(_show_conventions()),
         forms=tuple(_show_forms()),
     )
 
@@ -63,12 +81,20 @@ def _show_forms() -> Iterator[FormReply]:
 def _show_mistakes() -> Iterator[MistakeReply]:
     quantity = to_quantity(f"dL_dW{SAMPLE.network.depth}")
     for mistake in MISTAKES.values():
+        # in which the mistake can be made
+        problem = next((sample for sample in SAMPLES if mistake.applies(sample)), SAMPLE)
         yield MistakeReply(
             name=mistake.name,
             family=mistake.family,
             produces=mistake.produces,
-            message=mistake.say(SAMPLE, quantity),
+            message=mistake.say(problem, quantity),
         )
+
+
+def _show_conventions() -> Iterator[ConventionReply]:
+    for name, choices in CHOICES.items():
+        shown = tuple(ChoiceReply(value=value, meaning=meaning) for value, meaning in choices.items())
+        yield ConventionReply(name=name, choices=shown)
 
 
 def _show_quantities() -> Iterator[QuantityReply]:

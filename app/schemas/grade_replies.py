@@ -233,6 +233,7 @@ class AuditReply(Audit):
     """Groups of those that can, which cannot be told from each other."""
     advice: tuple[AdviceReply, ...]
     """What to change, the most telling first."""
+    conventions: ConventionsBody
 
 
 @with_config(STRICT)
@@ -246,4 +247,4 @@ class MistakeReply:
     produces: str
     """What comes out in place of the right answer t, in `symbols`."""
     message: str
-    """Feedback for the student: as it reads for dL/dW of a softmax classifier, whose loss is a mean."""
+    """Feedback for the student, as it reads for dL/dW of a softmax classifier in which the mistake can be made."""

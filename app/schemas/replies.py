@@ -261,6 +261,26 @@ class FormReply:
 
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True)
+class ChoiceReply:
+    """One choice of a convention."""
+
+    value: str | float | bool
+    meaning: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ConventionReply:
+    """A convention on which textbooks differ."""
+
+    name: str
+    """Its key under `conventions`; a dot parts the group from the name."""
+    choices: tuple[ChoiceReply, ...]
+    """The first is the default."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
 class CatalogueReply:
     """Everything that has a name here."""
 
@@ -271,6 +291,8 @@ class CatalogueReply:
     symbols: dict[str, str]
     """What the symbols stand for in which mistakes say what they produce."""
     exercise_kinds: tuple[KindReply, ...]
+    conventions: tuple[ConventionReply, ...]
+    """The choices under `conventions`."""
     forms: tuple[FormReply, ...]
     """The forms of text that answers are read from."""
 

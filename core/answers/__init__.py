@@ -9,13 +9,14 @@ entry for each. Read in this order: `answer` holds what comes out, `assembly` ke
 
 from core.answers.answer import MOST_NUMBERS, Answer, Reading, read_answer
 from core.answers.assembly import MOST_AXES
-from core.answers.decimals import Counts, count_decimals
+from core.answers.decimals import OF_ZERO, Counts, count_decimals
 from core.answers.forms import FORMS, Example, Form
 
 __all__ = [
     "FORMS",
     "MOST_AXES",
     "MOST_NUMBERS",
+    "OF_ZERO",
     "Answer",
     "Counts",
     "Example",

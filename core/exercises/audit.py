@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from core.budget import Budget, forward_operations
+from core.conventions import Conventions
 from core.errors import DomainError
 from core.exercises.changes import CHANGES, ENOUGH_SAMPLES, MOST_DECIMALS, roomy_form
 from core.exercises.definition import MOST_TWINS, Equalities, find_equalities
@@ -106,12 +107,15 @@ class Audit:
     confused : tuple of Confused
         A mistake may stand in a group that is equal by definition and in one that these numbers confuse.
     advice : tuple of Advice
+    conventions : Conventions
+        The problem's.
     """
 
     modelled: tuple[str, ...]
     hidden: tuple[Hidden, ...]
     confused: tuple[Confused, ...]
     advice: tuple[Advice, ...]
+    conventions: Conventions
 
 
 _Pair = tuple[str, str]
@@ -177,6 +181,7 @@ def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, bu
             )
             for code in _cover(shown, separated)
         ),
+        conventions=problem.conventions,
     )
 
 

@@ -13,6 +13,7 @@ from core.arrays import Array
 from core.exercises.twins import draw_twin, is_binary
 from core.problem import Network, Problem
 from core.registry import Registry
+from core.steps import evaluate
 
 MOST_DECIMALS = 12
 """An answer has at most this many decimals."""
@@ -276,6 +277,24 @@ def _describe_everything(problem: Problem, decimals: int) -> str:
     )
 
 
+def _to_kink(problem: Problem, decimals: int) -> Changed | None:
+    """Put one pre-activation of the first relu that has a bias on its kink."""
+    layers = list(problem.network.layers)
+    for number, layer in enumerate(layers, start=1):
+        if layer.activation == "relu" and layer.bias is not None:
+            layers[number - 1] = replace(layer, bias=np.zeros_like(layer.bias))
+            without = evaluate(replace(problem, network=Network(layers=tuple(layers))), [f"Z{number}"])[f"Z{number}"]
+            bias = layer.bias.copy()
+            bias[0] = -without[0, 0]
+            layers[number - 1] = replace(layer, bias=bias)
+            return replace(problem, network=Network(layers=tuple(layers))), decimals
+    return None
+
+
+def _describe_kink(problem: Problem, decimals: int) -> str:
+    return "No pre-activation of relu that counts is exactly 0. Choose a bias that makes one exactly 0."
+
+
 CHANGES: Registry[Change] = Registry(
     "change",
     Change(name="inputs", change=_other_inputs, describe=_describe_inputs),
@@ -285,6 +304,7 @@ CHANGES: Registry[Change] = Registry(
     Change(name="samples", change=_more_samples, describe=_describe_samples),
     Change(name="widths", change=_other_widths, describe=_describe_widths),
     Change(name="outputs", change=_other_outputs, describe=_describe_outputs),
+    Change(name="kink", change=_to_kink, describe=_describe_kink),
     Change(name="decimals", change=_more_decimals, describe=_describe_decimals),
     Change(name="everything", change=_everything, describe=_describe_everything),
 )

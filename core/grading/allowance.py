@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.answers import Counts, count_decimals
+from core.answers import OF_ZERO, Counts, count_decimals
 from core.arrays import Array, Flags
 from core.grading.grade import UsedTolerance
 from core.grading.precision import MACHINE_NOISE, MACHINE_RELATIVE, Precision, fewest_decimals, own_rounding, unit_of
@@ -30,6 +30,9 @@ SINGLE = 2.0**-24
 
 ULPS = 8 * float(np.finfo(np.float64).eps)
 """The slack at the edge of a stated tolerance: the difference itself is rounded."""
+
+FEW_UNITS = 10.0
+"""Numbers of at most so many units of the last decimal say little of where they come from."""
 
 LARGEST_RATIO = 1e3
 """Rounding grows with the numbers: a wrong answer a hundred times too large is off by a hundred times more."""
@@ -107,6 +110,19 @@ class Allowance:
         """
         row = value.reshape(1, -1)
         return bool((np.abs(answer.ravel() - row) <= self.limits_for(row)).all())
+
+    def says_little(self, answer: Array) -> bool:
+        """Tell whether an answer's numbers are so small that many wrong ways lead to them.
+
+        Parameters
+        ----------
+        answer : ndarray
+
+        Returns
+        -------
+        bool
+        """
+        return bool(np.abs(answer).max() <= FEW_UNITS * self.finest)
 
     def is_rounded(self, answer: Array, truth: Array) -> bool:
         """Tell whether an answer is the truth, correctly rounded.
@@ -213,6 +229,8 @@ def _by_digits(precision: Precision, answer: Array, asked: int | None, *, is_sta
     counts = count_decimals(numbers)
     read = np.full(counts.shape, raised)
     if asked is None:
+        # a 0 has no digits to say how it is rounded: it is read like the entries beside it
+        counts = np.where(counts == OF_ZERO, counts.max(), counts)
         read = np.maximum(read, np.minimum(counts, MOST_BY_HAND))
     needed, is_machine = fewest_decimals(numbers, read), counts > MOST_BY_HAND
     digits = np.maximum(counts, needed)

@@ -43,6 +43,8 @@ class Assessment:
     targets: dict[Target, bool] = field(init=False, default_factory=dict)
     # the student's own values that what follows may be computed from
     own: dict[str, Array] = field(init=False, default_factory=dict)
+    # outputs of theirs that are no distribution, though they should be: only Jacobians may follow from them
+    improper: dict[str, Array] = field(init=False, default_factory=dict)
     wrong: set[str] = field(init=False, default_factory=set)
     # those of the wrong ones that a mistake explains
     named: set[str] = field(init=False, default_factory=set)
@@ -84,6 +86,10 @@ class Assessment:
             self.own_scenarios = None
             if part.verdict != "correct":
                 self.wrong.add(key)
+        elif self._counts(key) and is_telling(own, truth, target.allowance.allowed):
+            # S − Y of outputs that are no distribution is no work, but their Jacobian is
+            self.improper[key] = own
+            self.wrong.add(key)
         return part
 
     def _to_target(self, key: str, value: Array) -> Target:
@@ -206,10 +212,13 @@ class Assessment:
         return choose(target, matches, scenarios or self._suspects().scenarios, others, self.solution.free)
 
     def _follows(self, target: Target) -> bool:
-        if not self.own or not (self.submission.follow_through or not self.wrong):
+        if not (self.own or self.improper) or not (self.submission.follow_through or not self.wrong):
             return False
-        scenarios = self.solution.scenarios
-        for expected in follow(scenarios, self._own_scenarios(), target.key, self.own, self.effort):
+        scenarios, own, own_scenarios = self.solution.scenarios, self.own, self._own_scenarios()
+        if self.improper and target.quantity.is_jacobian:
+            own = own | self.improper
+            own_scenarios = self._suspects().scenarios_given(own)
+        for expected in follow(scenarios, own_scenarios, target.key, own, self.effort):
             if target.is_met(expected) and self._is_work(expected, target.truth, target.allowance.allowed):
                 return True
         return False
@@ -233,7 +242,7 @@ class Assessment:
         return self.own_scenarios
 
     def _may_lead_on(self, target: Target, own: Array, part: Part) -> bool:
-        problem, policy = self.solution.question.problem, self.submission.policy
+        problem = self.solution.question.problem
         follows = part.verdict in {"follows_through", "convention_mismatch"}
         if follows and self.wrong & self._upstream(target.key) <= self.named:
             self.named.add(target.key)
@@ -243,10 +252,12 @@ class Assessment:
         if named and not needs_no_work(problem, own, target.allowance.allowed):
             self.named.add(target.key)
             return True
+        return self._counts(target.key) and may_lead_on(problem, target.key, own, target.truth, target.allowance)
+
+    def _counts(self, key: str) -> bool:
         # what costs nothing, for nobody asked for it, must not earn anything either
-        asked = (text for text, key in self.solution.question.asks.items() if key == target.key)
-        counts = any(policy.weights.get(text, 1.0) > 0 for text in asked)
-        return counts and may_lead_on(problem, target.key, own, target.truth, target.allowance)
+        asked = (text for text, other in self.solution.question.asks.items() if other == key)
+        return any(self.submission.policy.weights.get(text, 1.0) > 0 for text in asked)
 
 
 def _is_rounded(target: Target, own: Array) -> bool:

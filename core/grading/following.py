@@ -82,7 +82,7 @@ def needs_no_work(problem: Problem, value: Array, allowed: float) -> bool:
 
 
 def may_lead_on(problem: Problem, key: str, own: Array, truth: Array, allowance: Allowance) -> bool:
-    """Tell whether what follows from a student's own wrong answer may earn credit.
+    """Tell whether what follows from a student's own wrong answer may earn credit in everything downstream.
 
     Parameters
     ----------

@@ -53,7 +53,9 @@ class Precision:
             self.largest = 0.0
         self.is_zero: Flags = (truth == 0) | (self.largest == 0)
         self.noise = MACHINE_NOISE * (self.largest or scale)
-        span, relative = float(np.ptp(truth)), MACHINE_RELATIVE * self.largest
+        # what cancels has lost digits: float64 rounds the numbers on the way, not their difference
+        lost = min(CANCELLED * scale, self.largest / 4.0)
+        span, relative = float(np.ptp(truth)), max(MACHINE_RELATIVE * self.largest, lost)
         # with several values no tolerance may be so wide that one constant meets them all
         self._relative = min(relative, span / 4.0) if span > self.noise else relative
         self._rounding_bound = rounding_bound

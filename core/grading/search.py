@@ -112,6 +112,8 @@ class Search:
         list of Match
             All of one complexity, the nearest first; empty if nothing explains it.
         """
+        if self._target.allowance.says_little(self._target.answer):
+            most = 1
         singles = self._singles()
         orders = list(range(1, len(self._orders)))
         pairs: list[int] = []
@@ -148,6 +150,11 @@ class Search:
                 for index in (index for index in nearer if self._is_possible(chosen[index])):
                     names = (*self._suspects.names(chosen[index]), *self._orders[order][0])
                     found.append(self._match(names, chosen[index], rows[index], float(distances[index])))
+        for names, row, bits in find_known(self._suspects, self._target, self._baseline):
+            distance = float(np.linalg.norm(row - answer.ravel()))
+            apart = np.abs(row - self._baseline.ravel()) > self._target.allowance.units
+            if row.any() and distance < own and apart.any() and self._is_possible(bits):
+                found.append(self._match(names, bits, row, distance))
         return sorted(found, key=lambda match: match.distance)
 
     def not_finite(self) -> list[Match]:
@@ -223,6 +230,8 @@ class Search:
         limits = self._target.allowance.limits_for(rows)
         for index in map(int, np.flatnonzero((differences <= limits).all(axis=1))):
             window = max(float(differences[index].max()), 0.5 * self._target.allowance.finest)
+            if not rows[index].any() and answer.any():
+                continue  # zeros are explained by what gives zeros, and small numbers are not zeros
             log_chance = self._log_chance(rows[index], limits[index], window, fitted)
             least = math.log(chance if self._is_possible(chosen[index]) else chance * CONTRADICTED)
             if log_chance <= least:

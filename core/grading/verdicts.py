@@ -36,7 +36,6 @@ VERDICT_SENTENCES: dict[Verdict, str] = {
 }
 
 WRONG_VERDICTS = frozenset[Verdict]({"incorrect", "wrong_shape", "not_finite"})
-RIGHT_VERDICTS = frozenset[Verdict]({"correct", "follows_through"})
 FULL_SCORE_VERDICTS = frozenset[Verdict]({"correct", "follows_through", "convention_mismatch"})
 """Verdicts that a policy may give the full score."""
 
@@ -104,6 +103,8 @@ def describe_whole(outcome: Outcome, verdicts: Sequence[Verdict], first_wrong: s
         return "Everything that counts is right."
     if UNREAD_VERDICTS.issuperset(verdicts):
         return "You handed in nothing that counts and can be read."
-    right = sum(verdict in RIGHT_VERDICTS for verdict in verdicts)
+    if {"convention_mismatch"} <= {*verdicts} <= {"convention_mismatch", "correct"}:
+        return "Your answers are right, but not all under this problem's conventions."
+    right = sum(verdict in FULL_SCORE_VERDICTS for verdict in verdicts)
     place = f"; look first at the {first_wrong}" if first_wrong else ""
     return f"You have {right} of {counted(len(verdicts), 'part')} right{place}."

@@ -25,6 +25,11 @@ def _say_summed(problem: Problem, quantity: Quantity) -> str:
     return f"You added the samples' {added}. The loss is a mean: divide by {name_count(problem)}."
 
 
+def _say_twice_averaged(problem: Problem, quantity: Quantity) -> str:
+    again = "Your numbers are too small: the mean is taken again after the loss."
+    return f"{again} The loss divides by {name_count(problem)}, once, and every gradient takes that over."
+
+
 BATCH_MISTAKES = (
     Mistake(
         name="summed_over_batch",
@@ -46,9 +51,7 @@ BATCH_MISTAKES = (
         name="averaged_twice",
         family="batch",
         produces="t/N",
-        message=lambda problem, quantity: (
-            f"You divided by {name_count(problem)} twice. The mean divides once, and every gradient takes that over."
-        ),
+        message=_say_twice_averaged,
         ways=(
             (
                 adjust_rule(

@@ -24,7 +24,36 @@ def _n_out(problem: Problem, quantity: Quantity) -> float | None:
     return float(problem.n_out) if quantity.of == "L" and problem.n_out > 1 else None
 
 
+def _n_samples(problem: Problem, quantity: Quantity) -> float | None:
+    return float(problem.n_samples) if quantity.of == "L" else None
+
+
+def _over_n_samples(problem: Problem, quantity: Quantity) -> float | None:
+    return 1.0 / problem.n_samples if quantity.of == "L" else None
+
+
 SIZE_MISTAKES = (
+    Mistake(
+        name="multiplied_by_samples",
+        family="sign and scale",
+        produces="n·t",
+        message=lambda problem, quantity: (
+            f"Your {name_quantity(quantity)} is the right one times the number of samples. {say_divisor(problem)}"
+        ),
+        transforms=(multiply(_n_samples),),
+        # where the loss is a mean over the samples, they were added up instead
+        applies=lambda problem: problem.n_samples > 1 and problem.conventions.reduction != "mean",
+    ),
+    Mistake(
+        name="divided_by_samples",
+        family="sign and scale",
+        produces="t/n",
+        message=lambda problem, quantity: (
+            f"Your {name_quantity(quantity)} is the right one divided by the number of samples. {say_divisor(problem)}"
+        ),
+        transforms=(multiply(_over_n_samples),),
+        applies=lambda problem: problem.n_samples > 1 and problem.conventions.reduction == "mean_over_entries",
+    ),
     Mistake(
         name="divided_by_features",
         family="sign and scale",

@@ -83,6 +83,11 @@ def _predicted(problem: Problem, quantity: Quantity, value: Array, number: float
     return value.argmax(axis=-1).astype(value.dtype) if is_outputs else None
 
 
+def _add_columns(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
+    # by weights the way above does it, on top of other mistakes as well
+    return value.sum(axis=-2) if quantity.is_jacobian and str(quantity.by)[0] != "W" else None
+
+
 def _say_added(problem: Problem, quantity: Quantity) -> str:
     added = "You added up each column of the Jacobian. It has a row for each output"
     if _distributes(problem) and quantity.of == f"A{problem.network.depth}":
@@ -146,6 +151,7 @@ SOFTMAX_MISTAKES = (
                 ),
             ),
         ),
+        transforms=(Transform(apply=_add_columns, is_other=True),),
         applies=lambda problem: max(problem.network.widths[1:]) > 1,
     ),
     Mistake(

@@ -27,6 +27,7 @@ from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
 from core.answers import FORMS
+from core.conventions import CHOICES
 from core.grading.verdicts import Outcome, Verdict
 from core.mistakes import MISTAKES, SYMBOLS
 from tests.app.log_lines import collected
@@ -100,10 +101,20 @@ def write_routes_table() -> str:
     return "\n".join(["| endpoint | whom it admits |", "|---|---|", *rows]) + "\n"
 
 
+def write_conventions_table() -> str:
+    rows = (
+        f"| `{key}` | `{json.dumps(value)}` | {meaning}{', the default' if not place else ''} |"
+        for key, choices in CHOICES.items()
+        for place, (value, meaning) in enumerate(choices.items())
+    )
+    return "\n".join(["| convention | choice | what it takes |", "|---|---|---|", *rows]) + "\n"
+
+
 TABLES = {
     "settings": write_settings_table,
     "log": write_log_table,
     "metrics": write_metrics_table,
+    "conventions": write_conventions_table,
     "forms": write_forms_table,
     "mistakes": write_mistakes_table,
     "symbols": write_symbols_table,

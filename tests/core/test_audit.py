@@ -20,7 +20,7 @@ from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
 from core.steps import evaluate
 from tests.problems import Seeded, draw_problem
-from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS, mark, names_in
+from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS, mark, names_in, with_hidden
 
 GRADIENTS = ("dL_dZ", "dL_dW", "dL_db")
 LAYER = SOFTMAX_LAYER.network.layers[0]
@@ -410,3 +410,14 @@ def test_one_hot_rows_stay_one_hot() -> None:
     twin = draw_twin(one_hot, 1, n_samples=7)
     assert sorted(np.unique(np.asarray(twin.targets))) == [0.0, 1.0]
     assert (np.asarray(twin.targets).sum(axis=1) == 1.0).all()
+
+
+def test_a_slope_at_0_is_hidden_by_numbers_and_not_by_definition() -> None:
+    twin = draw_twin(with_hidden("relu"), 1)
+    problem = replace(twin, conventions=Conventions(relu_at_zero=1.0))
+    audit = audit_problem(problem, ("L", "dL_db1"))
+    [hidden] = [entry for entry in audit.hidden if entry.mistake == "relu_slope_at_zero"]
+    assert (hidden.always, hidden.advice) == (False, ("kink",))
+    changed = CHANGES["kink"].change(problem, 4)
+    assert changed is not None
+    assert "relu_slope_at_zero" not in {entry.mistake for entry in audit_problem(changed[0], ("dL_db1",)).hidden}

@@ -16,8 +16,10 @@ from tests.students import (
     SOFTMAX_LAYER,
     TWO_LAYERS,
     grade_of,
+    hand_in,
     names_in,
     part_of,
+    set_question,
     slipped,
     verdicts,
     work_out,
@@ -230,3 +232,14 @@ def test_the_jacobian_follows_from_wrong_probabilities(seed: int) -> None:
         grade = grade_of(problem, {"S": s, "dS_dZ": np.array([np.diag(s[0]) - np.outer(s[0], s[0])])})
         assert verdicts(grade) == {"S": "incorrect", "dS_dZ": "follows_through"}
         assert names_in(part_of(grade, "S")) == named
+
+
+@pytest.mark.parametrize("decimals", [4, 12])
+def test_the_jacobian_of_ones_own_outputs_follows_though_they_are_no_distribution(decimals: int) -> None:
+    problem = draw_exercise("softmax_jacobian", 3).problem
+    s = slipped(work_out(problem)["S"], (0, 1))
+    jacobian = np.round(np.diag(s[0]) - np.outer(s[0], s[0]), decimals)[None]
+    marker = set_question(problem, "S", "dS_dZ", stated=None, decimals=4)
+    assert verdicts(hand_in(marker, {"S": s, "dS_dZ": jacobian})) == {"S": "incorrect", "dS_dZ": "follows_through"}
+    # what is not computed from them does not follow
+    assert verdicts(hand_in(marker, {"S": s, "dS_dZ": 0.7 * jacobian}))["dS_dZ"] == "incorrect"

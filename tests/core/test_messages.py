@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core import __version__
-from core.conventions import CHOICE_WORDS, Conventions, describe_choice
+from core.conventions import CHOICES, Conventions
 from core.grading import LEVELS, Grade, MarkedAgainst
 from core.grading.verdicts import VERDICT_SENTENCES, describe_part
 from core.marking import ExerciseReference, GradeRequest, MarkingDesk
@@ -153,11 +153,12 @@ def test_every_convention_that_an_answer_can_be_right_under_has_words() -> None:
     changes = [change for mistake in MISTAKES.values() for way in mistake.ways for change in way]
     switches = {change.switch for change in changes if change.switch}
     default = Conventions()
-    assert {(key, value) for key, value in switches if default.value(key) != value} == CHOICE_WORDS.keys()
-
-
-def test_a_convention_without_words_is_named_by_its_switch() -> None:
-    assert describe_choice("reduction", "median") == "reduction = median"
+    told = {(key, value) for key, values in CHOICES.items() for value in values if key != "l2.biases"}
+    assert switches == told
+    for key, values in CHOICES.items():
+        assert default.value(key) == next(iter(values))
+        for value in values:
+            assert default.under((key, value)).value(key) == value
 
 
 @pytest.mark.parametrize(
