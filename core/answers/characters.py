@@ -29,6 +29,7 @@ _SINGLE = {
 }
 _NO_MINUS = "\u301c\u3030\u30a0"
 _DRAWN = (*range(0x239B, 0x23AE), *range(0x2500, 0x2580))  # pieces of tall brackets, and lines of tables
+_DRAWN_MINUS = re.compile(r"(?<![\u2500\u2501])[\u2500\u2501](?=[0-9.])")  # no table's line touches a number
 _WIDE = range(0xFF01, 0xFF5F)
 _SEARCHED = (*range(0x80, 0x10000), *range(0x1D7CE, 0x1D800))
 _NOT_PLAIN = re.compile(r"[\t\r\x0b\x0c\x1c-\x1e]|[^\x00-\x7f]")
@@ -71,7 +72,7 @@ def make_plain(text: str) -> str:
     """
     if _NOT_PLAIN.search(text) is None:
         return text
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").translate(_PLAIN)
+    return _DRAWN_MINUS.sub("-", text.removeprefix("\ufeff").replace("\r\n", "\n")).translate(_PLAIN)
 
 
 def find_unquoted(text: str) -> tuple[int, int]:

@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from core.answers.assembly import UnreadableError
-from core.answers.characters import INVISIBLE
+from core.answers.characters import INVISIBLE, VULGAR
 from core.answers.leaf import BLANK, COMMA, TIGHT, Leaf
 from core.answers.numbers import NUMBER, read_number
 
 _DECIMAL = re.compile(rf"(?=[+-]?[0-9]++\.[0-9]){NUMBER}", re.IGNORECASE)
 _THOUSANDS = re.compile(
-    r"[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})++(?:\.[0-9]*+)?|(?:\.[0-9]{3})++,[0-9]++)(?:e[+-]?[0-9]++)?", re.IGNORECASE
+    r"[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})++(?:\.[0-9]*+)?|(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]*+)?|(?:\.[0-9]{3})++,[0-9]++)(?:e[+-]?[0-9]++)?",
+    re.IGNORECASE,
 )
+_PARTED = re.compile(r"[+-]?[1-9][0-9]{0,2}[^0-9a-z]+[0-9]{3}(?:\.[0-9]*)?", re.IGNORECASE)
+_MIXED = re.compile(rf"[+-]?[0-9]+ +(?:[0-9]+ */{{1,2}} *[0-9]+|[{VULGAR}]|\\[dt]?frac[0-9 {{}}]+)", re.IGNORECASE)
 _LONGEST_SHOWN = 24
 
-_WRITE = "write a decimal point; separate numbers by a comma and a blank, or put them in brackets"
+_WRITE = "write a decimal point, and a comma and a blank between two numbers"
 
 
 def find_decimal_commas(leaf: Leaf, text: str) -> tuple[Leaf, bool] | None:
@@ -99,6 +102,36 @@ def require_no_mixed_commas(leaf: Leaf, rows: Iterable[Sequence[int]], text: str
             raise two_readings(leaf, text, tight)
 
 
+def require_no_split(leaf: Leaf, text: str, needed: int) -> None:
+    """Check a list of too many numbers, some of which may be two parts of one.
+
+    Parameters
+    ----------
+    leaf : Leaf
+    text : str
+    needed : int
+        How many numbers are asked for.
+
+    Raises
+    ------
+    UnreadableError
+        If there are as many as needed once commas are decimal ones, or thousands or mixed fractions are joined.
+    """
+    if len(leaf.values) <= needed:
+        return
+    decimal, _ = find_decimal_commas(leaf, text) or (None, False)
+    if decimal is not None and len(decimal.values) == needed:
+        raise two_readings(leaf, text, leaf.gaps.find(TIGHT))
+    parted = find_thousands(leaf, text)
+    if parted is not None and sum(1 for _ in _runs(leaf)) == needed:
+        raise thousands(leaf, parted)
+    second = [index for index in range(1, len(leaf.values)) if leaf.gaps[index] == BLANK]
+    for pattern, error in ((_PARTED, thousands), (_MIXED, _mixed_fraction)):
+        split = [index for index in second if pattern.fullmatch(text[leaf.start_of(index - 1) : leaf.end_of(index)])]
+        if split and len(leaf.values) - len(split) == needed:
+            raise error(leaf, split[0] - 1)
+
+
 def two_readings(leaf: Leaf, text: str, second: int, *, is_thousands: bool = False) -> UnreadableError:
     """Return the error of a comma that can be meant in two ways.
 
@@ -126,6 +159,12 @@ def thousands(leaf: Leaf, first: int) -> UnreadableError:
     place = leaf.end_of(first)
     return UnreadableError(
         place, "found what looks like a thousands separator; write the number without any, with a decimal point"
+    )
+
+
+def _mixed_fraction(leaf: Leaf, first: int) -> UnreadableError:
+    return UnreadableError(
+        leaf.end_of(first), "found a whole number before a fraction; write one fraction like 3/2, or a decimal point"
     )
 
 

@@ -8,7 +8,7 @@ from core.answers.characters import SUPERSCRIPTS, VULGAR
 
 _PLAIN = r"(?:[0-9]++(?:(?:\.|\{,\})[0-9]*+)?|\.[0-9]++)"
 _WHOLE = r"[+-]?[0-9]++"
-_EXPONENT = rf"(?:[edf]|\*\^){_WHOLE}"
+_EXPONENT = rf"(?:[ed]|f(?!(?:16|32|64)(?![0-9]))|\*\^){_WHOLE}"  # f32 and f64 are types
 _RAISED = (
     rf"(?:[ ]*+(?:\^|\*\*)[ ]*+(?:\{{[ ]*+{_WHOLE}[ ]*+\}}|\([ ]*+{_WHOLE}[ ]*+\)|{_WHOLE})"
     rf"|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++|<sup>{_WHOLE}</sup>)"

@@ -1,11 +1,19 @@
 """The ways in which the numbers of a list can be meant, and the one that the shape asked for decides on."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from core.answers.assembly import Assembly
-from core.answers.commas import find_decimal_commas, find_thousands, require_no_mixed_commas, thousands, two_readings
+from core.answers.commas import (
+    find_decimal_commas,
+    find_thousands,
+    require_no_mixed_commas,
+    require_no_split,
+    thousands,
+    two_readings,
+)
 from core.answers.counters import Rows, join_columns, without_counters, without_index
 from core.answers.leaf import LINE, SEMICOLON, TIGHT, Leaf
 
@@ -71,7 +79,7 @@ def fits(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return _without_ones(found) == _without_ones(shape)
 
 
-def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None) -> Table:
+def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None, *, is_all: bool) -> Table:
     """Decide what the numbers of a list mean.
 
     Parameters
@@ -80,7 +88,9 @@ def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None) -> Table:
     text : str
         Where they stand.
     shape : tuple of int or None
-        What is asked for, if this is all of the answer.
+        What is asked for.
+    is_all : bool
+        Whether the list is all of the answer; otherwise it is one row.
 
     Returns
     -------
@@ -89,12 +99,14 @@ def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None) -> Table:
     Raises
     ------
     UnreadableError
-        If a comma can be meant in two ways, and the shape does not tell.
+        If a comma or a blank can be meant in two ways, and the shape does not tell.
     """
+    needed = None if shape is None else math.prod(shape if is_all else shape[-1:])
+    shape = shape if is_all else None
     as_written = list(_tables(leaf, text))
     if leaf.breaks not in TABLES:
         require_no_mixed_commas(leaf, as_written[0].rows, text)
-        return _fitting(as_written, shape) or as_written[0]
+        return _fitting(as_written, shape) or _unsplit(as_written[0], text, needed)
     decimal, is_paired = find_decimal_commas(leaf, text) or (None, False)
     with_points = list(_tables(decimal, text)) if decimal is not None else []
     parted = find_thousands(leaf, text)
@@ -114,7 +126,13 @@ def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None) -> Table:
         raise thousands(leaf, parted)
     if is_doubtful:
         raise two_readings(leaf, text, tight)
-    return as_written[0]
+    return _unsplit(as_written[0], text, needed)
+
+
+def _unsplit(table: Table, text: str, needed: int | None) -> Table:
+    if needed is not None:
+        require_no_split(table.leaf, text, needed)
+    return table
 
 
 def _fitting(tables: Iterable[Table], shape: tuple[int, ...] | None) -> Table | None:

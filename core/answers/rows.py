@@ -8,6 +8,11 @@ from core.answers.tokens import Token
 
 START, TOUCHING = -2, -1
 
+_BRACKETED = (
+    "found a number in round brackets beside numbers without: it may be negative, as accounts are written, or a label; "
+    "write a minus, or leave the brackets out"
+)
+
 
 class Entry(NamedTuple):
     """One number of a text.
@@ -61,6 +66,7 @@ class Rows:
         self._gaps: list[int] = []  # before each node
         self._gap = START
         self._comma: Token | None = None
+        self._bracketed: list[int] = []  # where positive numbers in round brackets stand
 
     @property
     def is_empty(self) -> bool:
@@ -101,6 +107,8 @@ class Rows:
             if gap == COMMA and self._is_tight(token, text):
                 gap = TIGHT
             self.leaf.add(node.value, node.start, node.end, gap)
+            if token.kind == "(" and node.value > 0.0 and "/" not in text[node.start : node.end]:
+                self._bracketed.append(token.start)
         else:
             if self.leaf.values:
                 raise mixed_list(node.start)
@@ -158,10 +166,12 @@ class Rows:
         Raises
         ------
         UnreadableError
-            If a row mixes lists with other entries.
+            If a row mixes lists with other entries, or numbers in round brackets with others.
         """
         leaf, nodes = self.leaf, self._nodes
         leaf.end, leaf.ends_line = end, self._gap >= LINE
+        if self._bracketed and len(self._bracketed) < len(leaf.values):
+            raise UnreadableError(self._bracketed[0], _BRACKETED)
         if not nodes:
             if len(leaf.values) == 1 and not leaf.is_list and self._comma is None:
                 return Entry(leaf.values[0], leaf.start_of(0), leaf.end_of(0))

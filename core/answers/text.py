@@ -11,6 +11,7 @@ import re
 from typing import cast
 
 from core.answers.assembly import MOST_AXES, Assembly, UnreadableError, too_deep, too_many
+from core.answers.bullets import without_bullets
 from core.answers.characters import find_unquoted, make_plain
 from core.answers.commas import read_cell
 from core.answers.faults import FAULTS, SHORTENED, denominator_error, describe, describe_fault, touching_error
@@ -47,7 +48,7 @@ def assemble_text(text: str, assembly: Assembly, shape: tuple[int, ...] | None) 
     """
     plain = make_plain(text)
     try:
-        _Parser(plain, assembly.most_numbers).place(assembly, shape)
+        _Parser(without_bullets(plain, text), assembly.most_numbers).place(assembly, shape)
     except UnreadableError as error:
         raise UnreadableError(_place_of(plain, cast("int", error.place)), str(error)) from None
 
@@ -90,11 +91,11 @@ class _Parser:
         if isinstance(node, Entry):
             assembly.add(node.value, node.start)
         elif isinstance(node, Leaf):
-            read_leaf(node, self._text, shape if is_root else None).place(assembly)
+            read_leaf(node, self._text, shape, is_all=is_root).place(assembly)
         else:
             assembly.open(node.start)
             for inner in node.nodes:
-                self._place_node(inner, assembly, None, is_root=False)
+                self._place_node(inner, assembly, shape, is_root=False)
             assembly.close(node.end)
 
     def _advance(self) -> Token:

@@ -150,7 +150,7 @@ def test_a_pasted_answer_is_marked_as_what_it_says(
         (BATCH, "dL_dW", "0.0636;-0.0636;-0.4774;0.4774", "wrong_shape"),
         (BATCH, "dL_dW", "0,0636;-0,0636;-0,4774;0,4774", "unreadable"),
         (LARGE, "L", "761,995", "unreadable"),
-        (LARGE, "L", "761 995.125", "wrong_shape"),
+        (LARGE, "L", "761 995.125", "unreadable"),
     ],
 )
 def test_a_wrong_or_doubtful_paste_is_not_correct(problem: Problem, quantity: str, answer: str, verdict: str) -> None:
