@@ -1,11 +1,14 @@
 """What is found in a text where a number is needed, in words."""
 
+import re
 import unicodedata
 
 from core.answers.assembly import UnreadableError
 from core.answers.tokens import Token
 
 CALCULATION = "nothing is calculated here; needed finished numbers or fractions like 1/3, without formulas"
+THOUSANDS = "found what looks like a thousands separator; write the number without any, with a decimal point"
+ENDLESS = "found dots right after digits; write as many digits as you have, without dots"
 SHORTENED = (
     "found dots, with which a print leaves numbers out; print all of them, "
     "in NumPy after np.set_printoptions(threshold=sys.maxsize)"
@@ -28,6 +31,7 @@ FAULTS = {
     },
     **{sign: f"found {sign}; {CALCULATION}" for sign in "*^"},
 }
+_THREE_DIGITS = re.compile(r"[_'][0-9]{3}(?![0-9])")
 _WORDS = {
     **dict.fromkeys(("none", "null", "na"), "found a missing value; needed a number in every place"),
     **dict.fromkeys(("true", "false"), "found a truth value; needed a number"),
@@ -63,7 +67,9 @@ def touching_error(token: Token, following: Token) -> UnreadableError:
     unit = following if token.kind == "number" else token
     if unit.text.lower() in {"i", "j"} and not unit.spaced:
         return UnreadableError(token.start, "found a complex number; needed real ones")
-    if token.kind == "word":
+    if _THREE_DIGITS.match(token.text + following.text if token.kind == "'" and not following.spaced else token.text):
+        message = THOUSANDS
+    elif token.kind == "word":
         message = "found a letter right after a number or bracket; needed numbers without units, names or formulas"
     elif token.kind == "'":
         message = f"found ' right after a number or bracket; {CALCULATION}"

@@ -15,12 +15,12 @@ _RAISED = (
 )
 _POWER = rf"[ ]*+(?:[*x×·⋅∙•✕∗]|\\times|\\cdot|&times;|&middot;)[ ]*+10{_RAISED}"
 _PERCENT = r"[ ]?\\?[%‰]"
-_FRACTION = rf"\\[dt]?frac\{{[ ]*+({_WHOLE})[ ]*+\}}\{{[ ]*+({_WHOLE})[ ]*+\}}"
+_FRACTION = rf"(?:\\[dt]?frac\{{|(?:fraction|rational)\()[ ]*+({_WHOLE})[ ]*+(?:\}}[ ]?\{{|,)[ ]*+({_WHOLE})[ ]*+[}})]"
 _MARKED = r"`[0-9.]*+"  # digits that Mathematica is sure of
 
 NUMBER = (
-    rf"[+-]?(?:10{_RAISED}|{_PLAIN}[{VULGAR}]?(?:{_MARKED})?(?:{_EXPONENT})?(?:{_POWER})?(?:{_PERCENT})?"
-    rf"|[{VULGAR}]|{_FRACTION.replace('(', '(?:')})"
+    rf"[+-]?(?:10{_RAISED}|{_PLAIN}[{VULGAR}]?(?:{_MARKED})?(?:{_EXPONENT})?(?:f(?![\w.]))?(?:{_POWER})?(?:{_PERCENT})?"
+    rf"|[{VULGAR}]|{_FRACTION.replace(f'({_WHOLE})', _WHOLE)})"
 )
 """A regular expression, for case-blind matching of plain text."""
 

@@ -14,7 +14,7 @@ from core.answers.assembly import MOST_AXES, Assembly, UnreadableError, too_deep
 from core.answers.bullets import without_bullets
 from core.answers.characters import find_unquoted, make_plain
 from core.answers.commas import read_cell
-from core.answers.faults import FAULTS, SHORTENED, denominator_error, describe, describe_fault, touching_error
+from core.answers.faults import ENDLESS, FAULTS, SHORTENED, denominator_error, describe, describe_fault, touching_error
 from core.answers.forms import FORMS
 from core.answers.leaf import Breaks, Leaf
 from core.answers.numbers import read_number, read_power, read_special
@@ -151,7 +151,7 @@ class _Parser:
     def _read_dots(self, rows: Rows) -> None:
         token = self._advance()
         if self._token.kind != "row" or ";" in self._token.text:
-            raise UnreadableError(token.start, SHORTENED)
+            raise UnreadableError(token.start, ENDLESS if rows.touches(token) else SHORTENED)
         if not rows.ends_entry:
             self._dots = token.start  # so does a print that leaves numbers out: the shape tells
         self._advance()

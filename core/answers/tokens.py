@@ -13,7 +13,7 @@ _SPECIAL = r"(?:(?:np|numpy|jnp|jax\.numpy|torch|math)\.)?(?:nan|inf(?:inity)?)(
 # up to four words before an equals sign or a colon: dW, S[0], Loss of batch
 _NAME = (
     r"(?:(?:[^\s0-9=≈:;,\[\](){}<>\"'`|+*.-][^\s=≈:;,\[\]()<>\"'`|+*-]*+[ ]?+){1,4}+'?"
-    r"(?:\[[^\]\n=]{0,20}\]|\([^)\n=]{0,20}\))?[ ]*+(?::?=|≈|:)|=|≈|~)(?![=:~])"
+    r"(?:\[[^\]\n=]{0,20}\]|\([^)\n=]{0,20}\))?[ ]*+(?::?=|≈|:|<-|[-=]>)|=|≈|~)(?![=:~])"
 )
 _WORD = r"(?!(?:nan|inf|infinity|true|false|none|null|na)\b)[^\W0-9][\w.%]*+"
 _WORDS = rf"(?:[ ,;|\"']*+{_WORD})++[ ,;|\"']*+"

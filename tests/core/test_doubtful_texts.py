@@ -59,6 +59,14 @@ def test_a_doubtful_text_is_refused_at_its_place(text: str, shape: tuple[int, ..
         ("│ 0.25  ─0.5 │\n│ 0.75   0.5 │", PAIR),
         ("0.5f0 25f-2", (0.5, 0.25)),
         ("5f1", 50.0),
+        ("{0.25f, -0.5f}", (0.25, -0.5)),
+        ("dW -> [0.25, -0.5]", (0.25, -0.5)),
+        ("dW => [0.25, -0.5].", (0.25, -0.5)),
+        ("[3]: array([0.25, -0.5])", (0.25, -0.5)),
+        ("<EagerTensor: shape=(2,), dtype=float32, numpy=array([0.25, -0.5], dtype=float32)>", (0.25, -0.5)),
+        ("\\frac{1}{4} Fraction(-1, 2)", (0.25, -0.5)),
+        ("<table><tr><td><b>0.25</b></td><td>-0.5</td></tr><tr><td>0.75<td><b>0.5</b></tr></table>", PAIR),
+        ("0.25 0.5 \\\\", (0.25, 0.5)),
     ],
 )
 def test_what_means_one_thing_is_read(text: str, numbers: object) -> None:

@@ -3,7 +3,10 @@
 from core.answers.forms.form import Example, Form, Rewrite
 from core.answers.forms.python import FIVE, SQUARE
 
-_PLAIN_TAGS = "tr|thead|tbody|tfoot|caption|colgroup|col|div|p|ul|ol|li|span|b|i|math|mtr|mn|mo|mrow|pre|code"
+_PLAIN_TAGS = (
+    "html|head|body|thead|tbody|tfoot|caption|colgroup|col|div|p|ul|ol|li|span|b|i|strong|em|font|center"
+    "|math|mn|mo|mrow|pre|code"
+)
 
 DOCUMENTS = (
     Form(
@@ -15,10 +18,17 @@ DOCUMENTS = (
                 "$$\\left[\\begin{array}{cc}\n0.0636 & -0.0636 \\\\\n-0.4774 & 0.4774\n\\end{array}\\right]$$", SQUARE
             ),
             Example(r"\frac{1}{4}", 0.25),
+            Example(
+                "\\begin{tabular}{lrr}\n\\toprule\n & a & b \\\\\n\\midrule\n0 & 0.0636 & -0.0636 \\\\\n"
+                "1 & -0.4774 & 0.4774 \\\\\n\\bottomrule\n\\end{tabular}\n",
+                SQUARE,
+            ),
             Example(r"6.36 \times 10^{-2}", 0.0636),
         ),
         pieces=(
             Rewrite(r"\\begin\{[a-z]*+\*?\}(?:\[[a-z]\])?(?:\{[clr|@ ]*+\})?", "table"),
+            Rewrite(r"\\toprule\s++(?=[^\n0-9]*[a-z])[^\n]*+\n\s*+\\midrule"),  # names of columns
+            Rewrite(r"\\(?:top|mid|bottom)rule\b(?:\s*+\{\}[ ]*+(?=&))?"),
             Rewrite(r"\\end\{[a-z]*+\*?\}", "/table"),
             Rewrite(r"\\(?:left|right|bigg?[lr]?)[ ]*+\\?[\[\](){}|.]"),
             Rewrite(r"(?:\\(?:\\|cr\b)(?:\[[0-9a-z.]*+\])?[ ]*+)++", ";"),
@@ -27,15 +37,18 @@ DOCUMENTS = (
     ),
     Form(
         name="markdown",
-        title="Markdown: tables and code fences",
+        title="Markdown and YAML: tables, code fences and items",
         examples=(
             Example("| a | b |\n|---|---:|\n| 0.0636 | -0.0636 |\n| -0.4774 | 0.4774 |", SQUARE),
             Example("```python\n[[0.0636, -0.0636], [-0.4774, 0.4774]]\n```", SQUARE),
             Example("`1.5279`", 1.5279),
+            Example("- [0.0636, -0.0636]\n- [-0.4774, 0.4774]", SQUARE),
+            Example("• 7.19\n• 7.2", ((7.19,), (7.2,))),
             Example("+--------+---------+\n| 0.0636 | -0.0636 |\n+--------+---------+", (0.0636, -0.0636)),
         ),
         starts=(
             Rewrite(r"(?:```|~~~)[^\n]*+"),
+            Rewrite(r"[•‣◦*][ ]++(?=[\[(+0-9.-])"),
             Rewrite(r"(?:\|[ :+]*+-|[+:]?--)[-+=|: ]*+(?=\n|\Z)"),
         ),
         pieces=(Rewrite(r"`++"),),
@@ -53,15 +66,18 @@ DOCUMENTS = (
                 (7.19, 7.2),
             ),
             Example("6.36&times;10<sup>-2</sup>", 0.0636),
+            Example("<p><b>0.0636</b> -0.0636</p><p>-0.4774 <em>0.4774</em></p>", SQUARE),
+            Example("<!-- S --><TABLE><TR><TD>0.0636<TD>-0.0636<TR><TD>-0.4774<TD>0.4774</TABLE>", SQUARE),
         ),
         pieces=(
             Rewrite(r"<(?:table|mtable)(?:[ ][^<>]*+)?>", "table"),
             Rewrite(r"</(?:table|mtable)>", "/table"),
-            Rewrite(r"(?:</(?:tr|mtr|li|p|div)>|<br ?/?>)++", ";"),
+            Rewrite(r"(?:</?m?tr(?:[ ][^<>]*+)?>|</(?:li|p|div)>|<br ?/?>)++", ";"),
             Rewrite(r"<th(?:[ ][^<>]*+)?>\s*+[^\W0-9][^<>]*+</th>", "header"),
             Rewrite(r"(?:</?(?:td|mtd)(?:[ ][^<>]*+)?>|</th>|<th(?:[ ][^<>]*+)?>(?!\s*+[^\W0-9]))++", "|"),
             Rewrite(r"<p>[0-9]++ rows × [0-9]++ columns</p>"),
-            Rewrite(rf"(?:</?(?:{_PLAIN_TAGS})(?:[ ][^<>]*+)?>)++"),
+            Rewrite(rf"(?:<(?!/(?:li|p|div)>)/?(?:{_PLAIN_TAGS})(?:[ ][^<>]*+)?>)++"),
+            Rewrite(r"<!--(?:[^-]|-(?!->))*+-->"),
             Rewrite(r"<style[^<>]*+>[^<>]*+</style>"),
             Rewrite(r"(?:&(?:nbsp|ensp|emsp|thinsp|#160|#xa0|lrm|rlm|zwnj|zwj|#8203);)++"),
             Rewrite(r"&(?:minus|ndash|mdash|#8722|#x2212|#8211|#8212|#45);", "-"),

@@ -8,13 +8,15 @@ FIVE = (7.19, 7.2, 7.22, 7.23, 7.16)
 PYTHON = (
     Form(
         name="lists",
-        title="Lists of JSON and Python, comments left out",
+        title="Lists of JSON, Python and C, comments and a full stop at the end left out",
         examples=(
             Example("[[0.0636, -0.0636],\n [-0.4774, 0.4774]]", SQUARE),
             Example("dW = [(0.0636, -0.0636),  # first row\n      (-0.4774, 0.4774)]", SQUARE),
             Example("Loss: 1.5279", 1.5279),
+            Example("{0.0636f, -0.0636f}", (0.0636, -0.0636)),
+            Example("[[0.0636, -0.0636], [-0.4774, 0.4774]].", SQUARE),
         ),
-        pieces=(Rewrite(r"#[^\n]*+"),),
+        pieces=(Rewrite(r"#[^\n]*+"), Rewrite(r"(?<!\.)\.(?=\s*+\Z)")),
     ),
     Form(
         name="numpy",
@@ -51,8 +53,12 @@ PYTHON = (
             Example("Parameter containing:\ntensor([7.1900, 7.2000], requires_grad=True)", (7.19, 7.2)),
             Example(" 0.0636 -0.0636\n-0.4774  0.4774\n[ CPUFloatType{2,2} ]", SQUARE),
             Example("0.01 *\n 719\n 720\n[ CPUFloatType{2} ]", (7.19, 7.2)),
+            Example("Columns 1 to 3 7.19  7.20  7.22\n\nColumns 4 to 5 7.23  7.16\n[ CPUFloatType{1,5} ]", FIVE),
         ),
-        starts=(Rewrite(r"(?:parameter|variable) containing:"),),
+        starts=(
+            Rewrite(r"(?:parameter|variable) containing:"),
+            Rewrite(r"columns [0-9]++ to [0-9]++(?=[ ]*+[+-]?[0-9.])", "columns"),
+        ),
         pieces=(
             Rewrite(r"\[ ?[\w.]*+\{[0-9]++\}[^\]\n]*+\]|\[ ?[\w.]*+ of size [0-9]++(?: [^\]\n]*+)?\]", "vector"),
             Rewrite(r"\[ ?[\w.]*+\{[0-9, ]*+\}[^\]\n]*+\]|\[ ?[\w.]*+ of size [^\]\n]*+\]"),
@@ -67,7 +73,7 @@ PYTHON = (
             Example("Array([[ 0.0636, -0.0636],\n       [-0.4774,  0.4774]], dtype=float32)", SQUARE),
             Example("DeviceArray([7.19, 7.2], dtype=float32, weak_type=True)", (7.19, 7.2)),
         ),
-        wrappers=("Array", "DeviceArray"),
+        wrappers=("Array", "DeviceArray", "_DeviceArray", "ShardedDeviceArray", "ArrayImpl"),
         modules=("jnp", "jax.numpy", "jax"),
     ),
     Form(
@@ -81,11 +87,18 @@ PYTHON = (
                 SQUARE,
             ),
             Example("<tf.Tensor: shape=(), dtype=float32, numpy=1.5279>", 1.5279),
+            Example(
+                "<Variable path=dense/kernel, shape=(2, 2), dtype=float32, "
+                "value=[[ 0.0636 -0.0636]\n [-0.4774  0.4774]]>",
+                SQUARE,
+            ),
+            Example("tf.constant([7.19, 7.2], dtype=tf.float32)", (7.19, 7.2)),
         ),
         pieces=(
-            Rewrite(r"<(?:tf\.|keras)[^<>\n]*?(?:numpy|value)=", "around"),
+            Rewrite(r"<(?:tf\.|keras|variable\b|eagertensor)[^<>\n]*?(?:numpy|value)=", "around"),
             Rewrite(r"<NDArray [^<>\n]*+>"),
         ),
+        wrappers=("constant", "Variable"),
         modules=("tf", "tensorflow"),
     ),
     Form(
@@ -96,6 +109,7 @@ PYTHON = (
             Example("Matrix([[1/2], [-1/4]])", ((0.5,), (-0.25,))),
             Example("matrix(\n[['0.0636', '-0.0636'],\n ['-0.4774', '0.4774']])", SQUARE),
             Example("mpf('0.25')", 0.25),
+            Example("[Fraction(1, 4), Rational(-1, 8)]", (0.25, -0.125)),
         ),
         wrappers=(
             *("Matrix", "ImmutableMatrix", "ImmutableDenseMatrix", "MutableDenseMatrix", "Float", "Integer"),

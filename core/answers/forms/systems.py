@@ -3,7 +3,7 @@
 from core.answers.forms.form import Example, Form, Rewrite
 from core.answers.forms.python import FIVE, SQUARE
 
-_PROMPT = r"(?:>>>|in ?\[[0-9 ]*+\]:=?|julia>|octave:[0-9]++>|>>|sage:|mysql>)"
+_PROMPT = r"(?:>>>|in ?\[[0-9 ]*+\]:=?|ipdb>|\(pdb\)|julia>|octave:[0-9]++>|>>|sage:|mysql>)"
 _CONTINUED = r"(?:\n[ ]*+(?:\.\.\.|\.\.\.:|\+)[ ][^\n]*+)*+"
 # lines follow that were printed: more than a prompt at the end
 _ANSWERED = rf"(?=\s*+(?!{_PROMPT}\s*+\Z|>\s*+\Z)\S)"
@@ -17,11 +17,12 @@ SYSTEMS = (
             Example("In [3]: X.T @ (S - Y) / 2\nOut[3]: \narray([7.19, 7.2])", (7.19, 7.2)),
             Example("> s - y/3\n[1] 7.19 7.20", (7.19, 7.2)),
             Example(">>> [7.19, 7.2]", (7.19, 7.2)),
+            Example("(Pdb) p s\narray([7.19, 7.2])", (7.19, 7.2)),
         ),
         starts=(
             Rewrite(rf"{_PROMPT}[^\n]*+{_CONTINUED}{_ANSWERED}", "input"),
             Rewrite(rf">[ ]++[a-z.][^\n]*+{_CONTINUED}{_ANSWERED}", "input"),
-            Rewrite(rf"(?:(?:{_PROMPT}|>(?=\s)|out ?\[[0-9]++\](?://[a-z]++)?[:=]++)[ ]*+)++"),
+            Rewrite(rf"(?:(?:{_PROMPT}|>(?=\s)|(?:out ?)?\[[0-9]++\](?://[a-z]++)?[:=]++)[ ]*+)++"),
         ),
     ),
     Form(
@@ -52,6 +53,8 @@ SYSTEMS = (
         examples=(
             Example("[1] 7.19 7.20 7.22\n[4] 7.23 7.16", FIVE),
             Example("        [,1]    [,2]\n[1,]  0.0636 -0.0636\n[2,] -0.4774  0.4774", SQUARE),
+            Example("S <- c(7.19, 7.20, 7.22, 7.23, 7.16)", FIVE),
+            Example("rbind(c(0.0636, -0.0636), c(-0.4774, 0.4774))", SQUARE),
             Example("     [,1]\n[1,] 0.0636\n[2,] -0.4774\n     [,2]\n[1,] -0.0636\n[2,] 0.4774", SQUARE),
         ),
         starts=(
@@ -59,6 +62,7 @@ SYSTEMS = (
             Rewrite(r"\[[0-9]++,\](?=[ ])"),
             Rewrite(r"\[[0-9]++\](?=[ ]++(?:[+.0-9-]|nan\b|inf\b))", "counter"),
         ),
+        pieces=(Rewrite(r"(?<!matrix\()(?:c|rbind|list)(?=\()"),),
     ),
     Form(
         name="julia",
