@@ -175,10 +175,11 @@ def find_hints(
         if invariant.applies(problem, quantity)
         and invariant.residual(answer).max() > invariant.terms(problem, answer) * rounding
     ]
-    if decimals and used.decimals is not None and decimals < used.decimals:
-        # whole numbers are exact more often than they are rounded
+    digits = _miss_digits(answer, used)
+    # whole numbers are exact more often than they are rounded; 0.5 everywhere may have been written as 0.50
+    if decimals and not digits and used.decimals is not None and decimals < used.decimals:
         return (COARSE.format(found=counted(decimals, "decimal"), needed=counted(used.decimals, "decimal")), *missed)
-    return (*missed, *_miss_digits(answer, used))
+    return (*missed, *digits)
 
 
 def _rounding(answer: Array, used: UsedTolerance) -> float:

@@ -86,6 +86,13 @@ def test_few_digits_are_told_from_the_answer_alone(answer: object, decimals: int
     assert find_hints(SOFTMAX_LAYER, quantity, np.asarray(answer), decimals, used) == ((told,) if told else ())
 
 
+@pytest.mark.parametrize(("answer", "told"), [([-0.5, -0.5], TOO_NEAR), ([0.1, 0.0], TOO_SMALL)])
+def test_zeros_that_may_have_been_written_are_not_called_missing(answer: object, told: str) -> None:
+    # -0.50 twice has the decimals that were asked, and cannot be told from a constant
+    hints = find_hints(SOFTMAX_LAYER, to_quantity("dL_dX"), np.asarray(answer), 1, UsedTolerance(decimals=2))
+    assert hints == (told,)
+
+
 def test_a_wrong_answer_of_few_digits_is_told_to_write_more() -> None:
     part = hand_in(set_question(SOFTMAX_LAYER, "dL_db"), {"dL_db": [0.03, -0.01, 0.02]}).parts[0]
     assert TOO_SMALL in (part.hints or ())
