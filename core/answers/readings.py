@@ -148,6 +148,8 @@ def _tables(leaf: Leaf, text: str) -> Iterator[Table]:
         if leaf.breaks in TABLES:
             rows = join_columns(leaf, rows)
         yield Table(leaf=leaf, rows=rows, is_flat=len(rows) == 1)
+        if max(map(len, rows)) == 1 < len(rows) and len(rows) < len(leaf.values):
+            yield Table(leaf=leaf, rows=rows, is_flat=True)  # a column that was printed with an index
     if leaf.breaks == "rows" and len(set(map(len, rows))) > 1:
         yield Table(leaf=leaf, rows=rows, is_flat=True)  # no rows of a matrix, so a long list in several lines
 

@@ -184,7 +184,7 @@ class Rows:
                     beside.start,
                     "found several entries with brackets in a row; needed rows of numbers, or one list per row",
                 )
-        if len(nodes) == 1 and not leaf.is_list and self._comma is None:
+        if len(nodes) == 1 and not leaf.is_list:  # a tuple of one array, as torch.autograd.grad gives it, is this array
             return nodes[0]
         return Group(tuple(nodes), leaf.start, end)
 
