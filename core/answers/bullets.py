@@ -10,7 +10,7 @@ _NESTED = re.compile(r"^ *+- ++- ", re.MULTILINE)
 _CLEAR = re.compile(r"^ *+- ++[\[(+-]", re.MULTILINE)
 
 
-def without_bullets(text: str, typed: str) -> str:
+def without_bullets(text: str, typed: str, most_numbers: int) -> str:
     """Put blanks in place of the dashes that begin the items of a list.
 
     Parameters
@@ -19,6 +19,8 @@ def without_bullets(text: str, typed: str) -> str:
         Plain.
     typed : str
         The same before it was plain: a typeset minus in it begins no item.
+    most_numbers : int
+        How many numbers are read at most; further items need no blank.
 
     Returns
     -------
@@ -34,13 +36,12 @@ def without_bullets(text: str, typed: str) -> str:
     if found is None:
         return text
     start = found.start("items")
-    items = found["items"]
-    if _NESTED.search(items):
+    if _NESTED.search(text, start):
         raise UnreadableError(start, "found lists of items inside each other; write each row in square brackets")
-    if not _CLEAR.search(items):
+    if not _CLEAR.search(text, start):
         raise UnreadableError(
             start,
             "found a dash and a blank at the start of each line: it may be a minus or begin an item; "
             "write a minus without the blank, or leave the dashes out",
         )
-    return text[:start] + _ITEM.sub(r"\1 ", items)
+    return _ITEM.sub(r"\1 ", text, count=most_numbers + 1)

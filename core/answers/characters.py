@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from itertools import product
 
 INVISIBLE = "\u200b"
 """Stands for every character that has no width and no meaning in a number."""
@@ -72,7 +73,11 @@ def make_plain(text: str) -> str:
     """
     if _NOT_PLAIN.search(text) is None:
         return text
-    return _DRAWN_MINUS.sub("-", text.removeprefix("\ufeff").replace("\r\n", "\n")).translate(_PLAIN)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if _DRAWN_MINUS.search(text):
+        for line, digit in product("\u2500\u2501", "0123456789."):  # a substitution by pattern takes more memory
+            text = text.replace(line + digit, "-" + digit)
+    return text.translate(_PLAIN)
 
 
 def find_unquoted(text: str) -> tuple[int, int]:

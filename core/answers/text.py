@@ -48,7 +48,7 @@ def assemble_text(text: str, assembly: Assembly, shape: tuple[int, ...] | None) 
     """
     plain = make_plain(text)
     try:
-        _Parser(without_bullets(plain, text), assembly.most_numbers).place(assembly, shape)
+        _Parser(without_bullets(plain, text, assembly.most_numbers), assembly.most_numbers).place(assembly, shape)
     except UnreadableError as error:
         raise UnreadableError(_place_of(plain, cast("int", error.place)), str(error)) from None
 
