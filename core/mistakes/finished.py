@@ -134,7 +134,7 @@ FINISHED_MISTAKES = (
         family="orientation",
         produces="dL/dW = vec(t)",
         message=lambda problem, quantity: (
-            "You gave the row of the chain. Put its numbers into the shape of W, column by column."
+            "You gave one flat list. Put its numbers into the shape of W."
             if _is_weights_gradient(quantity)
             else "You gave one row. Put the numbers into the shape that is asked for."
         ),
