@@ -30,6 +30,7 @@ from benchmarks.bulk import write_lines
 from benchmarks.environment import environments
 from benchmarks.harness import Call
 from benchmarks.reading import write_body
+from core.answers import read_answer
 from core.budget import Budget
 from core.problem import Layer, Network, Problem
 from core.propagation import compute_gradients
@@ -78,6 +79,13 @@ def read(width: int) -> tuple[int, Call]:
     return len(raw), lambda: parse_body(body, raw)
 
 
+def read_text(numbers: int) -> tuple[int, Call]:
+    """Return the reading of an answer's text, and its characters: a matrix as NumPy prints it."""
+    array = np.random.default_rng(0).standard_normal((numbers // 10, 10))
+    text = np.array2string(array, threshold=sys.maxsize)
+    return len(text), lambda: read_answer(text)
+
+
 def mark(lines: int) -> Call:
     """Return the marking of lines that share a problem."""
     raw = "\n".join(write_lines(lines)).encode()
@@ -98,6 +106,7 @@ AXES = {
         "layers\n(of 64, 64 samples)", (1, 2, 4, 8, 16, 32, 64, 128), lambda n: (n, gradients(64, (64,) * (n + 1)))
     ),
     "body": Axis("bytes of JSON\n(one matrix, read)", (5, 15, 50, 150, 500, 1000), read),
+    "text": Axis("characters of text\n(one answer, read)", (10, 100, 1000, 10_000, 100_000), read_text),
     "submissions": Axis("submissions\n(3-5-4, one problem)", (1, 10, 100, 1000, 10_000), lambda n: (n, mark(n))),
 }
 

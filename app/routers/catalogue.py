@@ -43,6 +43,12 @@ SAMPLES = (
             Conventions(column_order="rows_first"),
         )
     ),
+    replace(
+        SAMPLE,
+        targets=np.zeros((SAMPLE.n_samples, SAMPLE.n_out)),
+        loss="squared_error",
+        conventions=Conventions(reduction="mean_over_entries"),
+    ),
 )
 """Problems that the messages of mistakes are about: the first in which a mistake can be made."""
 

@@ -38,7 +38,7 @@ SIZE_MISTAKES = (
         family="sign and scale",
         produces="n·t",
         message=lambda problem, quantity: (
-            f"Your {name_quantity(quantity)} is the right one times the number of samples. {say_divisor(problem)}"
+            f"Your {name_quantity(quantity)} is the right one times the number of samples. No such factor belongs here."
         ),
         transforms=(multiply(_n_samples),),
         # where the loss is a mean over the samples, they were added up instead
