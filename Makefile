@@ -11,7 +11,7 @@ LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-st
 REQUIRE_OWN = test ! -L $(VENV) || { echo "$(VENV) is a link: remove it, or set VENV"; exit 1; }
 REQUIRE_PYTHON = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Gradmark needs Python 3.11 or newer, found " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
 
-.PHONY: help demo serve test check quality bench marking load growth format lock clean
+.PHONY: help demo serve test quick check quality bench marking load growth format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ serve: $(VENV)/.ready ## start the service on port 8000
 
 test: $(VENV)/.ready ## run the tests
 	$(BIN)/pytest
+
+quick: $(VENV)/.ready ## run the core's tests without the long ones, in less than a minute
+	$(BIN)/pytest tests/core -m "not slow and not long"
 
 check: $(VENV)/.ready ## the full gate: format, lint, types, import contracts, tests with coverage
 	$(BIN)/ruff format --check

@@ -11,6 +11,8 @@ from core.answers import FORMS, read_answer
 from core.marking import GradeRequest, MarkingDesk
 from core.problem import Layer, Network, Problem
 
+pytestmark = pytest.mark.long
+
 S = "[0.19091352 0.20353145 0.21698333 0.23132428 0.15724743]"
 DS_DZ = """[[ 0.154465 -0.038856 -0.041425 -0.044162 -0.030020]
 [-0.038856 0.162106 -0.044162 -0.047081 -0.032004]

@@ -22,6 +22,8 @@ from core.steps import evaluate
 from tests.problems import Seeded, draw_problem
 from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS, mark, names_in, with_hidden
 
+pytestmark = pytest.mark.long
+
 GRADIENTS = ("dL_dZ", "dL_dW", "dL_db")
 LAYER = SOFTMAX_LAYER.network.layers[0]
 BIAS = np.array([0.5, -0.3, 0.2])

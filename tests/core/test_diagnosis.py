@@ -31,6 +31,8 @@ from tests.students import (
     work_out,
 )
 
+pytestmark = pytest.mark.long
+
 FITTED = {"scaled", "divided_by_constant", "negated_step", "new_weights_given"}
 """A factor is a number of the student's own: several different entries have to speak for it."""
 

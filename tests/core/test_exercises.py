@@ -26,6 +26,8 @@ from core.steps import evaluate
 from core.verification import differentiate_numerically, differentiate_outputs
 from tests.students import hand_in, names_in, part_of, work_out, work_out_jacobian
 
+pytestmark = pytest.mark.long
+
 GOLDEN = Path(__file__).parent.parent / "golden" / "exercises.json"
 GOLDEN_SEEDS = (0, 1, 7)
 each_kind = pytest.mark.parametrize("kind", KINDS)

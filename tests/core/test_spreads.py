@@ -17,6 +17,8 @@ from core.steps.spreads import LARGEST_BOUND
 from tests import oracles
 from tests.problems import KINKED, numbered_quantities, random_problem
 
+pytestmark = pytest.mark.long
+
 SLACK = 1.1
 """What terms of second order may add to a bound of first order, where they are `small_enough`."""
 

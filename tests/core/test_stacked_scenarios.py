@@ -18,6 +18,8 @@ from core.steps import RULES, Change, Place, adjust_rule, replace_rule, scale_ru
 from tests.core.test_mistakes import PROBLEMS
 from tests.problems import numbered_quantities, random_problem, two_layers
 
+pytestmark = pytest.mark.long
+
 Way = Sequence[Change]
 
 LOCAL = [f"d{rule.output}_d{template}" for rule in RULES.values() for template in rule.jacobians]
@@ -36,7 +38,7 @@ MOVED: tuple[Way, ...] = tuple(scaled(rule, 1.25) for rule in (*RULES, *LOCAL))
 
 STACKING = (
     *("plain", "sum", "base 10", "L2", "L2 with biases", "square", "large logits", "sigmoid", "relu at zero"),
-    *("squared error", "hidden softmax", "L2 per sample", "rows first"),
+    *("squared error", "mean over entries", "hidden softmax", "L2 per sample", "rows first"),
 )
 """The problems in which mistakes are made; each applies in one of them."""
 

@@ -16,6 +16,8 @@ from core.grading.precision import Precision
 from core.problem import Layer, Network, Problem
 from tests import oracles
 
+pytestmark = pytest.mark.long
+
 ROUNDING = 0.3
 """What is on the way in the made-up quantity below, in units of the last decimal."""
 
