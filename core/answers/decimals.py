@@ -1,7 +1,5 @@
 """How many decimals a number has in its shortest form, which tells how far it is rounded."""
 
-from decimal import Decimal
-
 import numpy as np
 import numpy.typing as npt
 
@@ -34,12 +32,15 @@ def count_decimals(numbers: Array) -> Counts:
         single = numbers.astype(np.float32)
     has_digits = np.isfinite(numbers) & (numbers != 0)
     counts = np.full(numbers.shape, OF_ZERO, dtype=np.int64)
-    for is_single, forms in ((True, single), (False, numbers)):
-        chosen = has_digits & ((single == numbers) == is_single)
-        counts[chosen] = [_count(str(number)) for number in forms[chosen]]
+    is_single = single == numbers
+    counts[has_digits & is_single] = [_count(str(number)) for number in single[has_digits & is_single]]
+    counts[has_digits & ~is_single] = [_count(repr(number)) for number in numbers[has_digits & ~is_single].tolist()]
     return counts
 
 
 def _count(form: str) -> int:
-    # of a finite number the exponent is an integer, whatever its type says
-    return -int(Decimal(form).normalize().as_tuple().exponent)
+    mantissa, _, exponent = form.partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    # "150.0" has a zero behind the point, and one before it that is no digit either
+    digits = fraction.rstrip("0")
+    return (len(digits) or len(whole.rstrip("0")) - len(whole)) - int(exponent or 0)

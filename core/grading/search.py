@@ -278,11 +278,11 @@ class Search:
             sign = -1.0 if end is not None and (end - start).sum() < 0 else 1.0
             for chosen, rows, _ in self._predict(choices, 0):
                 with np.errstate(all="ignore"):
-                    numbers = [transform.exact(n) for n in sign * (rows @ rest) / (rows * rows).sum(axis=1)]
-                    fitted = sign * np.array(numbers)[:, None] * rows
+                    numbers = transform.exact(sign * (rows @ rest) / (rows * rows).sum(axis=1))
+                    fitted = sign * numbers[:, None] * rows
                 meets = (np.abs(fitted - rest) <= target.allowance.limits_for(fitted)).all(axis=1)
                 for index in map(int, np.flatnonzero(meets)):
-                    if transform.accepts(numbers[index]) and self._is_telling(fitted[index]):
+                    if transform.accepts(float(numbers[index])) and self._is_telling(fitted[index]):
                         made = self._suspects.names(chosen[index])
                         named = [] if start.any() else name_factor(self._suspects, target, made, rows[index])
                         scale = float(np.abs(fitted[index]).max())

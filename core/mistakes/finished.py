@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.arrays import Array
+from core.arrays import Array, Flags
 from core.mistakes.mistake import Mistake, Transform
 from core.problem import Problem
 from core.quantities import Quantity, split_node
@@ -89,18 +89,19 @@ def _is_no_sign(number: float) -> bool:
 
 
 def _scales(number: float) -> bool:
-    return number > 0 and _is_no_sign(number) and _whole_divisor(number) == 0
+    return number > 0 and _is_no_sign(number) and not _divides(number)
 
 
-def _whole_divisor(number: float) -> int:
-    """Return the whole number larger than 2 that a factor divides by; 0 if there is none."""
-    divisor = round(1.0 / number) if number > 1.0 / (MOST_DIVIDED + 1) else 0
-    return divisor if divisor > 2 and abs(number * divisor - 1.0) <= NEAR_ONE else 0
+@np.errstate(divide="ignore", invalid="ignore")
+def _divides(numbers: Array | float) -> Flags:
+    """Tell which factors divide by a whole number from 3 on, to within rounding."""
+    divisors = np.rint(1.0 / np.asarray(numbers))
+    return np.asarray((divisors > 2) & (divisors <= MOST_DIVIDED) & (np.abs(numbers * divisors - 1.0) <= NEAR_ONE))
 
 
-def _to_division(number: float) -> float:
-    divisor = _whole_divisor(number)
-    return 1.0 / divisor if divisor else number
+@np.errstate(divide="ignore")
+def _to_division(numbers: Array) -> Array:
+    return np.where(_divides(numbers), 1.0 / np.rint(1.0 / numbers), numbers)
 
 
 def _say_transposed(problem: Problem, quantity: Quantity) -> str:
@@ -189,7 +190,7 @@ FINISHED_MISTAKES = (
         transforms=(
             Transform(
                 apply=_scaled,
-                accepts=lambda number: _whole_divisor(number) > 0,
+                accepts=lambda number: bool(_divides(number)),
                 examples=(1.0 / 7.0, 1.0 / 11.0),
                 exact=_to_division,
             ),

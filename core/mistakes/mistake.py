@@ -56,7 +56,7 @@ class Transform:
     examples : tuple of float
         Such numbers as are met.
     exact : callable
-        ``exact(number)``: the number that is meant by one that was fitted to rounded entries.
+        ``exact(numbers)``: the numbers that are meant by those that were fitted to rounded entries.
     factor : callable or None
         ``factor(problem, quantity)``, for a transform that multiplies by a number that has a meaning in the
         problem: that number, or None where the transform cannot be done.
@@ -68,7 +68,7 @@ class Transform:
     apply: Callable[[Problem, Quantity, Array, float], Array | None]
     accepts: Callable[[float], bool] | None = None
     examples: tuple[float, ...] = (1.0,)
-    exact: Callable[[float], float] = lambda number: number
+    exact: Callable[[Array], Array] = lambda numbers: numbers
     factor: Callable[[Problem, Quantity], float | None] | None = None
     is_other: bool = False
 

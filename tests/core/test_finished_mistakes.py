@@ -200,7 +200,7 @@ def test_a_division_is_by_a_whole_number_that_is_told_apart(number: float, exact
     division, scaled = (MISTAKES[name].transforms[0] for name in ("divided_by_constant", "scaled"))
     assert division.accepts is not None
     assert scaled.accepts is not None
-    assert division.exact(number) == pytest.approx(number if exact is None else exact, rel=1e-15)
+    assert division.exact(np.array(number)) == pytest.approx(number if exact is None else exact, rel=1e-15)
     assert division.accepts(number) == (exact is not None)
     assert scaled.accepts(number) == (exact is None and number > 0)
 
