@@ -270,7 +270,7 @@ HARMLESS = [
     *of_json(
         "exercises/audit",
         ("a wide layer", {"problem": problem(1, 3_000), "asks": ["dL_dW"]}),
-        ("widths that grow", {"problem": problem(*[3] * 40), "asks": ["L"]}),
+        ("many narrow layers", {"problem": problem(*[3] * 36), "asks": ["L"]}),
         status=200,
     ),
     of_lines(

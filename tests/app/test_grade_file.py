@@ -45,7 +45,11 @@ def write_mixed(file: Path, count: int) -> None:
 
 def write_slow(file: Path) -> None:
     """Write few long lines that take a minute: each wrong in a way of its own."""
-    answers = ({"answers": {"L": 2 + number / 1e5, "dL_dW": [[number / 1e7] * 5] * 3}} for number in range(3000))
+    rows = [[0.11, -0.52, 0.37, 0.83, -0.29], [0.61, 0.17, -0.74, 0.05, 0.46], [-0.33, 0.92, 0.21, -0.58, 0.79]]
+    answers = (
+        {"answers": {"L": 2 + number / 1e5, "dL_dW": [[entry + number / 1e7 for entry in row] for row in rows]}}
+        for number in range(3000)
+    )
     file.write_bytes(dump_lines(DEFAULTS, *(json.dumps(each).encode().ljust(2000) for each in answers)))
 
 
