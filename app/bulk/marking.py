@@ -109,24 +109,22 @@ class ChunkMarker:
         """
         lines = _Lines(chunk, self._terms.longest)
         replies: list[Reply] = []
-        ids: list[bytes] = []
+        answered = 0
         size, end = 0, time.perf_counter() + PIECE_SECONDS
-        for reply, id_ in zip(self._mark_alike(lines) or self._mark_groups(lines), lines.ids, strict=False):
+        for reply in self._mark_alike(lines) or self._mark_groups(lines):
             replies.append(reply)
-            ids.append(id_)
             size += len(reply.ending)
             if size >= PIECE_BYTES or self._marked > end:
-                piece, summary = write_piece(replies, ids, first)
-                first += len(replies)
+                piece, summary = write_piece(replies, lines.ids[answered:], first + answered)
+                answered += len(replies)
                 # what is large is not kept while it is sent
                 del reply
                 replies.clear()
-                ids.clear()
                 yield piece, summary
                 del piece
                 size, end = 0, time.perf_counter() + PIECE_SECONDS
         if replies:
-            yield write_piece(replies, ids, first)
+            yield write_piece(replies, lines.ids[answered:], first + answered)
 
     def _mark_alike(self, lines: "_Lines") -> Iterable[Reply] | None:
         """Mark lines that all have the form of those before them, unless some have another."""
@@ -227,7 +225,7 @@ class _Lines:
         self._chunk, self._longest = chunk, longest
         self._each: list[Line] | None = None
         self.size, self.bare = len(chunk), chunk
-        self.ids: Iterable[bytes] = repeat(b"")
+        self.ids: list[bytes] = []  # none where no line has one
         if KEY not in chunk:
             return
         found = take_ids(chunk) if len(chunk) <= longest else None
@@ -243,7 +241,8 @@ class _Lines:
         """Return the lines that are answered."""
         if self._each is None:
             pairs = zip(split_lines(self._chunk, self._longest), split_lines(self.bare, self._longest), strict=True)
-            self._each = [Line(raw, bare, id_) for (raw, bare), id_ in zip(pairs, self.ids, strict=False)]
+            ids = self.ids or repeat(b"")
+            self._each = [Line(raw, bare, id_) for (raw, bare), id_ in zip(pairs, ids, strict=False)]
         return self._each
 
 

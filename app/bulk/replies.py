@@ -57,7 +57,8 @@ def write_piece(replies: list[Reply], ids: list[bytes], first: int) -> tuple[byt
     ----------
     replies : list of Reply
     ids : list of bytes
-        The ids that were taken out of the lines; empty where none was.
+        The ids that were taken out of these lines and of those behind them, each empty where none was; empty where
+        none was taken out of any line.
     first : int
         The index of the first.
 
@@ -66,8 +67,13 @@ def write_piece(replies: list[Reply], ids: list[bytes], first: int) -> tuple[byt
     tuple of bytes and Summary
         A line for each, and their counts.
     """
-    pairs = enumerate(zip(replies, ids, strict=True), first)
-    content = b"".join([b'{"index":%d%b%b' % (index, id_ or reply.id, reply.ending) for index, (reply, id_) in pairs])
+    indexed = enumerate(replies, first)
+    if ids:
+        pairs = zip(indexed, ids, strict=False)
+        written = [b'{"index":%d%b%b' % (index, id_ or reply.id, reply.ending) for (index, reply), id_ in pairs]
+    else:
+        written = [b'{"index":%d%b%b' % (index, reply.id, reply.ending) for index, reply in indexed]
+    content = b"".join(written)
     summary = Summary(lines=len(replies))
     for reply, times in Counter(replies).items():
         if reply.grade is None:
