@@ -54,6 +54,8 @@ DL_DW_BY_ROWS = """[[ 0.01909135 0.09545676 0.07636541 0.02035314 0.10176572]
 [ 0.08141258 -0.07830167 -0.39150833 -0.31320667 0.02313243]
 [ 0.11566214 0.09252971 0.01572474 0.07862371 0.06289897]]"""
 
+ARTICLE_WEIGHTS = [[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 0.1], [0.11, 0.12, 0.13, 0.14, 0.15]]
+
 PRINTED = {
     "S": (S, (5,)),
     "dS_dZ": (DS_DZ, (5, 5)),
@@ -137,6 +139,31 @@ def test_the_articles_printed_tables_are_read_as_printed(name: str, frame: str) 
     assert answer.value is not None
     np.testing.assert_array_equal(answer.value, numbers.reshape(shape))
     np.testing.assert_array_equal(np.signbit(answer.value.ravel()), np.signbit(numbers))
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "verdict", "mistakes"),
+    [
+        ("S", "S", "correct", []),
+        ("dS_dZ", "dS_dZ", "correct", []),
+        ("dS_dW", "dS_dW", "correct", []),
+        ("dL_dS", "dL_dS", "correct", []),
+        ("dZ_dW transposed", "dZ_dW", "wrong_shape", [("transposed",)]),
+        ("dL_dW by rows", "dL_dW", "incorrect", [("reshaped_rows_first",)]),
+    ],
+)
+def test_the_articles_tables_are_marked_as_printed_their_digits_cut_off(
+    name: str, key: str, verdict: str, mistakes: list[tuple[str, ...]]
+) -> None:
+    layer = Layer(weights=np.array(ARTICLE_WEIGHTS), activation="softmax")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.array([[0.1, 0.5, 0.4]]),
+        targets=np.array([2]),
+        loss="cross_entropy",
+    )
+    [part] = MarkingDesk().mark(GradeRequest(problem=problem, answers={key: PRINTED[name][0]})).parts
+    assert (part.verdict, [diagnosis.mistakes for diagnosis in part.diagnoses or ()]) == (verdict, mistakes)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
