@@ -62,8 +62,10 @@ def name_factor(suspects: Suspects, target: Target, made: Collection[str], row: 
     Known
     """
     factors = [each for each in _factors(suspects, target.quantity) if not {*each[0]} & {*made}]
-    products = [(names, factor * row, bits) for names, factor, bits in factors]
-    return [each for each in products if target.allowance.lets_pass(target.answer, each[1])]
+    products = np.array([factor for _, factor, _ in factors]).reshape(-1, 1) * row
+    meets = np.abs(target.answer.ravel() - products) <= target.allowance.limits_for(products)
+    found = map(int, np.flatnonzero(meets.all(axis=1)))
+    return [(factors[index][0], products[index], factors[index][2]) for index in found]
 
 
 def _find_others(suspects: Suspects, target: Target) -> Known:
