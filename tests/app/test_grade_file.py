@@ -56,6 +56,8 @@ def write_slow(file: Path) -> None:
 @contextmanager
 def start_grading(source: Path, target: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """Start the command with two processes, and wait until something is written."""
+    # whoever runs the tests in the background may have them ignore SIGINT, and what is ignored stays so in a child
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "app", "grade", str(source), str(target), "--processes", "2"]
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         try:
