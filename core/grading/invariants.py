@@ -12,6 +12,7 @@ import numpy as np
 
 from core.arrays import Array
 from core.errors import counted
+from core.grading.allowance import FEW_UNITS
 from core.grading.grade import UsedTolerance
 from core.problem import Problem
 from core.quantities import Quantity, split_node
@@ -28,9 +29,8 @@ COARSE = (
 
 CUT_OFF = "Your last digits are cut off. Round them: the last digit goes up where the next one is 5 or more."
 
-FEW_UNITS = 10.0
 FEW_APART = 4.0
-"""Units of the last decimal: with entries that are so small, or so near to each other, an answer says little."""
+"""Units of the last decimal: with entries so near to each other an answer says little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
