@@ -51,7 +51,7 @@ def test_a_form_has_examples_and_a_title_for_readers(name: str) -> None:
 def test_a_form_that_cannot_work_is_refused(entry: dict[str, object]) -> None:
     whole = {"name": "x", "title": "x", "examples": (Example("1", 1.0),), **entry}
     with pytest.raises(ValueError, match="the form x"):
-        Form(**whole)  # type: ignore[arg-type]
+        Form(**whole)  # type: ignore[arg-type]  # some are wrong on purpose
 
 
 @pytest.mark.parametrize(
