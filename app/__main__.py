@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from app.blas import limit_threads
+from app.cores import limit_threads
 
 if sys.argv[1:2] == ["serve"]:
     # nothing is served until the server takes signals itself, and in a container they would be lost until then

@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.access import SCOPES, AccessSettingError, make_key, require_meant
-from app.grade_file import grade_file
+from app.logs import configure_logs
+from app.marking.grade_command import grade_file
 from app.settings import SettingError, Settings, require_known
-from app.watch.logs import configure_logs
 
 SWITCH_SECONDS = 0.001
 

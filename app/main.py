@@ -11,20 +11,20 @@ from pydantic import TypeAdapter
 
 from app import __version__
 from app.access import Access
-from app.cors import add_cors
-from app.documentation import add_documentation
-from app.errors import add_error_handlers
+from app.api.cors import add_cors
+from app.api.docs import add_documentation
+from app.api.error_handlers import add_error_handlers
+from app.api.openapi import TAGS, add_openapi
+from app.api.routes import ROUTERS
+from app.cores import settle
 from app.examples import ARTICLE
-from app.memory import settle
-from app.openapi import TAGS, add_openapi
-from app.placement import Placement
-from app.routers import ROUTERS
-from app.schemas.bodies import SoftmaxLayerBody
+from app.logs import log_loop_error
+from app.schemas.compute_bodies import SoftmaxLayerBody
 from app.settings import Settings
-from app.watch.logs import log_loop_error
 from app.watch.metrics import Metrics
 from app.watch.middleware import Watch
 from app.wire import encode
+from app.work.dispatch import Placement
 from core.softmax_layer import compute_softmax_layer
 
 DESCRIPTION = """

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.blas import DEFAULT_PROCESSES
+from app.cores import DEFAULT_PROCESSES
 from app.wire import DEFAULT_LIMITS, Limits
 from core.budget import Budget
 

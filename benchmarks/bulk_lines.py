@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from app.access import Access
-from app.bulk import Bulk
-from app.bulk.workers import FileWork, mark_file
+from app.marking import Bulk
+from app.marking.workers import FileWork, mark_file
 from app.settings import Settings
 from benchmarks.bulk import as_json
 from benchmarks.environment import describe_threads

@@ -22,8 +22,8 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
 from app.access import Access
-from app.bulk import Bulk
-from app.schemas.bodies import ForwardBody
+from app.marking import Bulk
+from app.schemas.compute_bodies import ForwardBody
 from app.settings import Settings
 from app.wire import parse_body
 from benchmarks.bulk import write_lines

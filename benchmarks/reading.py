@@ -14,7 +14,7 @@ import orjson
 import simdjson
 from pydantic import TypeAdapter
 
-from app.schemas.bodies import ForwardBody
+from app.schemas.compute_bodies import ForwardBody
 from app.wire import parse_body
 from benchmarks.environment import describe_threads
 from benchmarks.harness import Goal, Row, hand_over, measure, require_equal

@@ -7,11 +7,9 @@ keys the service is open, and everybody may do everything.
 from app.access.admission import TOKEN, Access, Caller
 from app.access.keys import AccessSettingError, Key, make_key, read_keys, require_meant
 from app.access.refusals import SCOPES, AccessError, forbidden, unauthorized
-from app.access.scopes import EVERY_KEY, RequestCaller, allow, named_scopes
 from app.access.tokens import Grant, Tokens, find_token
 
 __all__ = [
-    "EVERY_KEY",
     "SCOPES",
     "TOKEN",
     "Access",
@@ -20,13 +18,10 @@ __all__ = [
     "Caller",
     "Grant",
     "Key",
-    "RequestCaller",
     "Tokens",
-    "allow",
     "find_token",
     "forbidden",
     "make_key",
-    "named_scopes",
     "read_keys",
     "require_meant",
     "unauthorized",

@@ -5,7 +5,9 @@
 Nothing of the input is repeated: a message says what kind of thing was found, what was needed, and why.
 """
 
-from app.errors.documents import (
+from app.errors.describe import describe_error
+from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, stopping, to_pointer
+from app.errors.problem import (
     MEDIA_TYPE,
     PROBLEMS,
     ErrorItem,
@@ -14,8 +16,6 @@ from app.errors.documents import (
     problem_response,
     write_problem,
 )
-from app.errors.handlers import add_error_handlers, describe_error, handle_error
-from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, stopping, to_pointer
 
 __all__ = [
     "CORE_ERRORS",
@@ -25,10 +25,8 @@ __all__ = [
     "BodyError",
     "ErrorItem",
     "ProblemDocument",
-    "add_error_handlers",
     "describe",
     "describe_error",
-    "handle_error",
     "name_key",
     "name_reason",
     "problem_response",

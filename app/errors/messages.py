@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from app.errors.documents import ErrorItem
+from app.errors.problem import ErrorItem
 from core.errors import CoreError, DomainError, NonFiniteError, Path, ShapeError, TooLargeError, UnknownNameError
 
 LONGEST_KEY = 64

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from app.schemas.bodies import ConventionsBody, ForwardBody
+from app.schemas.compute_bodies import ConventionsBody, ForwardBody
 from app.wire import (
     LEFT_OUT,
     STRICT,

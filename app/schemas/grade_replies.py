@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import with_config
 
-from app.schemas.bodies import ConventionsBody, ForwardBody
+from app.schemas.compute_bodies import ConventionsBody, ForwardBody
 from app.wire import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
 from core.answers import Reading
 from core.exercises import Advice, Audit, Confused, Exercise, Hidden

@@ -9,10 +9,10 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Message, Receive, Scope, Send
 
+from app.api.openapi import SERVICE
 from app.errors import name_reason
-from app.openapi import SERVICE
+from app.record import Record
 from app.watch.headers import protect
-from app.watch.record import Record
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 TRACE_CONTEXT = TraceContextTextMapPropagator()

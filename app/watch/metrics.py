@@ -18,8 +18,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from starlette.datastructures import State
 
-from app.limiter import Limiter
 from app.watch.exchange import Exchange
+from app.work.queue import Limiter
 
 NAMESPACE = "gradmark"
 

@@ -4,10 +4,10 @@ import asyncio
 import time
 
 from asgi_correlation_id import correlation_id
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import handle_error, stopping
+from app.errors import describe_error, problem_response, stopping
+from app.record import Facts
 from app.watch.exchange import Exchange
 from app.watch.line import write_line
 from app.watch.metrics import Metrics
@@ -58,6 +58,8 @@ class Watch:
 
 
 async def _answer(exchange: Exchange, error: Exception) -> None:
-    response = await handle_error(Request(exchange.scope), error)
+    document = describe_error(error)
+    exchange.record.facts = Facts(reason=document.reason)
     if not exchange.status:
+        response = problem_response(document, headers=getattr(error, "headers", None))
         await response(exchange.scope, exchange.receive, exchange.send)

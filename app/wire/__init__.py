@@ -1,6 +1,6 @@
 """The only place where JSON meets NumPy: arrays, names, the readers of bodies, the writers of replies."""
 
-from app.wire.forms import (
+from app.wire.fields import (
     LEFT_OUT,
     STRICT,
     ActivationName,

@@ -20,7 +20,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError
-from app.wire.forms import are_indices
+from app.wire.fields import are_indices
 from app.wire.limits import DEFAULT_LIMITS, Limits
 from app.wire.reading import ANSWERS, INEXACT, require_exact, require_json, require_size
 from app.wire.skeletons import AnyArray, OddBodyError, Skeleton

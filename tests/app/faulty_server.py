@@ -7,8 +7,8 @@ import sys
 import warnings
 from typing import NoReturn
 
+from app.api import forward, gradients
 from app.command_line import main
-from app.routers import forward, gradients
 from core.errors import DomainError
 from core.problem import Problem
 

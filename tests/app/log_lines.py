@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.watch.logs import LineFormatter
+from app.logs import LineFormatter
 
 Line = dict[str, Any]
 

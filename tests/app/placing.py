@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from app.access import Access
-from app.computation import Call, Computation
 from app.examples import ARTICLE, ARTICLE_PROBLEM
-from app.placement import Placement
 from app.settings import Settings
-from app.worker import COMPUTATIONS
+from app.work.computation import Call, Computation
+from app.work.dispatch import Placement
+from app.work.pool import COMPUTATIONS
 from core.budget import Budget
 from tests.app.server import Server
 

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.bulk import MOST_COUNTED, OTHERS, Summary
 from app.errors import MEDIA_TYPE
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app
+from app.record import MOST_COUNTED, OTHERS, Summary
 from app.settings import Settings
 from core.conventions import Conventions
 from core.grading import Grade, Part

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.bulk import Bulk, ChunkMarker, Summary, Terms, forms
-from app.bulk.line_bodies import read_defaults
-from app.bulk.lines import write_summary
-from app.bulk.marking import Recent
 from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
+from app.marking import Bulk, ChunkMarker, Terms, forms
+from app.marking.chunks import Recent
+from app.marking.line_bodies import read_defaults
+from app.marking.lines import write_summary
+from app.record import Summary
 from app.wire import DEFAULT_LIMITS
 from core.budget import Budget
 from core.grading import Grade

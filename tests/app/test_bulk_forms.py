@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.bulk.forms import Form, find_key, has_form
+from app.marking.forms import Form, find_key, has_form
 from core.grading import UNSURE
 from core.marking import GradeRequest, MarkingDesk
 from core.problem import Layer, Network, Problem

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from app.bulk import Terms
-from app.bulk.long_lines import LineToMark
 from app.main import create_app
+from app.marking import Terms
+from app.marking.long_lines import LineToMark
 from app.schemas.grade_bodies import GradeLineBody
 from app.settings import Settings
 from core.budget import Budget

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
-from app.bulk import PIECE_BYTES, Bulk, marking
-from app.grade_file import BYTES_EACH
 from app.main import create_app
-from app.placement import Placement
+from app.marking import PIECE_BYTES, Bulk, chunks
+from app.marking.grade_command import BYTES_EACH
 from app.settings import Settings
+from app.work.dispatch import Placement
 from core.budget import Budget
 from tests.app.bombs import TALKATIVE
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
@@ -45,7 +45,7 @@ def test_a_piece_ends_with_the_line_that_makes_it_large() -> None:
 @pytest.mark.parametrize("content", [LINES, WRONG])
 def test_pieces_of_any_size_are_the_same_reply(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     [whole] = mark(content)
-    monkeypatch.setattr(marking, "PIECE_BYTES", 1)
+    monkeypatch.setattr(chunks, "PIECE_BYTES", 1)
     pieces = mark(content)
     assert len(pieces) == 60
     assert b"".join(pieces) == whole
@@ -53,7 +53,7 @@ def test_pieces_of_any_size_are_the_same_reply(content: bytes, monkeypatch: pyte
 
 def test_a_piece_ends_when_it_has_taken_long(monkeypatch: pytest.MonkeyPatch) -> None:
     [whole] = mark(WRONG)
-    monkeypatch.setattr(marking, "PIECE_SECONDS", 0.0)
+    monkeypatch.setattr(chunks, "PIECE_SECONDS", 0.0)
     pieces = mark(WRONG)
     assert len(pieces) == 60
     assert b"".join(pieces) == whole

@@ -14,10 +14,10 @@ from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 from starlette.types import Message
 
+from app.api.route import JsonRoute
+from app.api.routes import ROUTERS
 from app.examples import ARTICLE, TWO_LAYER_PROBLEM
-from app.json_route import JsonRoute
 from app.main import create_app
-from app.routers import ROUTERS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE, parse_body
 from core.activations import ACTIVATIONS

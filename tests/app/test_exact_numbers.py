@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError
 from app.examples import ARTICLE, TWO_LAYER_PROBLEM
-from app.schemas.bodies import ForwardBody
+from app.schemas.compute_bodies import ForwardBody
 from app.schemas.grade_bodies import GradeBody
 from app.wire import parse_body, parse_tensors
 from app.wire.reading import FAST_FROM, read_body

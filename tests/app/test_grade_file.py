@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from app.bulk.lines import LEAST_BYTES, LONG_SECONDS, MOST_BYTES, SHORT_SECONDS, Pace, count_lines
-from app.bulk.marking import split_lines
 from app.command_line import main
-from app.grade_file import BYTES_EACH
+from app.marking.chunks import split_lines
+from app.marking.grade_command import BYTES_EACH
+from app.marking.lines import LEAST_BYTES, LONG_SECONDS, MOST_BYTES, SHORT_SECONDS, Pace, count_lines
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
 from tests.app.server import ROOT, environment
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from app.access import AccessError
-from app.bulk import MEDIA_TYPE
+from app.access.rights import GradeDesk
 from app.examples import ARTICLE_PROBLEM
-from app.grade_desk import GradeDesk
+from app.marking import MEDIA_TYPE
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
 from core.exercises import KINDS, draw_exercise

@@ -13,8 +13,8 @@ import pytest
 from starlette.types import Message, Receive
 
 from app.errors import BodyError
-from app.held_bytes import HeldBytes
-from app.limiter import ROUND_SECONDS, BusyError, Limiter, Rounds, Threads, Turns
+from app.work.memory import HeldBytes
+from app.work.queue import ROUND_SECONDS, BusyError, Limiter, Rounds, Threads, Turns
 
 pytestmark = pytest.mark.anyio
 

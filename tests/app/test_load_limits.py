@@ -15,11 +15,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.api.grades import IN_MEMORY
 from app.examples import ARTICLE, ARTICLE_PROBLEM, BULK, GRADES
 from app.main import create_app
-from app.placement import Placement
-from app.routers.grades import IN_MEMORY
 from app.settings import Settings
+from app.work.dispatch import Placement
 from tests.app.placing import worker_of
 from tests.app.server import Server, assert_is_busy, assert_is_problem, dump, post, run_server
 from tests.app.sockets import HEAD, read_metric, wait_for_metric

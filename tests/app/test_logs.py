@@ -10,10 +10,10 @@ import warnings
 import pytest
 
 from app.errors import BodyError
+from app.logs import LineFormatter, describe_exception, log_warning
 from app.main import create_app
 from app.settings import Settings
-from app.watch.logs import LineFormatter, describe_exception, log_warning
-from app.worker import WorkerFailedError
+from app.work.pool import WorkerFailedError
 from core.errors import ShapeError
 from tests.app.log_lines import collected
 
@@ -60,7 +60,7 @@ def test_messages_that_may_hold_values_are_not_logged(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (WorkerFailedError("where it was"), "app.worker.WorkerFailedError: where it was"),
+        (WorkerFailedError("where it was"), "app.work.pool.WorkerFailedError: where it was"),
         (OSError(28, "No space left on device", CANARY), "builtins.OSError: No space left on device"),
         (ZeroDivisionError("by zero"), "builtins.ZeroDivisionError"),
     ],

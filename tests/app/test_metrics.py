@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.main import create_app
-from app.placement import Placement
 from app.settings import Settings
+from app.work.dispatch import Placement
 from core.mistakes import MISTAKES
 from tests.app.placing import started
 

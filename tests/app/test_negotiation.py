@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.computation import Answer
+from app.api.route import PIECE_BYTES, send_answer
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import TWO_LAYER_PROBLEM
-from app.json_route import PIECE_BYTES, send_answer
+from app.work.computation import Answer
 from tests.app.tensor_client import MEDIA_TYPE, to_tensors, with_arrays
 
 pytestmark = pytest.mark.anyio

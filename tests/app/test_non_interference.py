@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.access import Access, Caller
-from app.grade_desk import GradeDesk
+from app.access.rights import GradeDesk
 from app.schemas.grade_bodies import GradeLineBody, MarkedProblemBody, PolicyBody
 from app.settings import Settings
 from app.wire import encode

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.blas import VARIABLES, count_cores, limit_threads
-from app.computation import Call
+from app.api.exercises import DRAWING
+from app.api.route import JsonRoute
+from app.api.routes import ROUTERS
+from app.cores import VARIABLES, count_cores, limit_threads
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import ARTICLE, ARTICLE_PROBLEM
-from app.json_route import JsonRoute
-from app.limiter import Threads
-from app.placement import LONGEST_WAY, WAYS_GIVEN, Placement
-from app.routers import ROUTERS
-from app.routers.exercises import DRAWING
 from app.settings import Settings
 from app.wire import TENSORS_TYPE
-from app.worker import COMPUTATIONS
+from app.work.computation import Call
+from app.work.dispatch import LONGEST_WAY, WAYS_GIVEN, Placement
+from app.work.pool import COMPUTATIONS
+from app.work.queue import Threads
 from tests.app.placing import (
     DEEP_ONE,
     GRADIENTS,

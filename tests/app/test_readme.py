@@ -18,11 +18,12 @@ from fastapi.routing import APIRoute
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
-from app.access import EVERY_KEY, SCOPES, TOKEN, named_scopes
-from app.cors import SHOWN_HEADERS, TAKEN_HEADERS
+from app.access import SCOPES, TOKEN
+from app.api.cors import SHOWN_HEADERS, TAKEN_HEADERS
+from app.api.routes import ROUTERS
+from app.api.scopes import EVERY_KEY, named_scopes
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app
-from app.routers import ROUTERS
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
+from app.api import service
 from app.examples import ARTICLE, ARTICLE_PROBLEM, TWO_LAYER_PROBLEM
 from app.main import create_app
-from app.routers import service
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from tests.app.log_lines import Line, collected

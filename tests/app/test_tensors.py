@@ -14,9 +14,9 @@ from pydantic_core import core_schema
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.errors import BodyError
 from app.examples import ARTICLE, ARTICLE_PROBLEM, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
-from app.schemas.bodies import ForwardBody
+from app.schemas.compute_bodies import ForwardBody
 from app.wire import Limits, encode_tensors, parse_tensors
-from app.wire.forms import Form
+from app.wire.fields import Form
 from app.wire.skeletons import TAKES, OddBodyError
 from core.errors import NonFiniteError
 from tests.app.tensor_client import HEADERS, MEDIA_TYPE, from_tensors, to_tensors, with_arrays, with_lists

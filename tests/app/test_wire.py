@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from app.errors import BodyError
-from app.schemas.bodies import LayerBody
+from app.schemas.compute_bodies import LayerBody
 from app.wire import encode, parse_body
 from core.arrays import Array
 from core.errors import NonFiniteError

@@ -15,11 +15,11 @@ from typing import cast
 import anyio
 import pytest
 
-from app.computation import Answer
 from app.main import create_app
-from app.placement import Placement
 from app.settings import Settings
-from app.worker import COMPUTATIONS, WorkerFailedError, receive_content
+from app.work.computation import Answer
+from app.work.dispatch import Placement
+from app.work.pool import COMPUTATIONS, WorkerFailedError, receive_content
 from core.budget import Budget
 from tests.app.placing import (
     INLINE,

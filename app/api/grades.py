@@ -1,0 +1,170 @@
+"""Marking, one submission or many."""
+
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+
+from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from app.access import TOKEN
+from app.access.rights import GradeDesk
+from app.api.media_types import LINES_TYPES, require_media_type
+from app.api.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses, problems
+from app.api.route import PIECE_BYTES, JsonRoute, RequestBudget, read_budget, stream_body
+from app.api.scopes import RequestCaller, allow
+from app.examples import BULK, GRADES
+from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside
+from app.record import record_of
+from app.schemas.grade_bodies import GradeBody
+from app.schemas.grade_replies import GradeReply
+from app.settings import Settings
+from app.work.computation import Answer
+from app.work.memory import Share
+from app.work.queue import BusyError
+from core.grading import Grade
+
+if TYPE_CHECKING:
+    from app.work.dispatch import Placement
+
+logger = logging.getLogger("gradmark")
+
+router = APIRouter(tags=["marking"], route_class=JsonRoute)
+bulk_router = APIRouter(tags=["marking"])
+
+IN_MEMORY = 1024 * 1024
+"""A bulk request up to this size never sees the disk."""
+
+LINES_BODY = {
+    MEDIA_TYPE: {"schema": {"type": "string"}, "examples": BULK},
+    # the only form of lines that generators of clients know
+    "application/octet-stream": {
+        "schema": {"type": "string", "format": "binary", "description": f"The same lines as {MEDIA_TYPE}, as bytes."}
+    },
+}
+LINES_REPLIES: Responses = {
+    200: {
+        "description": "A line for each line, and a summary",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+    }
+}
+
+
+async def hold_until_sent() -> AsyncIterator[AsyncExitStack]:
+    """Yield a stack that is closed when the reply has been sent, or the client has left.
+
+    Yields
+    ------
+    AsyncExitStack
+    """
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+UntilSent = Annotated[AsyncExitStack, Depends(hold_until_sent, scope="request")]
+
+
+@bulk_router.post(
+    "/v1/grades/bulk",
+    response_class=StreamingResponse,
+    responses=LINES_REPLIES | LINES_PROBLEMS,
+    dependencies=[allow("grade")],
+    openapi_extra={"requestBody": {"required": True, "content": LINES_BODY}},
+)
+async def create_grades(request: Request, caller: RequestCaller, until_sent: UntilSent) -> Response:
+    """Mark many submissions: lines of JSON in, lines of JSON out, in order.
+
+    Each line is the body of a grade request. The first may instead be `{"defaults": {…}}`: what the others
+    leave out. The reply has a line for each, `{"index", "grade"}` or `{"index", "problem"}`, and the last
+    is `{"summary"}`, with counts by verdict and mistake. It starts when the whole request has been read.
+    A line may have an `id`, which is text: it comes back beside the index.
+    """
+    require_media_type(request, LINES_TYPES)
+    settings: Settings = request.app.state.settings
+    placement: Placement = request.app.state.placement
+    # rather than when everything has been sent
+    placement.bulk.require_room()
+    # replying while still reading deadlocks clients that write first and read afterwards
+    spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
+    file = cast("BinaryIO", until_sent.enter_context(spooled))
+    await _fill(file, request, until_sent)
+    await until_sent.enter_async_context(placement.bulk.turn(request.receive))
+    file.seek(0)
+    aside = ProcessAside(ask=placement.answer_line, from_bytes=settings.process_bytes)
+    try:
+        bulk = await run_in_threadpool(
+            Bulk,
+            file,
+            caller=caller,
+            budget=read_budget(request),
+            limits=settings.limits,
+            longest=settings.max_body_bytes,
+            aside=aside if placement.has_workers else None,
+            give_way=placement.give_way,
+        )
+    except DefaultsError as error:
+        return _refuse(request, error.answer)
+    record_of(request.scope).summary = bulk.summary
+    share = until_sent.enter_context(placement.held_reply_bytes.share())
+    return StreamingResponse(_count(bulk.replies(), share), media_type=MEDIA_TYPE)
+
+
+def _refuse(request: Request, found: Answer) -> Response:
+    record_of(request.scope).facts = found.facts
+    return Response(bytes(found.content), found.status, media_type=found.media_type)
+
+
+def _count(pieces: Iterator[bytes], share: Share) -> Iterator[bytes]:
+    """Count each piece of a reply as long as it is sent; it is too late to refuse one."""
+    for piece in pieces:
+        share.become(len(piece))
+        # a line alone may have many megabytes, and while a socket takes them nobody else is answered
+        for start in range(0, max(1, len(piece)), PIECE_BYTES):
+            yield piece[start : start + PIECE_BYTES]
+
+
+async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) -> None:
+    settings: Settings = request.app.state.settings
+    placement: Placement = request.app.state.placement
+    in_memory = until_sent.enter_context(placement.held_bytes.share())
+    in_file = until_sent.enter_context(placement.held_bulk_bytes.share())
+    size = 0
+    async for chunk in stream_body(request, settings.max_bulk_bytes):
+        size += len(chunk)
+        in_file.add(len(chunk))
+        if size <= IN_MEMORY:
+            in_memory.add(len(chunk))
+        else:
+            in_memory.clear()
+        try:
+            await run_in_threadpool(file.write, chunk)
+        except OSError:
+            logger.exception(
+                "a bulk request cannot be kept in a temporary file: needed a writable /tmp with room in it"
+            )
+            raise BusyError(
+                "busy_disk",
+                f"found no room for the request's {size} bytes in temporary files; try again later, or with at most "
+                f"{IN_MEMORY} bytes, and if it stays so, have whoever runs the service look into its log",
+            ) from None
+
+
+@router.post(
+    "/v1/grades",
+    response_model=GradeReply,
+    responses=BODY_PROBLEMS | problems(401, 403),
+    dependencies=[allow("grade", TOKEN)],
+)
+def create_grade(
+    body: Annotated[GradeBody, Body(openapi_examples=GRADES)], budget: RequestBudget, caller: RequestCaller
+) -> Grade:
+    """Mark answers: which quantity is right, why another is wrong, and what follows from it correctly.
+
+    An answer never makes the request fail: a wrong shape, numbers that are not finite and text that cannot
+    be read are verdicts. Who holds a token for an exercise needs no key, and may have it marked up to the token's
+    level.
+    """
+    return GradeDesk(caller, budget=budget).mark(body)

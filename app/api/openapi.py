@@ -1,0 +1,142 @@
+"""What the OpenAPI document says beside the signatures: errors, tags, operation ids."""
+
+from collections.abc import Iterable
+from copy import copy
+from functools import cache
+from inspect import getdoc
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from app.access import SCOPES, TOKEN
+from app.api.scopes import named_scopes
+from app.errors import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from app.wire import TENSORS_TYPE
+
+Responses = dict[int | str, dict[str, Any]]
+
+SERVICE = "service"
+"""The tag of what is asked by whoever runs the service."""
+
+TAGS = [
+    {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."},
+    {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."},
+    {"name": "catalogue", "description": "What can be named in a request."},
+    {"name": SERVICE, "description": "How the service is, for whoever runs it."},
+]
+
+SERVERS = [{"url": ".", "description": "Where this document is."}]
+"""A relative URL: a proxy may put a prefix before the document and the operations."""
+
+
+def problems(*statuses: int) -> Responses:
+    """Describe the problem documents that a route may answer with.
+
+    Parameters
+    ----------
+    *statuses : int
+
+    Returns
+    -------
+    dict
+        As FastAPI's ``responses``.
+    """
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    content = {MEDIA_TYPE: {"schema": schema}}
+    return {status: {"description": PROBLEMS[status][1], "content": content} for status in statuses}
+
+
+BODY_PROBLEMS = problems(400, 406, 408, 413, 415, 422, 500, 503)
+LINES_PROBLEMS = problems(400, 408, 413, 415, 422, 500, 503)
+
+TENSORS = {
+    TENSORS_TYPE: {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": "The head's length in 8 bytes, little-endian; the JSON with a description in each array's "
+            "place; the arrays' bytes, one after the other. The README has clients in Python and JavaScript.",
+        }
+    }
+}
+TENSOR_FORMS = {"requestBody": {"content": TENSORS}, "responses": {"200": {"content": TENSORS}}}
+"""What a computation's operation says of the binary form of its body and reply."""
+
+
+def add_openapi(app: FastAPI) -> None:
+    """Add the problem document to the components of an application's OpenAPI document, which is written once for all.
+
+    Parameters
+    ----------
+    app : FastAPI
+    """
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            routes = [_describe(route) for route in app.routes if isinstance(route, APIRoute)]
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=routes,
+                tags=app.openapi_tags,
+                license_info=app.license_info,
+                servers=SERVERS,
+            )
+            problem = TypeAdapter(ProblemDocument).json_schema(ref_template="#/components/schemas/{model}")
+            document["components"]["schemas"] |= problem.pop("$defs") | {"ProblemDocument": problem}
+            if not app.state.access.is_open:
+                _add_security(document, routes)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to extend the document
+    _serve_once_written(app)
+
+
+def _serve_once_written(app: FastAPI) -> None:
+    @cache
+    def write() -> bytes:
+        return bytes(JSONResponse(app.openapi()).body)
+
+    async def read_openapi(_: Request) -> Response:
+        return Response(write(), media_type="application/json")
+
+    # the framework's own writes it anew for everybody who asks
+    app.router.routes[:] = [route for route in app.routes if getattr(route, "path", None) != app.openapi_url]
+    app.add_route(str(app.openapi_url), read_openapi, include_in_schema=False)
+
+
+def _describe(route: APIRoute) -> APIRoute:
+    described = copy(route)
+    # HEAD goes without saying where there is GET
+    described.methods = (route.methods or set()) - {"HEAD"}
+    # an operation's id is its handler's name, its summary the first line of what the handler says of itself
+    described.operation_id = route.name
+    described.summary, _, described.description = (getdoc(route.endpoint) or "").partition("\n\n")
+    return described
+
+
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, for one or more of the scopes: "
+    + "; ".join(f"{scope} for {what}" for scope, what in SCOPES.items())
+    + ".",
+}
+
+
+def _add_security(document: dict[str, Any], routes: Iterable[APIRoute]) -> None:
+    """Say which scopes an operation takes: one of them is enough, and none where a token will do."""
+    document["components"]["securitySchemes"] = {"key": KEY_SCHEME}
+    for route in routes:
+        admitted = named_scopes(route.dependencies)
+        for method in (route.methods or ()) if admitted else ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["security"] = [{} if scope == TOKEN else {"key": [scope]} for scope in admitted]
+            operation["responses"] |= {str(status): said for status, said in problems(401, 403).items()}

@@ -1,0 +1,49 @@
+"""What a process does with its cores: the threads of a matrix product, and what the garbage collector looks at.
+
+The threads are decided before NumPy is imported. Products of several requests run side by side, in the serving
+process and in the workers. With more threads than cores they wait for each other, and less gets done.
+"""
+
+import gc
+import os
+from collections.abc import MutableMapping
+
+DEFAULT_PROCESSES = 1
+"""Processes beside the one that serves, unless ``GRADMARK_PROCESSES`` says otherwise."""
+
+VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""What the libraries read that NumPy is built with; what is set already is left as it is."""
+
+
+def limit_threads(environment: MutableMapping[str, str], *, cores: int | None = None) -> None:
+    """Give each process its share of the cores, for NumPy that is imported afterwards.
+
+    Parameters
+    ----------
+    environment : mapping
+        The process's variables; processes started later inherit them.
+    cores : int, optional
+        By default those that this process may use.
+    """
+    processes = environment.get("GRADMARK_PROCESSES", "")
+    workers = 1 + (int(processes) if processes.isdecimal() else DEFAULT_PROCESSES)
+    share = max(1, (cores or count_cores()) // workers)
+    for name in VARIABLES:
+        environment.setdefault(name, str(share))
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    # there are systems where a process cannot be kept to some of the cores
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def settle() -> None:
+    """Take what there is now for what stays, once all is imported and warm.
+
+    The collector goes over everything again and again otherwise, twenty milliseconds each time, in the middle of a
+    request.
+    """
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,229 @@
+"""What requests hold."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field, with_config
+
+from app.wire import (
+    STRICT,
+    ActivationName,
+    ColumnOrder,
+    L2Factor,
+    LogBase,
+    LossName,
+    Matrix,
+    OptionalLossName,
+    OptionalQuantityIds,
+    OptionalTargets,
+    OptionalVector,
+    QuantityId,
+    ReductionName,
+    ReluSlope,
+    Sample,
+    SampleTarget,
+    Targets,
+    WholeNumber,
+)
+from core.budget import CALL_COST, forward_operations
+from core.conventions import L2, Conventions
+from core.descent import require_steps
+from core.errors import CoreError
+from core.jacobians import measure_derivatives
+from core.problem import Layer, Network, Problem
+from core.quantities import parse_quantities
+from core.softmax_layer import SoftmaxLayer
+
+# the core says what is wrong with less, and why
+AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
+AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
+
+MOST_ESTIMATED = 20
+"""More derivatives than this are no small work, whatever they are."""
+
+TARGETS_SAID = (
+    "Class indices from 0, shape (n_samples,), for softmax outputs (2 or 2.0); or numbers, shape (n_samples, n_out): a "
+    "distribution a row for cross_entropy, 0 to 1 for binary_cross_entropy, any for the squared errors."
+)
+LOSS_SAID = "The loss of one sample, summed over outputs; see /v1/catalogue."
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a computation takes, from shapes alone.
+
+    Parameters
+    ----------
+    operations : int
+        Multiply-adds, calls included.
+    numbers : int
+        In the reply.
+    """
+
+    operations: int
+    numbers: int
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerBody(Layer):
+    """A dense layer: Z = X·W + b, A = activation(Z)."""
+
+    weights: Matrix
+    """W, shape (n_in, n_out): a row for each input, a column for each output."""
+    bias: OptionalVector = None
+    """b, shape (n_out,); a layer without one has no grad_bias."""
+    activation: ActivationName
+    """The function from pre-activations to activations; see /v1/catalogue."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkBody(Network):
+    """A feed-forward network."""
+
+    layers: Annotated[tuple[LayerBody, ...], Field(fail_fast=True), AT_LEAST_ONE]
+    """From the inputs to the outputs; the n_out of each is the n_in of the next."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class L2Body(L2):
+    """The penalty factor · strength · Σ w² over all layers' weights."""
+
+    strength: Annotated[float, AT_LEAST_ZERO] = 0.0
+    """0 is no penalty. Never divided by ln(log_base)."""
+    factor: L2Factor = 0.5
+    """0.5: the gradient gets strength · w. 1: it gets 2 · strength · w."""
+    biases: bool = False
+    """Whether biases are penalised as well."""
+    per_sample: bool = False
+    """Whether the penalty is divided by n_samples, as λ/2m."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ConventionsBody(Conventions):
+    """The choices on which textbooks differ."""
+
+    reduction: ReductionName = "mean"
+    """How the samples' losses become one: their mean, their sum, or their sum over n_samples · n_out.
+
+    mean_over_entries is for the squared errors only: PyTorch's mean.
+    """
+    l2: L2Body = field(default_factory=L2Body)
+    """None by default (strength 0)."""
+    log_base: LogBase = "e"
+    """The cross-entropies' logarithm: "e", 2 or 10; with a squared error only "e"."""
+    column_order: ColumnOrder = "columns_first"
+    """How the columns of Jacobians by weights follow W: column by column, or row by row."""
+    relu_at_zero: ReluSlope = 0.0
+    """The slope of relu at exactly z = 0: 0, 1 or 0.5."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForwardBody(Problem):
+    """A network at given inputs; targets and loss come together or not at all."""
+
+    # descriptions stand in the annotations here, because the classes below inherit those and not docstrings
+    network: Annotated[NetworkBody, Field(description="The layers, from inputs to outputs.")]
+    inputs: Annotated[Matrix, Field(description="X, shape (n_samples, n_in).")]
+    targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID)] = None
+    loss: Annotated[OptionalLossName, Field(description=LOSS_SAID)] = None
+    conventions: Annotated[ConventionsBody, Field(description="How the loss is taken; echoed complete.")] = field(
+        default_factory=ConventionsBody
+    )
+
+    def work(self) -> Work | None:
+        """Return what the computation takes: here a forward pass, and two numbers for each output of a layer."""
+        numbers = 2 * self.n_samples * sum(self.network.widths[1:])
+        return Work(operations=forward_operations(self.network, self.n_samples), numbers=numbers)
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProblemBody(ForwardBody):
+    """A network at given inputs, with targets and loss."""
+
+    targets: Annotated[Targets, Field(description=TARGETS_SAID)] = field()
+    loss: Annotated[LossName, Field(description=LOSS_SAID)] = field()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GradientsBody(ProblemBody):
+    """A problem whose gradients are asked for."""
+
+    check: bool = False
+    """Compare entries with complex steps through the forward pass: all, or a sample where all would take too long."""
+
+    def work(self) -> Work:
+        """Return what a forward and a backward pass take, and at most a check of every entry where it is asked for."""
+        numbers = self.network.n_parameters + self.inputs.size
+        passes = 3 + (numbers if self.check else 0)
+        return Work(operations=passes * forward_operations(self.network, self.n_samples), numbers=numbers)
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JacobiansBody(ForwardBody):
+    """A problem and the derivatives asked for; targets and loss are needed for those of L only."""
+
+    jacobians: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE]
+    """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
+
+    def work(self) -> Work | None:
+        """Return what the derivatives take together; nothing of many, which take long to count themselves."""
+        if len(self.jacobians) > MOST_ESTIMATED:
+            return None
+        try:
+            quantities = parse_quantities(self.jacobians, self, path=())
+        except CoreError:
+            # it is refused at once
+            return Work(operations=0, numbers=0)
+        return Work(*measure_derivatives(self, quantities.values()))
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepsBody(ProblemBody):
+    """A problem and the descent to take."""
+
+    learning_rate: Annotated[float, AT_LEAST_ZERO]
+    """η in w ← w − η · ∂L/∂w."""
+    count: WholeNumber
+    """How many steps, each over the whole batch."""
+
+    def work(self) -> Work:
+        """Return what the steps take, each a forward and a backward pass."""
+        operations = 3 * (self.count + 1) * forward_operations(self.network, self.n_samples)
+        return Work(operations=operations, numbers=self.network.n_parameters + self.count)
+
+    def __post_init__(self) -> None:
+        """Check the descent as well as the problem."""
+        super().__post_init__()
+        require_steps(self.learning_rate, self.count)
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SoftmaxLayerBody(SoftmaxLayer):
+    """A softmax layer with cross-entropy in nats, one sample and its target."""
+
+    weights: Matrix
+    """W, shape (n_in, n_classes)."""
+    bias: OptionalVector = None
+    """b, shape (n_classes,); without one it is zero."""
+    inputs: Sample
+    """x, shape (n_in,)."""
+    target: SampleTarget
+    """A class index from 0, or a distribution of shape (n_classes,)."""
+    quantities: OptionalQuantityIds = None
+    """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""
+
+    def work(self) -> Work:
+        """Return a bound of what the quantities take together: most of it is in the Jacobians."""
+        n_classes, size = self.weights.shape[1], self.weights.size
+        numbers = 4 * size + len(self.plan.links) * n_classes * max(n_classes, size)
+        return Work(operations=n_classes * numbers + CALL_COST * len(self.plan.asked), numbers=numbers)

@@ -1,0 +1,318 @@
+"""What replies hold."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import with_config
+
+from app.schemas.compute_bodies import ConventionsBody, NetworkBody
+from app.schemas.grade_replies import KindReply, MistakeReply
+from app.wire import LEFT_OUT, STRICT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector
+from core.descent import Descent
+from core.jacobians import Jacobian, Jacobians
+from core.propagation import Forward, Gradients, LayerActivations, LayerGradients
+from core.softmax_layer import Chain, LayerQuantity, SoftmaxLayerResult
+from core.verification import Check, CheckedEntries, WorstEntry
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerQuantityReply(LayerQuantity):
+    """One quantity of one sample."""
+
+    value: Value
+    """The numbers; a Jacobian's as (n_rows, n_columns)."""
+    shape: tuple[int, ...]
+    """The value's shape."""
+    rows: OptionalLabels = None
+    """Only for Jacobians: what each row is the derivative of, counted from 1."""
+    columns: OptionalLabels = None
+    """Only for Jacobians: what each column is the derivative by; weights stacked by columns."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChainReply(Chain):
+    """The long way to dL/dW against the shortcut x ⊗ (s − y)."""
+
+    factors: tuple[str, ...]
+    """The ids of the factors, in the order of the product."""
+    row: Vector
+    """Their product: n_in · n_classes numbers that stack W by columns. `dL_dW` has W's own shape."""
+    max_abs_difference: float
+    """The largest difference between the two ways."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SoftmaxLayerReply(SoftmaxLayerResult):
+    """A softmax layer, the long way."""
+
+    loss: float
+    """The cross-entropy in nats."""
+    quantities: dict[str, LayerQuantityReply]
+    """What was asked for, under the ids as asked."""
+    chain: Annotated[ChainReply | None, LEFT_OUT] = None
+    """Where its three factors were asked for."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerActivationsReply(LayerActivations):
+    """What one layer computes."""
+
+    pre_activations: Matrix
+    """Z, shape (n_samples, n_out)."""
+    activations: Matrix
+    """A, shape (n_samples, n_out)."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForwardReply(Forward):
+    """A forward pass; the last three come with targets."""
+
+    layers: tuple[LayerActivationsReply, ...]
+    outputs: Matrix
+    """The last layer's activations, shape (n_samples, n_out)."""
+    loss: OptionalNumber = None
+    """The losses, reduced as the conventions say, plus L2."""
+    losses: OptionalVector = None
+    """Each sample's loss, without L2, shape (n_samples,)."""
+    conventions: Annotated[ConventionsBody | None, LEFT_OUT] = None
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerGradientsReply(LayerGradients):
+    """The loss's derivative by one layer's parameters."""
+
+    grad_weights: Matrix
+    """dL/dW, shape (n_in, n_out), as the weights."""
+    grad_bias: OptionalVector = None
+    """dL/db, shape (n_out,); absent where the layer has no bias."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class WorstEntryReply(WorstEntry):
+    """The entry whose error is the largest part of its array's largest entry."""
+
+    quantity: str
+    """Its array's id."""
+    index: tuple[int, ...]
+    """Its place there, from 0."""
+    analytic: float
+    """By the backward pass."""
+    numeric: float
+    """By the check's method."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class CheckedEntriesReply(CheckedEntries):
+    """How many entries were compared."""
+
+    checked: int
+    """Equal to `of` where every entry was compared."""
+    of: int
+    """The entries of all gradients."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class CheckReply(Check):
+    """How far the gradients are from differences of the forward pass."""
+
+    method: str
+    """How the check differentiates; it shares no code with the backward pass."""
+    max_abs_error: float
+    """Over the entries that were compared."""
+    max_rel_error: float
+    """Each error as a part of its array's largest entry."""
+    worst: WorstEntryReply
+    entries: CheckedEntriesReply
+    """How many entries were compared, of how many; fewer than all where all would exceed the limit of operations."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GradientsReply(Gradients):
+    """The loss and its derivatives."""
+
+    loss: float
+    layers: tuple[LayerGradientsReply, ...]
+    grad_inputs: Matrix
+    """dL/dX, shape (n_samples, n_in)."""
+    conventions: ConventionsBody
+    check: Annotated[CheckReply | None, LEFT_OUT] = None
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JacobianReply(Jacobian):
+    """One derivative."""
+
+    value: Value
+    """(n_samples, n_rows, n_columns); for a derivative of L, the shape of what it is taken by."""
+    shape: tuple[int, ...]
+    """The value's shape."""
+    factors: tuple[str, ...]
+    """The local Jacobians on the path, in the order of the product."""
+    rows: OptionalLabels = None
+    """What each row is the derivative of, counted from 1; absent for derivatives of L."""
+    columns: OptionalLabels = None
+    """What each column is the derivative by; weights stacked as column_order says; absent for derivatives of L."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JacobiansReply(Jacobians):
+    """Derivatives under the ids as asked."""
+
+    conventions: ConventionsBody
+    jacobians: dict[str, JacobianReply]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepsReply(Descent):
+    """Where gradient descent led."""
+
+    losses: tuple[float, ...]
+    """Before the first step and after each: count + 1 numbers."""
+    network: NetworkBody
+    """After the last step, in the form of a request."""
+    conventions: ConventionsBody
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ActivationReply:
+    """An activation."""
+
+    name: str
+    formula: str
+    """The value, as an expression in z."""
+    derivative: str
+    """The derivative, as an expression in z and a."""
+    latex: str
+    range: str
+    """Where the values lie."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class LossReply:
+    """A loss, per sample and summed over outputs."""
+
+    name: str
+    formula: str
+    """The value, as an expression in a and y."""
+    derivative: str
+    """The derivative by the outputs, as an expression in a and y."""
+    latex: str
+    targets: str
+    """What targets have to be."""
+    output_activation: Annotated[str | None, LEFT_OUT] = None
+    """The last activation that it needs; absent where any will do."""
+    logarithmic: bool
+    """Whether log_base applies."""
+    mean_over_entries: bool
+    """Whether that reduction applies."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class QuantityReply:
+    """A quantity, or a family of them."""
+
+    id: str
+    """Its id; {l} is the layer's number."""
+    spellings: tuple[str, ...]
+    """How it is spelt in a single layer."""
+    name: str
+    """What it is called in words."""
+    formula: str
+    latex: str
+    shape: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExampleReply:
+    """A text as an answer, and what it means."""
+
+    text: str
+    numbers: Value
+    """Where commas may be decimal ones, or lines rows, for an answer of this shape."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FormReply:
+    """One way in which people write or programs print arrays, as answers are read."""
+
+    name: str
+    title: str
+    """What writes like this."""
+    examples: tuple[ExampleReply, ...]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ChoiceReply:
+    """One choice of a convention."""
+
+    value: str | float | bool
+    meaning: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class ConventionReply:
+    """A convention on which textbooks differ."""
+
+    name: str
+    """Its key under `conventions`; a dot parts the group from the name."""
+    choices: tuple[ChoiceReply, ...]
+    """The first is the default."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class CatalogueReply:
+    """Everything that has a name here."""
+
+    activations: tuple[ActivationReply, ...]
+    losses: tuple[LossReply, ...]
+    quantities: tuple[QuantityReply, ...]
+    mistakes: tuple[MistakeReply, ...]
+    symbols: dict[str, str]
+    """What the symbols stand for in which mistakes say what they produce."""
+    exercise_kinds: tuple[KindReply, ...]
+    conventions: tuple[ConventionReply, ...]
+    """The choices under `conventions`."""
+    forms: tuple[FormReply, ...]
+    """The forms of text that answers are read from."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class HealthReply:
+    """How the service is."""
+
+    status: Literal["live", "ready"]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class VersionReply:
+    """What is running."""
+
+    name: str
+    version: str
+    python: str
+    numpy: str
+    access: Literal["open", "keys"]
+    """Whether everybody may do everything, or keys say who may do what."""
