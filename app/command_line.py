@@ -52,12 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Build what reads the command line.
-
-    Returns
-    -------
-    ArgumentParser
-    """
+    """Build what reads the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m app", description="Gradmark; settings come from GRADMARK_* variables."
     )
@@ -87,11 +82,6 @@ def build_parser() -> argparse.ArgumentParser:
 def print_key(name: str, scopes: Sequence[str]) -> int:
     """Make a new API key and print it.
 
-    Parameters
-    ----------
-    name : str
-    scopes : sequence of str
-
     Returns
     -------
     int
@@ -110,14 +100,6 @@ def print_key(name: str, scopes: Sequence[str]) -> int:
 def read_count(text: str) -> int:
     """Read how many there are to be of something.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    int
-
     Raises
     ------
     ArgumentTypeError
@@ -130,10 +112,6 @@ def read_count(text: str) -> int:
 
 def serve(settings: Settings) -> int:
     """Serve until a signal ends it, and end the process.
-
-    Parameters
-    ----------
-    settings : Settings
 
     Returns
     -------

@@ -32,16 +32,7 @@ class LineFormatter(OrjsonFormatter):
         )
 
     def process_log_record(self, log_data: LogData) -> LogData:
-        """Add the id of the request that the record belongs to.
-
-        Parameters
-        ----------
-        log_data : dict
-
-        Returns
-        -------
-        dict
-        """
+        """Add the id of the request that the record belongs to."""
         if request_id := correlation_id.get():
             log_data.setdefault("request_id", request_id)
         return log_data
@@ -53,10 +44,6 @@ class LineFormatter(OrjsonFormatter):
         ----------
         ei : tuple
             As `sys.exc_info` gives it.
-
-        Returns
-        -------
-        str
         """
         return describe_exception(ei[1])
 
@@ -65,10 +52,6 @@ def describe_exception(error: BaseException) -> str:
     """Say where an exception was raised, and what it is; its words only where they cannot hold values.
 
     Those of `core` and of refusals do: they say what was found.
-
-    Parameters
-    ----------
-    error : BaseException
 
     Returns
     -------
@@ -142,7 +125,6 @@ def log_loop_error(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) 
 
     Parameters
     ----------
-    loop : AbstractEventLoop
     context : mapping
         As the loop gives it.
     """

@@ -48,10 +48,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings : Settings, optional
         By default from the environment.
 
-    Returns
-    -------
-    FastAPI
-
     Raises
     ------
     AccessSettingError

@@ -71,13 +71,8 @@ def count_marks(grade: Grade, shapes: Facts) -> Facts:
 
     Parameters
     ----------
-    grade : Grade
     shapes : Facts
         What is known beside.
-
-    Returns
-    -------
-    Facts
     """
     return replace(
         shapes,
@@ -111,7 +106,6 @@ class Summary:
 
         Parameters
         ----------
-        grade : Grade
         times : int
             Of how many lines it is the grade.
         """
@@ -124,12 +118,7 @@ class Summary:
                     counts["mistakes"][mistake] += times
 
     def add(self, part: "Summary") -> None:
-        """Count what comes next of the request.
-
-        Parameters
-        ----------
-        part : Summary
-        """
+        """Count what comes next of the request."""
         self.lines += part.lines
         self.problems += part.problems
         self.verdicts.update(part.verdicts)
@@ -161,9 +150,5 @@ def record_of(scope: Scope) -> Record:
     ----------
     scope : dict
         As ASGI has it.
-
-    Returns
-    -------
-    Record
     """
     return cast("Record", scope["state"]["record"])

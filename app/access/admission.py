@@ -47,10 +47,6 @@ class Caller:
 class Access:
     """The keys and secrets of a service.
 
-    Parameters
-    ----------
-    settings : Settings
-
     Raises
     ------
     AccessSettingError

@@ -51,22 +51,13 @@ class Key:
     digest: bytes
 
     def write(self) -> str:
-        """Return the line that keeps it.
-
-        Returns
-        -------
-        str
-        """
+        """Return the line that keeps it."""
         scopes = ",".join(scope for scope in SCOPES if scope in self.scopes)
         return f"{self.name} {scopes} sha256:{self.digest.hex()}"
 
 
 def require_meant(environment: Mapping[str, str]) -> None:
     """Check that keys and secrets are not left out by a variable that was meant to hold some.
-
-    Parameters
-    ----------
-    environment : mapping
 
     Raises
     ------
@@ -80,11 +71,6 @@ def require_meant(environment: Mapping[str, str]) -> None:
 
 def make_key(name: str, scopes: Collection[str]) -> tuple[str, Key]:
     """Make a new random key.
-
-    Parameters
-    ----------
-    name : str
-    scopes : collection of str
 
     Returns
     -------
@@ -102,14 +88,6 @@ def make_key(name: str, scopes: Collection[str]) -> tuple[str, Key]:
 
 def read_keys(text: str) -> tuple[Key, ...]:
     """Read keys, one a line: ``name scope[,scope] sha256:<hex>``; what follows # is a comment.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    tuple of Key
 
     Raises
     ------
@@ -131,17 +109,7 @@ def read_keys(text: str) -> tuple[Key, ...]:
 
 
 def find_key(keys: Sequence[Key], text: str) -> Key | None:
-    """Find the key that a text is.
-
-    Parameters
-    ----------
-    keys : sequence of Key
-    text : str
-
-    Returns
-    -------
-    Key or None
-    """
+    """Find the key that a text is."""
     digest, found = _digest(text), None
     # every one is compared to its end: how long it takes tells nothing of which was nearly met
     for key in keys:

@@ -20,7 +20,6 @@ class GradeDesk:
 
     Parameters
     ----------
-    caller : Caller
     defaults : GradeLineBody, optional
         What submissions leave out.
     budget : Budget
@@ -42,14 +41,6 @@ class GradeDesk:
     def mark(self, submission: GradeLineBody) -> Grade:
         """Mark a submission.
 
-        Parameters
-        ----------
-        submission : GradeLineBody
-
-        Returns
-        -------
-        Grade
-
         Raises
         ------
         AccessError
@@ -60,16 +51,7 @@ class GradeDesk:
         return self._desk.mark(self._admit(submission))
 
     def find_outright(self, submission: GradeLineBody) -> Outright | None:
-        """Return what tells submissions that are right outright, as `MarkingDesk.find_outright` does.
-
-        Parameters
-        ----------
-        submission : GradeLineBody
-
-        Returns
-        -------
-        Outright or None
-        """
+        """Return what tells submissions that are right outright, as `MarkingDesk.find_outright` does."""
         return self._desk.find_outright(self._admit(submission))
 
     def _admit(self, submission: GradeLineBody) -> GradeRequest:

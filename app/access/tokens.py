@@ -26,8 +26,6 @@ class Grant:
 
     Parameters
     ----------
-    kind : str
-    seed, version : int
     feedback : str
         The highest level up to which answers are marked.
     expires : int
@@ -61,10 +59,6 @@ class Tokens:
 
     def mint(self, grant: Grant) -> str:
         """Write a token.
-
-        Parameters
-        ----------
-        grant : Grant
 
         Returns
         -------
@@ -106,10 +100,6 @@ class Tokens:
         token : str
             Anything.
 
-        Returns
-        -------
-        Grant
-
         Raises
         ------
         AccessError
@@ -135,10 +125,6 @@ def find_token(raw: bytes | bytearray) -> str:
     """Find the token in a body that may be anything, as text: JSON has no need to escape a letter of it.
 
     So it costs little, whoever sent it, and who holds a token is told what is wrong with a body that is not sound.
-
-    Parameters
-    ----------
-    raw : bytes or bytearray
 
     Returns
     -------

@@ -22,7 +22,6 @@ def add_cors(app: FastAPI, origins: str) -> None:
 
     Parameters
     ----------
-    app : FastAPI
     origins : str
         Apart by commas, or ``*`` for all; empty for none.
     """
@@ -42,16 +41,7 @@ class ProblemCORSMiddleware(CORSMiddleware):
     """Refuses with a problem document, as everything here does."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer what a browser asks before it sends a page's request.
-
-        Parameters
-        ----------
-        request_headers : Headers
-
-        Returns
-        -------
-        Response
-        """
+        """Answer what a browser asks before it sends a page's request."""
         response = super().preflight_response(request_headers)
         if response.status_code < 400:
             return response

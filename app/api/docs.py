@@ -14,12 +14,7 @@ INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def add_documentation(app: FastAPI) -> None:
-    """Add the page to an application that serves its assets.
-
-    Parameters
-    ----------
-    app : FastAPI
-    """
+    """Add the page to an application that serves its assets."""
     page = get_swagger_ui_html(
         openapi_url=str(app.openapi_url).removeprefix("/"),
         title=app.title,
@@ -36,16 +31,7 @@ def add_documentation(app: FastAPI) -> None:
 
 
 def write_policy(page: bytes) -> str:
-    """Write the content security policy of a page: its own scripts by their digest, what it loads from here alone.
-
-    Parameters
-    ----------
-    page : bytes
-
-    Returns
-    -------
-    str
-    """
+    """Write the content security policy of a page: its own scripts by their digest, what it loads from here alone."""
     digests = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in INLINE_SCRIPT.findall(page)]
     scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (

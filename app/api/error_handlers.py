@@ -11,28 +11,13 @@ from core.errors import CoreError
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make every exception that a request can cause a problem document; `Watch` does so with bugs.
-
-    Parameters
-    ----------
-    app : FastAPI
-    """
+    """Make every exception that a request can cause a problem document; `Watch` does so with bugs."""
     for kind in (BodyError, ValidationError, RequestValidationError, CoreError, HTTPException):
         app.add_exception_handler(kind, handle_error)
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
-    """Answer an exception, whatever raised it.
-
-    Parameters
-    ----------
-    request : Request
-    error : Exception
-
-    Returns
-    -------
-    Response
-    """
+    """Answer an exception, whatever raised it."""
     document = describe_error(error)
     record_of(request.scope).facts = Facts(reason=document.reason)
     return problem_response(document, headers=getattr(error, "headers", None))

@@ -54,12 +54,7 @@ LINES_REPLIES: Responses = {
 
 
 async def hold_until_sent() -> AsyncIterator[AsyncExitStack]:
-    """Yield a stack that is closed when the reply has been sent, or the client has left.
-
-    Yields
-    ------
-    AsyncExitStack
-    """
+    """Yield a stack that is closed when the reply has been sent, or the client has left."""
     async with AsyncExitStack() as stack:
         yield stack
 

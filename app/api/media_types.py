@@ -38,14 +38,6 @@ class Forms(NamedTuple):
 def choose_forms(request: Request) -> Forms:
     """Choose in which forms a request is read and answered.
 
-    Parameters
-    ----------
-    request : Request
-
-    Returns
-    -------
-    Forms
-
     Raises
     ------
     BodyError
@@ -83,7 +75,6 @@ def require_media_type(request: Request, known: Mapping[str, re.Pattern[str]]) -
 
     Parameters
     ----------
-    request : Request
     known : mapping
         How each media type that is read is written, in UTF-8 where it is text.
 

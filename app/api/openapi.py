@@ -36,10 +36,6 @@ SERVERS = [{"url": ".", "description": "Where this document is."}]
 def problems(*statuses: int) -> Responses:
     """Describe the problem documents that a route may answer with.
 
-    Parameters
-    ----------
-    *statuses : int
-
     Returns
     -------
     dict
@@ -68,12 +64,7 @@ TENSOR_FORMS = {"requestBody": {"content": TENSORS}, "responses": {"200": {"cont
 
 
 def add_openapi(app: FastAPI) -> None:
-    """Add the problem document to the components of an application's OpenAPI document, which is written once for all.
-
-    Parameters
-    ----------
-    app : FastAPI
-    """
+    """Add the problem document to the components of an OpenAPI document, which is written once for all."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

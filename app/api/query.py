@@ -10,10 +10,6 @@ from app.errors import BodyError, name_key
 async def require_distinct_parameters(request: Request) -> None:
     """Check that no parameter is given twice.
 
-    Parameters
-    ----------
-    request : Request
-
     Raises
     ------
     BodyError

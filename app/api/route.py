@@ -33,16 +33,7 @@ if TYPE_CHECKING:
 
 
 def read_budget(request: Request) -> Budget:
-    """Return what one request may hold and do.
-
-    Parameters
-    ----------
-    request : Request
-
-    Returns
-    -------
-    Budget
-    """
+    """Return what one request may hold and do."""
     settings: Settings = request.app.state.settings
     return settings.budget
 
@@ -116,15 +107,8 @@ async def read_call(request: Request, computation: Computation, caller: Caller, 
 
     Parameters
     ----------
-    request : Request
-    computation : Computation
-    caller : Caller
     share : Share
         Where the body's bytes are counted.
-
-    Returns
-    -------
-    Call
 
     Raises
     ------
@@ -178,7 +162,6 @@ async def send_answer(answer: Answer, send: Send) -> None:
 
     Parameters
     ----------
-    answer : Answer
     send : callable
         As ASGI has it.
     """
@@ -202,16 +185,7 @@ async def send_answer(answer: Answer, send: Send) -> None:
 
 
 def json_response(content: bytes) -> Response:
-    """Wrap encoded JSON.
-
-    Parameters
-    ----------
-    content : bytes
-
-    Returns
-    -------
-    Response
-    """
+    """Wrap encoded JSON."""
     return Response(content, media_type="application/json")
 
 
@@ -220,13 +194,8 @@ async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
 
     Parameters
     ----------
-    request : Request
     limit : int
         In bytes.
-
-    Yields
-    ------
-    bytes
 
     Raises
     ------
@@ -258,9 +227,5 @@ def too_large(limit: int) -> BodyError:
     ----------
     limit : int
         In bytes.
-
-    Returns
-    -------
-    BodyError
     """
     return BodyError(413, "too_large", f"the body has more than {limit} bytes, the most that is read here")

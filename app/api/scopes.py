@@ -19,10 +19,6 @@ def allow(*admitted: str) -> DependsParameter:
     ----------
     *admitted : str
         Scopes, of which a key needs one; `TOKEN` where a token admits without a key.
-
-    Returns
-    -------
-    Security
     """
     return cast("DependsParameter", Security(require_admission, scopes=admitted))
 
@@ -32,7 +28,6 @@ async def require_admission(request: Request, admitted: SecurityScopes) -> None:
 
     Parameters
     ----------
-    request : Request
     admitted : SecurityScopes
         As the route names them.
 
@@ -50,16 +45,7 @@ async def require_admission(request: Request, admitted: SecurityScopes) -> None:
 
 
 def read_caller(request: Request) -> Caller:
-    """Return who was admitted.
-
-    Parameters
-    ----------
-    request : Request
-
-    Returns
-    -------
-    Caller
-    """
+    """Return who was admitted."""
     caller: Caller = request.state.caller
     return caller
 

@@ -23,16 +23,7 @@ HTTP_DETAILS = {
 
 
 def describe_error(error: Exception) -> ProblemDocument:
-    """Turn an exception, whatever raised it, into a problem document.
-
-    Parameters
-    ----------
-    error : Exception
-
-    Returns
-    -------
-    ProblemDocument
-    """
+    """Turn an exception, whatever raised it, into a problem document."""
     match error:
         case BodyError():
             return write_problem(error.status, [ErrorItem(to_pointer(error.path), error.code, str(error))])

@@ -63,7 +63,6 @@ class BodyError(Exception):
     status : int
         400, 401, 403, 406, 408, 413, 415, 431, or 422 for too much of everything; 503 when it is not the request's
         fault.
-    code, message : str
     path : tuple
         Where in the body, when known.
     headers : mapping, optional
@@ -81,12 +80,7 @@ class BodyError(Exception):
 
 
 def stopping() -> BodyError:
-    """Return the error for a request that the end of the service comes before.
-
-    Returns
-    -------
-    BodyError
-    """
+    """Return the error for a request that the end of the service comes before."""
     return BodyError(503, "stopping", "the service is stopping", headers={"Retry-After": "1"})
 
 
@@ -98,10 +92,6 @@ def to_pointer(path: Sequence[str | int]) -> str:
     path : sequence of str and int
         Keys and indices; union tags, in angle brackets, are left out, and a key that is too long or not
         printable ends the pointer at its object.
-
-    Returns
-    -------
-    str
     """
     pointer = ""
     # what the framework read itself stands in the path or the query: a pointer names the parameter alone
@@ -116,16 +106,7 @@ def to_pointer(path: Sequence[str | int]) -> str:
 
 
 def describe(value: object) -> str:
-    """Say what kind of JSON value something is, and nothing else of it.
-
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    str
-    """
+    """Say what kind of JSON value something is, and nothing else of it."""
     if value is None:
         return "null"
     kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
@@ -133,16 +114,7 @@ def describe(value: object) -> str:
 
 
 def to_item(error: ErrorDetails) -> ErrorItem:
-    """Turn one of pydantic's errors into ours.
-
-    Parameters
-    ----------
-    error : ErrorDetails
-
-    Returns
-    -------
-    ErrorItem
-    """
+    """Turn one of pydantic's errors into ours."""
     context: dict[str, Any] = dict(error.get("ctx", {}))
     cause = context.get("error")
     if isinstance(cause, CoreError):
@@ -162,16 +134,7 @@ def to_item(error: ErrorDetails) -> ErrorItem:
 
 
 def explain_depth(error: ErrorDetails) -> str:
-    """Say what an array's levels are, where there is one too many or too few.
-
-    Parameters
-    ----------
-    error : ErrorDetails
-
-    Returns
-    -------
-    str
-    """
+    """Say what an array's levels are, where there is one too many or too few."""
     if error["type"] == "list_type" and error["loc"] and isinstance(error["loc"][-1], int):
         return ": an array of rows, one row for each sample or input"
     if error["type"] == "float_type" and isinstance(error["input"], list):
@@ -180,15 +143,6 @@ def explain_depth(error: ErrorDetails) -> str:
 
 
 def name_key(path: Sequence[str | int]) -> str:
-    """Name the key at the end of a path, where it is one that a message can carry.
-
-    Parameters
-    ----------
-    path : sequence of str and int
-
-    Returns
-    -------
-    str
-    """
+    """Name the key at the end of a path, where it is one that a message can carry."""
     key = str(path[-1]) if path else ""
     return f'the key "{key}"' if key.isidentifier() and key.isascii() and len(key) <= LONGEST_KEY else "this key"

@@ -71,17 +71,12 @@ def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, de
 
     Parameters
     ----------
-    status : int
     items : sequence of ErrorItem
         What is wrong, at most 20.
     count : int
         How many errors there are in all.
     detail : str
         Said where there is no item.
-
-    Returns
-    -------
-    ProblemDocument
     """
     name, title = PROBLEMS.get(status, (f"http-{status}", HTTPStatus(status).phrase))
     if items:
@@ -98,16 +93,7 @@ def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, de
 
 
 def name_reason(status: int) -> str:
-    """Name the kind of problem that a status stands for, in one word.
-
-    Parameters
-    ----------
-    status : int
-
-    Returns
-    -------
-    str
-    """
+    """Name the kind of problem that a status stands for, in one word."""
     return PROBLEMS[status][0].replace("-", "_") if status in PROBLEMS else "other"
 
 
@@ -116,13 +102,8 @@ def problem_response(document: ProblemDocument, *, headers: Mapping[str, str] | 
 
     Parameters
     ----------
-    document : ProblemDocument
     headers : mapping, optional
         Further headers.
-
-    Returns
-    -------
-    Response
     """
     return Response(
         orjson.dumps(document),

@@ -72,7 +72,6 @@ class ChunkMarker:
 
     Parameters
     ----------
-    terms : Terms
     give_way : callable, optional
         Called after each line that was marked by itself, with the seconds it took: others may go first meanwhile.
 
@@ -216,7 +215,6 @@ class _Lines:
 
     Parameters
     ----------
-    chunk : bytes
     longest : int
         The most bytes of a line.
     """
@@ -247,12 +245,7 @@ class _Lines:
 
 
 class Recent(Generic[Value]):
-    """What was used last, up to a number and a size.
-
-    Parameters
-    ----------
-    most, most_bytes : int
-    """
+    """What was used last, up to a number and a size."""
 
     def __init__(self, most: int, most_bytes: int = MOST_BYTES) -> None:
         self._most, self._most_bytes = most, most_bytes
@@ -282,13 +275,8 @@ def split_lines(chunk: bytes, longest: int) -> list[bytes]:
 
     Parameters
     ----------
-    chunk : bytes
     longest : int
         The most bytes of a line; a longer one is answered in any case.
-
-    Returns
-    -------
-    list of bytes
     """
     # bytes.splitlines takes more than newlines for the end of a line
     return [line for line in io.BytesIO(chunk) if line.strip() or _is_too_long(line, longest)]

@@ -61,10 +61,6 @@ class Form:
     def tell(self, lines: bytes) -> npt.NDArray[np.int64] | None:
         """Tell which of many lines are right outright.
 
-        Parameters
-        ----------
-        lines : bytes
-
         Returns
         -------
         ndarray of int, shape (n_lines,), or None
@@ -88,16 +84,7 @@ class Form:
         return self._outright.tell(numbers.reshape(count, self._outright.width))
 
     def tell_each(self, lines: list[bytes]) -> list[int]:
-        """Tell which of many lines are right outright; a line that is not of this form after all is not.
-
-        Parameters
-        ----------
-        lines : list of bytes
-
-        Returns
-        -------
-        list of int
-        """
+        """Tell which of many lines are right outright; a line that is not of this form after all is not."""
         told = self.tell(b"".join(lines))
         if told is not None:
             return list(map(int, told))

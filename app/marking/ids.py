@@ -37,10 +37,6 @@ class Line(NamedTuple):
 def take_id(raw: bytes) -> Line:
     """Take the id out of a line in which it is the first or the last member, and where no other key can be one.
 
-    Parameters
-    ----------
-    raw : bytes
-
     Returns
     -------
     Line
@@ -58,10 +54,6 @@ def take_id(raw: bytes) -> Line:
 
 def take_ids(chunk: bytes) -> tuple[bytes, list[bytes]] | None:
     """Take the ids out of all lines of a chunk at once, ten times as fast as one by one.
-
-    Parameters
-    ----------
-    chunk : bytes
 
     Returns
     -------
@@ -88,10 +80,6 @@ def write_id(text: bytes) -> bytes:
     ----------
     text : bytes
         The id as orjson writes it.
-
-    Returns
-    -------
-    bytes
     """
     return b',"id":' + text
 

@@ -54,13 +54,8 @@ def read_submission(line: bytes, limits: Limits) -> SubmissionLine:
 
     Parameters
     ----------
-    line : bytes
     limits : Limits
         What it may be like.
-
-    Returns
-    -------
-    SubmissionLine
 
     Raises
     ------
@@ -75,7 +70,6 @@ def read_id(line: bytes, limits: Limits) -> str | None:
 
     Parameters
     ----------
-    line : bytes
     limits : Limits
         What it may be like.
 
@@ -97,13 +91,8 @@ def read_defaults(line: bytes, limits: Limits) -> GradeLineBody:
 
     Parameters
     ----------
-    line : bytes
     limits : Limits
         What it may be like.
-
-    Returns
-    -------
-    GradeLineBody
 
     Raises
     ------

@@ -146,10 +146,6 @@ class Pace:
     def follow(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
         """Pass the reply to a chunk on, and look how long making it takes.
 
-        Parameters
-        ----------
-        pieces : iterator
-
         Yields
         ------
         object
@@ -179,30 +175,12 @@ class _NamedFile(io.FileIO):
 
 
 def open_lines(path: Path) -> BinaryIO:
-    """Open a file of lines; every error that it raises names it.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    file
-    """
+    """Open a file of lines; every error that it raises names it."""
     return io.BufferedReader(_NamedFile(path))
 
 
 def write_summary(summary: Summary) -> bytes:
-    """Write the last line of a reply.
-
-    Parameters
-    ----------
-    summary : Summary
-
-    Returns
-    -------
-    bytes
-    """
+    """Write the last line of a reply."""
     return encode({"summary": summary}) + b"\n"
 
 
@@ -211,7 +189,6 @@ def read_chunk(file: BinaryIO, size: int, longest: int) -> bytes:
 
     Parameters
     ----------
-    file : file
     size : int
         About how many bytes.
     longest : int
@@ -238,13 +215,8 @@ def count_lines(chunk: bytes, longest: int) -> int:
 
     Parameters
     ----------
-    chunk : bytes
     longest : int
         The most bytes of a line; a longer one is answered in any case.
-
-    Returns
-    -------
-    int
     """
     signs = np.frombuffer(chunk, dtype=np.uint8)
     ends = signs == NEWLINE

@@ -44,7 +44,6 @@ class DefaultsToRead:
 
     Parameters
     ----------
-    raw : bytes or bytearray
     limits : Limits
         What it may be like.
     request_id : str
@@ -75,10 +74,8 @@ class LineToMark:
 
     Parameters
     ----------
-    raw : bytes or bytearray
     terms : Terms
         What it shares with others.
-    index : int
     request_id : str
         For the log.
     """
@@ -109,16 +106,7 @@ LongLine: TypeAlias = DefaultsToRead | LineToMark
 
 
 def answer_line(line: LongLine) -> Answer:
-    """Do what there is to do with a long line.
-
-    Parameters
-    ----------
-    line : LongLine
-
-    Returns
-    -------
-    Answer
-    """
+    """Do what there is to do with a long line."""
     token = correlation_id.set(line.request_id)
     try:
         return line.answer()
@@ -158,15 +146,6 @@ class ProcessAside:
     def read_defaults(self, line: bytes, limits: Limits) -> GradeLineBody:
         """Read the line of defaults.
 
-        Parameters
-        ----------
-        line : bytes
-        limits : Limits
-
-        Returns
-        -------
-        GradeLineBody
-
         Raises
         ------
         DefaultsError
@@ -181,16 +160,6 @@ class ProcessAside:
 
     def mark(self, line: bytes, terms: Terms, index: int) -> tuple[bytes, Summary]:
         """Mark a line.
-
-        Parameters
-        ----------
-        line : bytes
-        terms : Terms
-        index : int
-
-        Returns
-        -------
-        tuple of bytes and Summary
 
         Raises
         ------

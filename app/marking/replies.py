@@ -55,7 +55,6 @@ def write_piece(replies: list[Reply], ids: list[bytes], first: int) -> tuple[byt
 
     Parameters
     ----------
-    replies : list of Reply
     ids : list of bytes
         The ids that were taken out of these lines and of those behind them, each empty where none was; empty where
         none was taken out of any line.
@@ -84,32 +83,12 @@ def write_piece(replies: list[Reply], ids: list[bytes], first: int) -> tuple[byt
 
 
 def write_grade(grade: Grade, id_: str | None = None) -> Reply:
-    """Write the reply to a line that has been marked.
-
-    Parameters
-    ----------
-    grade : Grade
-    id_ : str, optional
-
-    Returns
-    -------
-    Reply
-    """
+    """Write the reply to a line that has been marked."""
     return _write(LineReply(grade=grade), id_)
 
 
 def write_refusal(error: Exception, id_: str | None = None) -> Reply:
-    """Write the reply to a line that cannot be marked.
-
-    Parameters
-    ----------
-    error : Exception
-    id_ : str, optional
-
-    Returns
-    -------
-    Reply
-    """
+    """Write the reply to a line that cannot be marked."""
     document = describe_error(error)
     problem = LineProblem(
         type=document.type,

@@ -41,8 +41,6 @@ class FileWork:
 
     Parameters
     ----------
-    terms : Terms
-    source : Path
     start : int
         Where its lines begin, after the defaults.
     target : Path
@@ -61,7 +59,6 @@ class Chunk:
 
     Parameters
     ----------
-    content : bytes
     number : int
         Which chunk it is, counted from 0.
     first : int
@@ -100,7 +97,6 @@ class Turns:
 
     Parameters
     ----------
-    context : SpawnContext
     start : int
         Where the lines begin.
     """
@@ -118,7 +114,6 @@ class Turns:
 
         Parameters
         ----------
-        file : file
         size, longest : int
             As `read_chunk` takes them.
 
@@ -141,11 +136,9 @@ class Turns:
 
         Parameters
         ----------
-        file : file
         pieces : deque of tuple of int and bytes
             The numbers of chunks and pieces of the replies to them, the last of each without content; what is written
             is taken out.
-        most : int
         """
         with self._writing:
             while pieces:
@@ -165,11 +158,6 @@ class Turns:
 
 def mark_file(work: FileWork, processes: int) -> Iterator[Done]:
     """Mark a file in several processes.
-
-    Parameters
-    ----------
-    work : FileWork
-    processes : int
 
     Yields
     ------

@@ -49,10 +49,6 @@ def note_stated(value: object, read: Callable[[object], ConventionsBody]) -> Sta
         The JSON object.
     read : callable
         Reads it.
-
-    Returns
-    -------
-    StatedConventions
     """
     conventions = read(value)
     given: dict[str, Any] = value if isinstance(value, dict) else {}

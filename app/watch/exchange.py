@@ -117,10 +117,6 @@ def choose_request_id(scope: Scope) -> str:
     ----------
     scope : dict
         As ASGI has it.
-
-    Returns
-    -------
-    str
     """
     given = find_header(scope, b"x-request-id")
     return given.decode("ascii") if REQUEST_ID.fullmatch(given) else uuid4().hex

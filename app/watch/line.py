@@ -42,7 +42,6 @@ def write_line(exchange: Exchange, seconds: float) -> None:
 
     Parameters
     ----------
-    exchange : Exchange
     seconds : float
         How long it took.
     """
@@ -57,7 +56,6 @@ def describe_exchange(exchange: Exchange, seconds: float) -> Mapping[str, Any]:
 
     Parameters
     ----------
-    exchange : Exchange
     seconds : float
         How long it took.
 

@@ -74,12 +74,7 @@ class Metrics:
         return Counter(name, said, labels, namespace=NAMESPACE, registry=self.registry)
 
     def write(self) -> bytes:
-        """Write all of them for Prometheus, once for all who ask in the same round of the event loop.
-
-        Returns
-        -------
-        bytes
-        """
+        """Write all of them for Prometheus, once for all who ask in the same round of the event loop."""
         if not self._text:
             self._text = generate_latest(self.registry)
             asyncio.get_running_loop().call_soon(self._forget)
@@ -93,7 +88,6 @@ class Metrics:
 
         Parameters
         ----------
-        exchange : Exchange
         seconds : float
             How long it took.
         """
@@ -133,12 +127,7 @@ class Inside(Collector):
         self._state = state
 
     def collect(self) -> Iterator[Metric]:
-        """Look at places and connections.
-
-        Yields
-        ------
-        Metric
-        """
+        """Look at places and connections."""
         yield from self._look_at_places()
         yield from self._look_at_connections()
 

@@ -20,7 +20,6 @@ class Watch:
 
     Parameters
     ----------
-    app : ASGI application
     metrics : Metrics
         Where it is counted.
     """

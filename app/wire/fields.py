@@ -138,16 +138,7 @@ def _take_targets(array: AnyArray) -> Array:
 
 
 def are_indices(array: AnyArray) -> npt.NDArray[np.bool_]:
-    """Tell which finite numbers are read as class indices: whole ones within the limits, however they are written.
-
-    Parameters
-    ----------
-    array : ndarray
-
-    Returns
-    -------
-    ndarray of bool
-    """
+    """Tell which finite numbers are read as class indices: whole ones within the limits, however they are written."""
     return np.asarray((array <= LARGEST_WHOLE) & (array >= -LARGEST_WHOLE) & (np.trunc(array) == array))
 
 

@@ -68,11 +68,6 @@ DEFAULT_LIMITS = Limits()
 def require_bounds(raw: bytes | bytearray, limits: Limits) -> bytes | bytearray:
     """Check that a document is neither too deep nor holds a number that is too long.
 
-    Parameters
-    ----------
-    raw : bytes or bytearray
-    limits : Limits
-
     Returns
     -------
     bytes or bytearray
@@ -94,16 +89,7 @@ def require_bounds(raw: bytes | bytearray, limits: Limits) -> bytes | bytearray:
 
 
 def find_depth(raw: bytes | bytearray) -> int:
-    """Return how many lists and objects of a document stand inside each other, at most.
-
-    Parameters
-    ----------
-    raw : bytes or bytearray
-
-    Returns
-    -------
-    int
-    """
+    """Return how many lists and objects of a document stand inside each other, at most."""
     plain = np.frombuffer(ESCAPED.sub(b"", raw) if b"\\" in raw else raw, dtype=np.uint8)
     signs = plain[BRACKETS_AND_QUOTES[plain]]
     is_outside = np.cumsum(signs == QUOTE) % 2 == 0
@@ -115,13 +101,8 @@ def may_hold_long_number(raw: bytes | bytearray, digits: int) -> bool:
 
     Parameters
     ----------
-    raw : bytes or bytearray
     digits : int
         The most characters of a number.
-
-    Returns
-    -------
-    bool
     """
     if len(raw) <= digits:
         return False
@@ -143,16 +124,7 @@ def _long_number(digits: int) -> re.Pattern[bytes]:
 
 
 def too_deep(limit: int) -> BodyError:
-    """Return the error of a document that is nested too deep.
-
-    Parameters
-    ----------
-    limit : int
-
-    Returns
-    -------
-    BodyError
-    """
+    """Return the error of a document that is nested too deep."""
     return BodyError(
         400,
         "too_deep",
@@ -163,10 +135,6 @@ def too_deep(limit: int) -> BodyError:
 
 def shorten_number(text: bytes) -> bytes:
     """Write a number in a form that is short and stands for the same float64.
-
-    Parameters
-    ----------
-    text : bytes
 
     Returns
     -------

@@ -43,7 +43,6 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Li
     ----------
     adapter : TypeAdapter
         Of the class that the body stands for.
-    raw : bytes or bytearray
     limits : Limits
         What it may be like; what is not is refused before any of it is read.
 
@@ -73,16 +72,6 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Li
 
 def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Limits = DEFAULT_LIMITS) -> Body:
     """Read a request's body by pydantic alone: the reference for what is taken and for what is said.
-
-    Parameters
-    ----------
-    adapter : TypeAdapter
-    raw : bytes or bytearray
-    limits : Limits
-
-    Returns
-    -------
-    object
 
     Raises
     ------
@@ -131,11 +120,6 @@ class _Found(str):
 
 def require_json(raw: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> bytes | bytearray:
     """Check that bytes are JSON in which no key stands twice. A byte order mark before it is skipped.
-
-    Parameters
-    ----------
-    raw : bytes or bytearray
-    limits : Limits
 
     Returns
     -------

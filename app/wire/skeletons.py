@@ -117,14 +117,6 @@ class Skeleton:
 def split_json(raw: bytes | bytearray) -> Skeleton:
     """Split a JSON document into arrays of numbers and the rest.
 
-    Parameters
-    ----------
-    raw : bytes
-
-    Returns
-    -------
-    Skeleton
-
     Raises
     ------
     OddBodyError

@@ -49,7 +49,6 @@ def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits:
     ----------
     adapter : TypeAdapter
         Of the class that the body stands for.
-    raw : bytes
     limits : Limits
         What it may be like; depth and length of numbers are those of the head.
 
@@ -88,10 +87,6 @@ def encode_tensors(reply: object) -> bytes:
     reply : object
         As `encode` takes it.
 
-    Returns
-    -------
-    bytes
-
     Raises
     ------
     NonFiniteError
@@ -119,10 +114,6 @@ def _describe(array: AnyArray) -> dict[str, object]:
 
 def find_head(raw: bytes | bytearray) -> bytes | bytearray | None:
     """Find the JSON at the beginning of a body in binary form.
-
-    Parameters
-    ----------
-    raw : bytes
 
     Returns
     -------

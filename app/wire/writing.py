@@ -68,14 +68,6 @@ def _holds_null(content: bytes) -> bool:
 def encode_one(value: object) -> object:
     """Turn what orjson does not know into what it does.
 
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    object
-
     Raises
     ------
     TypeError

@@ -83,7 +83,6 @@ class Computation:
 
     Parameters
     ----------
-    name : str
     adapter : TypeAdapter
         Reads the body.
     handler : callable
@@ -109,19 +108,11 @@ class Computation:
         ----------
         body : object
             As `read` gives it.
-
-        Returns
-        -------
-        Work or None
         """
         return cast("Estimated", body).work() if self.is_estimated else None
 
     def answer(self, call: Call) -> Answer:
         """Do all of it.
-
-        Parameters
-        ----------
-        call : Call
 
         Returns
         -------
@@ -137,10 +128,6 @@ class Computation:
 
     def read(self, call: Call) -> object:
         """Read the body.
-
-        Parameters
-        ----------
-        call : Call
 
         Returns
         -------
@@ -160,11 +147,6 @@ class Computation:
         ----------
         body : object
             As `read` gives it.
-        call : Call
-
-        Returns
-        -------
-        Answer
         """
         write = encode_tensors if call.writes == TENSORS_TYPE else encode
         shapes = measure_shapes(body)
@@ -184,14 +166,8 @@ def answer_problem(
 
     Parameters
     ----------
-    document : ProblemDocument
-    headers : mapping, optional
     facts : Facts, optional
         What is known beside the reason.
-
-    Returns
-    -------
-    Answer
     """
     return Answer(
         content=orjson.dumps(document),

@@ -50,14 +50,8 @@ class Patience(TypedDict):
 class Placement:
     """The places where requests are worked on.
 
-    Parameters
-    ----------
-    settings : Settings
-
     Attributes
     ----------
-    loop : Rounds
-    threads, processes : Threads
     bulk : Turns
         What stands in front of each place.
     held_bytes, held_reply_bytes, held_bulk_bytes : HeldBytes
@@ -153,16 +147,10 @@ class Placement:
 
         Parameters
         ----------
-        computation : Computation
-        call : Call
         receive : callable, optional
             As ASGI has it, after the request's body: a client that leaves gives up its turn.
         reply : Share, optional
             Of `held_reply_bytes`, until the reply has been sent.
-
-        Returns
-        -------
-        Answer
 
         Raises
         ------
@@ -190,14 +178,6 @@ class Placement:
     async def answer_line(self, line: LongLine) -> Answer:
         """Have a process work on a line of a bulk request, however long it has to wait for its turn.
 
-        Parameters
-        ----------
-        line : LongLine
-
-        Returns
-        -------
-        Answer
-
         Raises
         ------
         BusyError
@@ -210,7 +190,6 @@ class Placement:
 
         Parameters
         ----------
-        computation : Computation
         reads : str
             The body's media type.
 

@@ -33,12 +33,7 @@ class HeldBytes:
 
     @contextmanager
     def share(self) -> Iterator["Share"]:
-        """Hold nothing at first, and let go of everything at the end.
-
-        Yields
-        ------
-        Share
-        """
+        """Hold nothing at first, and let go of everything at the end."""
         share = Share(self)
         try:
             yield share

@@ -88,14 +88,6 @@ class Worker:
     def answer(self, call: Call | LongLine) -> Answer:
         """Answer a call.
 
-        Parameters
-        ----------
-        call : Call or LongLine
-
-        Returns
-        -------
-        Answer
-
         Raises
         ------
         WorkerDiedError
@@ -127,12 +119,7 @@ class Worker:
 
 
 def answer_calls(calls: Connection, answers: Connection) -> None:
-    """Answer calls, one after the other, until the pipe closes.
-
-    Parameters
-    ----------
-    calls, answers : Connection
-    """
+    """Answer calls, one after the other, until the pipe closes."""
     # signals may reach all processes of a group; this one ends when the one that serves has ended
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -169,14 +156,6 @@ def _send_content(pipe: Connection, content: bytes | bytearray) -> None:
 
 def receive_content(pipe: Connection) -> bytearray:
     """Receive what was sent as it is, its length first.
-
-    Parameters
-    ----------
-    pipe : Connection
-
-    Returns
-    -------
-    bytearray
 
     Raises
     ------

@@ -37,7 +37,6 @@ class BusyError(BodyError):
     ----------
     code : str
         What there is too much of.
-    message : str
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -53,7 +52,6 @@ class Queue:
         What it is called in messages.
     at_once : int
         How many are worked on at once, and do not wait any more.
-    max_waiting : int
     """
 
     def __init__(self, place: str, at_once: int, *, max_waiting: int) -> None:
@@ -157,8 +155,6 @@ class Threads(Limiter):
         ----------
         receive : callable or None
             As ASGI has it, after the request's body: a client that leaves gives up its turn.
-        function : callable
-        *arguments
         is_under_way : bool
             Whether the request is answered in part, so that it is too late to refuse it: it waits however long.
 
