@@ -14,11 +14,12 @@ from app.access import Access
 from app.api.cors import add_cors
 from app.api.docs import add_documentation
 from app.api.error_handlers import add_error_handlers
-from app.api.openapi import TAGS, add_openapi
-from app.api.routes import ROUTERS
+from app.api.openapi import add_openapi
+from app.api.routes import make_routes
 from app.cores import settle
 from app.examples import ARTICLE
 from app.logs import log_loop_error
+from app.operations import TAGS
 from app.schemas.compute_bodies import SoftmaxLayerBody
 from app.settings import Settings
 from app.watch.metrics import Metrics
@@ -72,9 +73,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.placement = Placement(app.state.settings)
     app.state.metrics = Metrics(app.state)
     app.state.readiness = "warming up"
-    for router in ROUTERS:
-        # one flat list: the framework asks each included router twice for a match
-        app.router.routes.extend(router.routes)
+    # one flat list: the framework asks each included router twice for a match
+    app.router.routes.extend(make_routes())
     add_error_handlers(app)
     add_openapi(app)
     add_documentation(app)

@@ -9,6 +9,9 @@ SCOPES = {
 }
 """What a key can be for, and what it then allows; none includes another."""
 
+EVERY_KEY = tuple(SCOPES)
+"""Admits every key: each has a scope."""
+
 UNAUTHORIZED = (
     "found no key or token, or one that does not hold here; needed a key in the header Authorization: Bearer <key>, "
     "or, where an exercise is read or marked, a token for it that is whole, has not expired and was signed here"

@@ -13,21 +13,11 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from app.access import SCOPES, TOKEN
-from app.api.scopes import named_scopes
 from app.errors import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from app.operations import OPERATIONS
 from app.wire import TENSORS_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
-
-SERVICE = "service"
-"""The tag of what is asked by whoever runs the service."""
-
-TAGS = [
-    {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."},
-    {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."},
-    {"name": "catalogue", "description": "What can be named in a request."},
-    {"name": SERVICE, "description": "How the service is, for whoever runs it."},
-]
 
 SERVERS = [{"url": ".", "description": "Where this document is."}]
 """A relative URL: a proxy may put a prefix before the document and the operations."""
@@ -45,9 +35,6 @@ def problems(*statuses: int) -> Responses:
     content = {MEDIA_TYPE: {"schema": schema}}
     return {status: {"description": PROBLEMS[status][1], "content": content} for status in statuses}
 
-
-BODY_PROBLEMS = problems(400, 406, 408, 413, 415, 422, 500, 503)
-LINES_PROBLEMS = problems(400, 408, 413, 415, 422, 500, 503)
 
 TENSORS = {
     TENSORS_TYPE: {
@@ -68,7 +55,7 @@ def add_openapi(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            routes = [_describe(route) for route in app.routes if isinstance(route, APIRoute)]
+            routes = [_describe(one) for one in app.routes if isinstance(one, APIRoute) and one.include_in_schema]
             document = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -107,9 +94,11 @@ def _describe(route: APIRoute) -> APIRoute:
     described = copy(route)
     # HEAD goes without saying where there is GET
     described.methods = (route.methods or set()) - {"HEAD"}
-    # an operation's id is its handler's name, its summary the first line of what the handler says of itself
     described.operation_id = route.name
-    described.summary, _, described.description = (getdoc(route.endpoint) or "").partition("\n\n")
+    # the summary is the first line of what the handler says of itself
+    described.summary, _, described.description = (
+        OPERATIONS[route.name].documentation or getdoc(route.endpoint) or ""
+    ).partition("\n\n")
     return described
 
 
@@ -126,7 +115,7 @@ def _add_security(document: dict[str, Any], routes: Iterable[APIRoute]) -> None:
     """Say which scopes an operation takes: one of them is enough, and none where a token will do."""
     document["components"]["securitySchemes"] = {"key": KEY_SCHEME}
     for route in routes:
-        admitted = named_scopes(route.dependencies)
+        admitted = OPERATIONS[route.name].admits
         for method in (route.methods or ()) if admitted else ():
             operation = document["paths"][route.path_format][method.lower()]
             operation["security"] = [{} if scope == TOKEN else {"key": [scope]} for scope in admitted]

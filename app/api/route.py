@@ -1,35 +1,31 @@
-"""The way of every computation: bytes, a checked core object, one core call, bytes.
+"""The way of most operations: bytes, a checked core object, one core call, bytes.
 
-The route keeps FastAPI's reading of the handler's signature, and so OpenAPI, and replaces what happens at
-run time: the body becomes the handler's first argument through `app.wire`, which is strict where the
-framework converts, `Placement` decides where the work is done, and the reply goes out as it is.
+The framework keeps what it is good at, paths and OpenAPI. At run time the body goes through `app.wire`, which is strict
+where the framework converts, `Placement` decides where the work is done, and the reply goes out as it is.
 """
 
 from collections.abc import AsyncIterator, Callable
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from functools import cached_property, wraps
+from inspect import Parameter, Signature
+from typing import Annotated, Any, cast
 
 from asgi_correlation_id import correlation_id
-from fastapi import Depends, Request, Response
+from fastapi import Body, Path, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
 from starlette.types import Receive, Scope, Send
 
 from app.access import Caller, find_token
 from app.api.media_types import choose_forms
-from app.api.openapi import TENSOR_FORMS
-from app.api.scopes import named_scopes
+from app.api.openapi import TENSOR_FORMS, problems
 from app.errors import BodyError, describe_error
+from app.operations import Operation
 from app.record import record_of
 from app.settings import Settings
 from app.wire import encode
-from app.work.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
+from app.work.computation import JSON_TYPE, Answer, Call, answer_problem
+from app.work.dispatch import Placement
 from app.work.memory import Share
 from core.budget import Budget
-
-if TYPE_CHECKING:
-    # its processes look up computations on the routes
-    from app.work.dispatch import Placement
 
 
 def read_budget(request: Request) -> Budget:
@@ -41,33 +37,36 @@ def read_budget(request: Request) -> Budget:
 PIECE_BYTES = 256 * 1024
 """Replies are sent in pieces of at most this size."""
 
-# the route reads the budget itself; the dependency tells OpenAPI that it is no part of the body
-RequestBudget = Annotated[Budget, Depends(read_budget)]
+Endpoints = dict[str, dict[str, Any]]
+"""Options of a route whose endpoint answers by itself, by the name of the operation."""
 
 
-class JsonRoute(APIRoute):
-    """A route whose handler takes what `Computation` says, or nothing, and returns what `wire.encode` writes.
+class OperationRoute(APIRoute):
+    """The route of an operation whose handler takes a checked body, or nothing.
 
-    Bodies and replies of the former are JSON, or binary where a client says so.
+    The framework reads what the handler takes for OpenAPI alone. Bodies and replies are JSON, or binary where a
+    client says so.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        has_body = options.get("methods") == ["POST"]
-        super().__init__(path, endpoint, **options | ({"openapi_extra": TENSOR_FORMS} if has_body else {}))
-        self.computation: Computation | None = None
-        if self.body_field is not None:
-            body_class = cast("type", self.body_field.field_info.annotation)
-            self.computation = Computation(
-                self.name, TypeAdapter(body_class), endpoint, is_estimated=hasattr(body_class, "work")
-            )
-        self.admitted = named_scopes(self.dependencies)
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        super().__init__(
+            operation.path,
+            _make_endpoint(operation),
+            name=operation.name,
+            methods=[operation.method],
+            tags=[operation.tag],
+            response_model=operation.reply,
+            responses=problems(*operation.problems),
+            openapi_extra=TENSOR_FORMS if operation.body else None,
+        )
         # past the framework's reading of parameters, for which there is nothing here to read
         self.app = self.answer
 
     @cached_property
     def fixed(self) -> Answer:
         """What a handler that takes nothing returns, always the same, written once."""
-        return Answer(content=encode(self.endpoint()), media_type=JSON_TYPE)
+        return Answer(content=encode(self.operation.run({})), media_type=JSON_TYPE)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request.
@@ -85,24 +84,38 @@ class JsonRoute(APIRoute):
             except BodyError as error:
                 found = answer_problem(describe_error(error), headers=error.headers)
             record_of(scope).facts = found.facts
-            if self.computation is not None:
+            if self.operation.body is not None:
                 # until the client has taken it; what is the same for all is there once
                 reply.become(len(found.content))
             await send_answer(found, send)
 
-    async def _find_answer(self, request: Request, placement: "Placement", reply: Share) -> Answer:
-        caller = request.app.state.access.admit(request, self.admitted)
-        if self.computation is None:
+    async def _find_answer(self, request: Request, placement: Placement, reply: Share) -> Answer:
+        caller = request.app.state.access.admit(request, self.operation.admits)
+        if self.operation.body is None:
             return self.fixed
         with placement.held_bytes.share() as share:
-            call = await read_call(request, self.computation, caller, share)
-            found = await placement.answer(self.computation, call, request.receive, reply)
+            call = await read_call(request, self.operation, caller, share)
+            found = await placement.answer(self.operation, call, request.receive, reply)
             # not every body says how large its reply will be: each place makes one too many at most
             reply.expect(len(found.content))
             return found
 
 
-async def read_call(request: Request, computation: Computation, caller: Caller, share: Share) -> Call:
+def _make_endpoint(operation: Operation) -> Callable[..., Any]:
+    """Return what the framework reads the parameters of an operation from; `OperationRoute.answer` answers."""
+    found: dict[str, Any] = {}
+    if operation.body is not None:
+        found["body"] = Annotated[operation.body, Body(openapi_examples=dict(operation.examples))]
+    for name, (annotation, description) in operation.path_parameters.items():
+        found[name] = Annotated[annotation, Path(description=description)]
+    endpoint: Any = wraps(operation.run)(lambda: None)
+    endpoint.__signature__ = Signature(
+        [Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation) for name, annotation in found.items()]
+    )
+    return cast("Callable[..., Any]", endpoint)
+
+
+async def read_call(request: Request, operation: Operation, caller: Caller, share: Share) -> Call:
     """Read what a request asks for.
 
     Parameters
@@ -123,7 +136,7 @@ async def read_call(request: Request, computation: Computation, caller: Caller, 
     if caller.scopes:
         forms = choose_forms(request)
         placement: Placement = request.app.state.placement
-        placement.require_room(computation, forms.reads)
+        placement.require_room(operation, forms.reads)
         raw = await _read_body(request, settings.max_body_bytes, share)
     else:
         raw = await _read_body(request, min(settings.max_keyless_bytes, settings.max_body_bytes), share)
@@ -131,7 +144,7 @@ async def read_call(request: Request, computation: Computation, caller: Caller, 
         caller.tokens.open(find_token(raw))
         forms = choose_forms(request)
     return Call(
-        computation=computation.name,
+        operation=operation.name,
         raw=raw,
         budget=settings.budget,
         limits=settings.limits,

@@ -4,31 +4,26 @@ import platform
 from typing import Literal
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from app import __version__
 from app.access import Access
-from app.api.openapi import SERVICE, problems
-from app.api.route import json_response
+from app.api.route import Endpoints, json_response
 from app.errors import problem_response, write_problem
 from app.schemas.compute_replies import HealthReply, VersionReply
 from app.watch.metrics import Metrics
 from app.wire import encode
 
-router = APIRouter(tags=[SERVICE])
-
 State = Literal["warming up", "ready", "draining"]
 
 
-@router.get("/health/live", response_model=HealthReply, responses=problems(500))
 async def read_live() -> Response:
     """Say that the process answers at all; a failure means: restart it."""
     return json_response(encode(HealthReply(status="live")))
 
 
-@router.get("/health/ready", response_model=HealthReply, responses=problems(500, 503))
 async def read_ready(request: Request) -> Response:
     """Say whether requests should be sent here; 503 while warming up or draining."""
     state: State = request.app.state.readiness
@@ -37,7 +32,6 @@ async def read_ready(request: Request) -> Response:
     return problem_response(write_problem(503, [], detail=f"the service is {state}"), headers={"Retry-After": "1"})
 
 
-@router.get("/version", response_model=VersionReply, responses=problems(500))
 async def read_version(request: Request) -> Response:
     """Say what is running, and whether a key is needed."""
     access: Access = request.app.state.access
@@ -51,8 +45,15 @@ async def read_version(request: Request) -> Response:
     return json_response(encode(version))
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=problems(500))
 async def read_metrics(request: Request) -> Response:
     """Say how many requests, refusals and marks there were, and how much there is to do: Prometheus text."""
     metrics: Metrics = request.app.state.metrics
     return Response(metrics.write(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+ENDPOINTS: Endpoints = {
+    "read_live": {"endpoint": read_live},
+    "read_ready": {"endpoint": read_ready},
+    "read_version": {"endpoint": read_version},
+    "read_metrics": {"endpoint": read_metrics, "response_class": PlainTextResponse},
+}

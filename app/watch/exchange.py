@@ -9,8 +9,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.openapi import SERVICE
 from app.errors import name_reason
+from app.operations import service
 from app.record import Record
 from app.watch.headers import protect
 
@@ -90,7 +90,7 @@ class Exchange:
     @property
     def is_routine(self) -> bool:
         """Whether somebody who runs the service asked how it is, and it is well."""
-        return self.status == 200 and SERVICE in getattr(self.scope.get("route"), "tags", ())
+        return self.status == 200 and service.TAG["name"] in getattr(self.scope.get("route"), "tags", ())
 
     @property
     def method(self) -> str:

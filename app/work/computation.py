@@ -1,21 +1,19 @@
 """What a request asks for, away from HTTP: bytes to a checked core object, one core call, bytes.
 
-All of it can be sent to another process: a call says by name which computation it wants.
+All of it can be sent to another process: a call says by name which operation it wants.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from inspect import signature
-from typing import Any, Protocol, cast
 
 import orjson
 from asgi_correlation_id import correlation_id
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from app.access.admission import Caller
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
+from app.operations import Operation
 from app.record import NOTHING, Facts, count_marks, measure_shapes
-from app.schemas.compute_bodies import Work
 from app.wire import DEFAULT_LIMITS, TENSORS_TYPE, Limits, encode, encode_tensors, parse_body, parse_tensors
 from core.budget import Budget
 from core.errors import CoreError
@@ -24,20 +22,13 @@ from core.grading import Grade
 JSON_TYPE = "application/json"
 
 
-class Estimated(Protocol):
-    """A body that can say what it takes."""
-
-    def work(self) -> Work | None:
-        """Return what the computation takes; None where that is long to say."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request's part of a computation.
+    """One request's part of an operation.
 
     Parameters
     ----------
-    computation : str
+    operation : str
         Its name.
     raw : bytes or bytearray
         The body.
@@ -55,7 +46,7 @@ class Call:
         What stands in the route's path.
     """
 
-    computation: str
+    operation: str
     raw: bytes | bytearray
     budget: Budget
     limits: Limits = DEFAULT_LIMITS
@@ -77,86 +68,36 @@ class Answer:
     facts: Facts = NOTHING
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Computation:
-    """A handler with the class of its body.
+def answer(operation: Operation, call: Call) -> Answer:
+    """Read the body, compute and write the reply; a problem document where anything is wrong with the request."""
+    token = correlation_id.set(call.request_id)
+    try:
+        body = read_body(operation, call)
+        return body if isinstance(body, Answer) else compute(operation, body, call)
+    finally:
+        correlation_id.reset(token)
 
-    Parameters
-    ----------
-    adapter : TypeAdapter
-        Reads the body.
-    handler : callable
-        ``handler(body, budget)`` returns what `encode` writes; it may take ``caller`` and, by name, what stands in
-        the path as well.
-    is_estimated : bool
-        Whether bodies can say what computing from them takes.
-    """
 
-    name: str
-    adapter: TypeAdapter[Any]
-    handler: Callable[..., object]
-    is_estimated: bool
-    further: tuple[str, ...] = field(init=False)
+def read_body(operation: Operation, call: Call) -> object:
+    """Read the body: of the operation's class, or an `Answer` where the body is none."""
+    parse = parse_tensors if call.reads == TENSORS_TYPE else parse_body
+    try:
+        return parse(operation.adapter, call.raw, limits=call.limits)
+    except (BodyError, CoreError, ValidationError) as error:
+        return _explain(error)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "further", tuple(signature(self.handler).parameters)[2:])
 
-    def estimate(self, body: object) -> Work | None:
-        """Return what computing from a body takes, or None where that shows only on the way.
-
-        Parameters
-        ----------
-        body : object
-            As `read` gives it.
-        """
-        return cast("Estimated", body).work() if self.is_estimated else None
-
-    def answer(self, call: Call) -> Answer:
-        """Do all of it.
-
-        Returns
-        -------
-        Answer
-            A problem document where anything is wrong with the request.
-        """
-        token = correlation_id.set(call.request_id)
-        try:
-            body = self.read(call)
-            return body if isinstance(body, Answer) else self.compute(body, call)
-        finally:
-            correlation_id.reset(token)
-
-    def read(self, call: Call) -> object:
-        """Read the body.
-
-        Returns
-        -------
-        object
-            Of the adapter's class; an `Answer` where the body is none.
-        """
-        parse = parse_tensors if call.reads == TENSORS_TYPE else parse_body
-        try:
-            return parse(self.adapter, call.raw, limits=call.limits)
-        except (BodyError, CoreError, ValidationError) as error:
-            return _explain(error)
-
-    def compute(self, body: object, call: Call) -> Answer:
-        """Compute from a body, and write the reply.
-
-        Parameters
-        ----------
-        body : object
-            As `read` gives it.
-        """
-        write = encode_tensors if call.writes == TENSORS_TYPE else encode
-        shapes = measure_shapes(body)
-        try:
-            known = {"caller": call.caller, **call.path} if self.further else {}
-            found = self.handler(body, call.budget, **{name: known[name] for name in self.further})
-            facts = count_marks(found, shapes) if isinstance(found, Grade) else shapes
-            return Answer(content=write(found), media_type=call.writes, facts=facts)
-        except (BodyError, CoreError, ValidationError) as error:
-            return _explain(error, shapes)
+def compute(operation: Operation, body: object, call: Call) -> Answer:
+    """Compute from a body as `read_body` returns it, and write the reply."""
+    write = encode_tensors if call.writes == TENSORS_TYPE else encode
+    shapes = measure_shapes(body)
+    known = {"body": body, "budget": call.budget, "caller": call.caller, **call.path}
+    try:
+        found = operation.run(known)
+        facts = count_marks(found, shapes) if isinstance(found, Grade) else shapes
+        return Answer(content=write(found), media_type=call.writes, facts=facts)
+    except (BodyError, CoreError, ValidationError) as error:
+        return _explain(error, shapes)
 
 
 def answer_problem(

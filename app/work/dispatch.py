@@ -15,9 +15,10 @@ from starlette.types import Receive
 
 from app.errors import describe_error
 from app.marking import LongLine
+from app.operations import Operation
 from app.schemas.compute_bodies import Work
 from app.settings import Settings
-from app.work.computation import JSON_TYPE, Answer, Call, Computation, answer_problem
+from app.work.computation import JSON_TYPE, Answer, Call, answer_problem, compute, read_body
 from app.work.memory import HeldBytes, Share
 from app.work.pool import Worker, WorkerDiedError, WorkerFailedError
 from app.work.queue import BusyError, Queue, Rounds, Threads, Turns
@@ -141,7 +142,7 @@ class Placement:
             time.sleep(min(WAYS_GIVEN * seconds, LONGEST_WAY))
 
     async def answer(
-        self, computation: Computation, call: Call, receive: Receive | None = None, reply: Share | None = None
+        self, operation: Operation, call: Call, receive: Receive | None = None, reply: Share | None = None
     ) -> Answer:
         """Answer a call in the place that fits it.
 
@@ -159,10 +160,10 @@ class Placement:
         """
         reply = reply or Share(self.held_reply_bytes)
         place = self._find_place(call.reads)
-        if self._is_short(computation, call.reads, len(call.raw)):
+        if self._is_short(operation, call.reads, len(call.raw)):
             await self.loop.wait()
             with self.loop:
-                answer_or_place = self._answer_on_loop(computation, call, reply)
+                answer_or_place = self._answer_on_loop(operation, call, reply)
             if isinstance(answer_or_place, Answer):
                 return answer_or_place
             place = answer_or_place
@@ -170,7 +171,7 @@ class Placement:
             # nobody has read it, so it is taken for as large as the body
             reply.expect(len(call.raw))
         if place is self.threads:
-            answer = await self.threads.run(receive, self._answer_in_thread, computation, call, reply)
+            answer = await self.threads.run(receive, self._answer_in_thread, operation, call, reply)
             if answer is not None:
                 return answer
         return await self.processes.run(receive, self._answer_in_process, call)
@@ -185,7 +186,7 @@ class Placement:
         """
         return await self.processes.run(None, self._ask_worker, line, is_under_way=True)
 
-    def require_room(self, computation: Computation, reads: str) -> None:
+    def require_room(self, operation: Operation, reads: str) -> None:
         """Check, before a body is read, that there is room for what will be worked on somewhere else in any case.
 
         Parameters
@@ -199,37 +200,37 @@ class Placement:
             If there is none.
         """
         # a large body is looked at when it has arrived: looked at twice, it would hardly ever find room
-        if not computation.is_estimated:
+        if operation.estimate is None:
             self._find_place(reads).require_room()
 
-    def _is_short(self, computation: Computation, reads: str, size: int) -> bool:
+    def _is_short(self, operation: Operation, reads: str, size: int) -> bool:
         # what says nothing of its work is read where it is done
         most = min(self._settings.inline_bytes, self._settings.process_bytes - 1)
-        return computation.is_estimated and reads == JSON_TYPE and size <= most
+        return operation.estimate is not None and reads == JSON_TYPE and size <= most
 
     def _find_place(self, reads: str) -> Threads:
         return self.processes if reads == JSON_TYPE and self.has_workers else self.threads
 
-    def _answer_on_loop(self, computation: Computation, call: Call, reply: Share) -> Answer | Threads:
+    def _answer_on_loop(self, operation: Operation, call: Call, reply: Share) -> Answer | Threads:
         """Answer what is small, and say where other work is to be done."""
-        body = computation.read(call)
+        body = read_body(operation, call)
         if isinstance(body, Answer):
             return body
-        work = computation.estimate(body)
+        work = operation.estimate(body) if operation.estimate else None
         if self._is_small(work, call):
-            return computation.compute(body, call)
+            return compute(operation, body, call)
         _expect_reply(work, reply)
         is_long = work is not None and work.operations >= LONG_OPERATIONS
         return self.threads if is_long and not self._is_for_process(work, call) else self._find_place(call.reads)
 
-    def _answer_in_thread(self, computation: Computation, call: Call, reply: Share) -> Answer | None:
+    def _answer_in_thread(self, operation: Operation, call: Call, reply: Share) -> Answer | None:
         """Answer what is not for a process."""
-        body = computation.read(call)
+        body = read_body(operation, call)
         if isinstance(body, Answer):
             return body
-        work = computation.estimate(body)
+        work = operation.estimate(body) if operation.estimate else None
         _expect_reply(work, reply)
-        return None if self._is_for_process(work, call) else computation.compute(body, call)
+        return None if self._is_for_process(work, call) else compute(operation, body, call)
 
     def _is_small(self, work: Work | None, call: Call) -> bool:
         return (

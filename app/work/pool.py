@@ -14,23 +14,14 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
 
-from app.api.exercises import DRAWING
-from app.api.route import JsonRoute
-from app.api.routes import ROUTERS
 from app.cores import settle
 from app.logs import SayableError, configure_logs, describe_exception
 from app.marking import LongLine, answer_line
-from app.work.computation import Answer, Call
+from app.operations import OPERATIONS
+from app.work.computation import Answer, Call, answer
 
 # not everywhere
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
-
-COMPUTATIONS = {DRAWING.name: DRAWING} | {
-    route.name: route.computation
-    for router in ROUTERS
-    for route in router.routes
-    if isinstance(route, JsonRoute) and route.computation
-}
 
 PIPE_BYTES = 1024 * 1024
 """What a pipe holds; with the 64 KiB that it holds by itself, a large document takes two or three times as long."""
@@ -138,7 +129,7 @@ def answer_calls(calls: Connection, answers: Connection) -> None:
 
 def _answer(call: Call | LongLine, answers: Connection) -> None:
     try:
-        found = COMPUTATIONS[call.computation].answer(call) if isinstance(call, Call) else answer_line(call)
+        found = answer(OPERATIONS[call.operation], call) if isinstance(call, Call) else answer_line(call)
     except Exception as error:  # noqa: BLE001 - the one that serves logs it and answers for it
         answers.send(describe_exception(error))
     else:

@@ -7,8 +7,8 @@ import sys
 import warnings
 from typing import NoReturn
 
-from app.api import forward, gradients
 from app.command_line import main
+from app.operations import compute
 from core.errors import DomainError
 from core.problem import Problem
 
@@ -37,8 +37,8 @@ def fail(problem: Problem, **_: object) -> NoReturn:
 
 
 # a process beside the one that serves imports this module as well
-for module, name in ((forward, "compute_forward"), (gradients, "compute_gradients")):
-    setattr(module, name, fail)
+for name in ("compute_forward", "compute_gradients"):
+    setattr(compute, name, fail)
 
 if __name__ == "__main__":
     sys.exit(main())

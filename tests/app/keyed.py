@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from app.access import SCOPES, make_key
 from app.main import create_app
+from app.operations import OPERATIONS
 from app.settings import Settings
 
 SUBSETS = tuple(frozenset(chosen) for size in range(1, len(SCOPES) + 1) for chosen in combinations(SCOPES, size))
@@ -49,6 +50,12 @@ async def mint(app: FastAPI, *, kind: str = EXERCISE["kind"], **changes: object)
     assert reply.status_code == 200, reply.text
     token: str = reply.json()["token"]
     return token
+
+
+def admitted_at(route: APIRoute) -> tuple[str, ...]:
+    """Return whom a route admits; nobody in particular where it is a page."""
+    operation = OPERATIONS.get(route.name)
+    return operation.admits if operation else ()
 
 
 def routes_of(app: FastAPI) -> Iterable[tuple[APIRoute, str]]:

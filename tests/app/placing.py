@@ -15,10 +15,10 @@ import numpy as np
 
 from app.access import Access
 from app.examples import ARTICLE, ARTICLE_PROBLEM
+from app.operations import OPERATIONS, Operation
 from app.settings import Settings
-from app.work.computation import Call, Computation
+from app.work.computation import Call
 from app.work.dispatch import Placement
-from app.work.pool import COMPUTATIONS
 from core.budget import Budget
 from tests.app.server import Server
 
@@ -33,21 +33,23 @@ WIDE_LOSS = {"targets": [[0.0] * 150], "loss": "squared_error"}
 
 
 def call(name: str, body: object, **changes: Any) -> Call:
-    made = Call(computation=name, raw=json.dumps(body).encode(), budget=Budget(), request_id="abc", caller=EVERYBODY)
+    made = Call(operation=name, raw=json.dumps(body).encode(), budget=Budget(), request_id="abc", caller=EVERYBODY)
     return replace(made, **changes)
 
 
-def watched(name: str) -> tuple[Computation, list[int]]:
-    """Return a computation that notes in which threads it computes."""
+def watched(name: str) -> tuple[Operation, list[int]]:
+    """Return an operation that notes in which threads it computes."""
     threads: list[int] = []
-    computation = COMPUTATIONS[name]
+    operation = OPERATIONS[name]
+    handler = operation.handler
+    assert handler is not None
 
-    @wraps(computation.handler)
-    def handler(*arguments: object, **further: object) -> object:
+    @wraps(handler)
+    def watching(**known: object) -> object:
         threads.append(threading.get_ident())
-        return computation.handler(*arguments, **further)
+        return handler(**known)
 
-    return replace(computation, handler=handler), threads
+    return replace(operation, handler=watching), threads
 
 
 @contextmanager

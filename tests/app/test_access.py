@@ -11,17 +11,27 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from app.access import SCOPES, TOKEN
-from app.api.scopes import named_scopes
 from app.examples import ARTICLE
 from app.main import create_app
 from app.settings import Settings
-from tests.app.keyed import EXERCISE, KEYS, SUBSETS, bearer, client_of, keyed_app, mint, routes_of, without_id
+from tests.app.keyed import (
+    EXERCISE,
+    KEYS,
+    SUBSETS,
+    admitted_at,
+    bearer,
+    client_of,
+    keyed_app,
+    mint,
+    routes_of,
+    without_id,
+)
 
 pytestmark = pytest.mark.anyio
 
 APP = keyed_app()
 ROUTES = list(routes_of(APP))
-PROTECTED = [(route, method) for route, method in ROUTES if named_scopes(route.dependencies)]
+PROTECTED = [(route, method) for route, method in ROUTES if admitted_at(route)]
 REFUSED = {401, 403}
 
 every_route = pytest.mark.parametrize(
@@ -44,7 +54,7 @@ async def ask(
 async def test_every_set_of_scopes_opens_the_routes_that_name_one_of_them_and_no_others(
     route: APIRoute, method: str
 ) -> None:
-    admitted = set(named_scopes(route.dependencies))
+    admitted = set(admitted_at(route))
     for scopes in SUBSETS:
         reply = await ask(route, method, bearer(*scopes))
         if admitted and not scopes & admitted:
@@ -55,7 +65,7 @@ async def test_every_set_of_scopes_opens_the_routes_that_name_one_of_them_and_no
 
 @every_route
 async def test_without_a_key_or_with_a_wrong_one_only_public_routes_are_open(route: APIRoute, method: str) -> None:
-    is_public = not named_scopes(route.dependencies)
+    is_public = not admitted_at(route)
     [key, *_] = KEYS.values()
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {key}"}, {"Authorization": key}):
         reply = await ask(route, method, headers)
@@ -64,7 +74,7 @@ async def test_without_a_key_or_with_a_wrong_one_only_public_routes_are_open(rou
 
 @every_route
 async def test_a_token_opens_what_names_it_and_nothing_else(route: APIRoute, method: str) -> None:
-    admitted = named_scopes(route.dependencies)
+    admitted = admitted_at(route)
     token = await mint(APP)
     body = {"token": token, "answers": {}}
     reply = await ask(route, method, {}, body=body, token=token)
@@ -75,13 +85,13 @@ async def test_a_token_opens_what_names_it_and_nothing_else(route: APIRoute, met
 
 
 def test_every_route_of_the_api_says_whom_it_admits() -> None:
-    silent = {route.path for route, _ in routes_of(APP) if not named_scopes(route.dependencies)}
+    silent = {route.path for route, _ in routes_of(APP) if not admitted_at(route)}
     assert all(not path.startswith("/v1") for path in silent), silent
     assert {"/health/live", "/health/ready", "/version"} <= silent
 
 
 def test_every_scope_that_a_route_names_is_one() -> None:
-    named = {scope for route, _ in routes_of(APP) for scope in named_scopes(route.dependencies)}
+    named = {scope for route, _ in routes_of(APP) for scope in admitted_at(route)}
     assert named == {*SCOPES, TOKEN}
 
 
@@ -108,7 +118,7 @@ async def test_a_key_that_is_missing_or_wrong_is_one_document_whatever_the_cause
 async def test_a_missing_scope_is_one_document_that_says_what_each_allows() -> None:
     said = []
     for route, method in PROTECTED:
-        missing = set(SCOPES) - set(named_scopes(route.dependencies))
+        missing = set(SCOPES) - set(admitted_at(route))
         said += [without_id(await ask(route, method, bearer(scope))) for scope in missing]
     assert all(found == said[0] for found in said)
     assert said[0]["status"] == 403
@@ -173,7 +183,7 @@ def test_openapi_says_which_scopes_an_operation_takes_where_keys_are_configured(
         if not route.include_in_schema:
             continue
         operation = document["paths"][route.path][method.lower()]
-        admitted = named_scopes(route.dependencies)
+        admitted = admitted_at(route)
         assert [next(iter(way.values()), [TOKEN])[0] for way in operation.get("security", ())] == list(admitted)
         assert ({"401", "403"} <= set(operation["responses"])) == bool(admitted)
 

@@ -9,15 +9,13 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 from starlette.types import Message
 
-from app.api.route import JsonRoute
-from app.api.routes import ROUTERS
 from app.examples import ARTICLE, TWO_LAYER_PROBLEM
 from app.main import create_app
+from app.operations import OPERATIONS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE, parse_body
 from core.activations import ACTIVATIONS
@@ -30,12 +28,12 @@ pytestmark = pytest.mark.anyio
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(create_app(Settings.model_construct()).openapi()))
-OPERATIONS = [
+DOCUMENTED = [
     (path, method, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
 ]
 EXAMPLES = [
     (path, media_type, name, example["value"])
-    for path, method, operation in OPERATIONS
+    for path, method, operation in DOCUMENTED
     if method == "post"
     for media_type, content in operation["requestBody"]["content"].items()
     for name, example in content.get("examples", {}).items()
@@ -45,9 +43,7 @@ JSON_EXAMPLES = [(path, name, body) for path, media_type, name, body in EXAMPLES
 LINES_EXAMPLES = [(name, body) for _, media_type, name, body in EXAMPLES if media_type == "application/jsonl"]
 REGISTRIES: dict[str, Iterable[str]] = {"activations": ACTIVATIONS, "losses": LOSSES, "kinds": KINDS}
 
-REPLY_CLASSES = {
-    route.path: route.response_model for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
-}
+REPLY_CLASSES = {operation.path: operation.reply for operation in OPERATIONS.values()}
 
 
 def validator(path: str, method: str, status: str) -> Draft202012Validator:
@@ -79,7 +75,7 @@ def test_the_document_lists_every_activation_loss_and_kind() -> None:
     assert schemas["ForwardBody"]["properties"]["loss"]["enum"] == list(LOSSES)
 
 
-@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+@pytest.mark.parametrize(("path", "method", "operation"), DOCUMENTED)
 def test_every_operation_is_described(path: str, method: str, operation: dict[str, Any]) -> None:
     assert operation["operationId"].split("_")[0] in {"create", "read"}
     assert len(operation["tags"]) == 1
@@ -101,7 +97,7 @@ def test_every_operation_is_described(path: str, method: str, operation: dict[st
 
 
 def test_operation_ids_are_distinct() -> None:
-    ids = [operation["operationId"] for _, _, operation in OPERATIONS]
+    ids = [operation["operationId"] for _, _, operation in DOCUMENTED]
     assert len(set(ids)) == len(ids)
 
 
@@ -121,14 +117,14 @@ def names_of_schemas(document: Any) -> set[str]:
 
 
 def test_every_field_of_a_body_and_every_parameter_is_described() -> None:
-    bodies = names_of_schemas([operation.get("requestBody") for _, _, operation in OPERATIONS])
+    bodies = names_of_schemas([operation.get("requestBody") for _, _, operation in DOCUMENTED])
     assert {"GradeBody", "PolicyBody", "LayerBody"} <= bodies
     shown = {
         f"{name}.{field}": about
         for name in bodies
         for field, about in DOCUMENT["components"]["schemas"][name].get("properties", {}).items()
     }
-    for path, _, operation in OPERATIONS:
+    for path, _, operation in DOCUMENTED:
         shown |= {f"{path} {about['name']}": about for about in operation.get("parameters", ())}
     assert [name for name, about in shown.items() if not about.get("description")] == []
 
@@ -172,7 +168,7 @@ async def test_every_example_of_lines_is_answered_line_by_line(client: httpx.Asy
 
 
 @pytest.mark.parametrize(
-    ("path", "operation"), [(path, about) for path, method, about in OPERATIONS if method == "get"]
+    ("path", "operation"), [(path, about) for path, method, about in DOCUMENTED if method == "get"]
 )
 async def test_every_get_is_answered_as_promised(
     client: httpx.AsyncClient, path: str, operation: dict[str, Any]
@@ -191,7 +187,7 @@ async def test_every_get_is_answered_as_promised(
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [(path, p["name"]) for path, _, about in OPERATIONS for p in about.get("parameters", ()) if p["in"] == "query"],
+    [(path, p["name"]) for path, _, about in DOCUMENTED for p in about.get("parameters", ()) if p["in"] == "query"],
 )
 async def test_no_parameter_of_a_query_is_taken_twice(client: httpx.AsyncClient, path: str, name: str) -> None:
     reply = await client.get(path.format(kind=next(iter(KINDS))), params={name: ["1", "1"]})
@@ -264,12 +260,7 @@ async def test_the_catalogue_has_the_quantities_of_the_grammar_and_nothing_else(
 
 WRITTEN_ONCE = [
     "/openapi.json",
-    *(
-        route.path
-        for router in ROUTERS
-        for route in router.routes
-        if isinstance(route, JsonRoute) and route.computation is None
-    ),
+    *(one.path for one in OPERATIONS.values() if one.handler is not None and one.body is None),
 ]
 
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api.grades import IN_MEMORY
+from app.api.bulk import IN_MEMORY
 from app.examples import ARTICLE, ARTICLE_PROBLEM, BULK, GRADES
 from app.main import create_app
 from app.settings import Settings

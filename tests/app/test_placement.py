@@ -12,17 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.api.exercises import DRAWING
-from app.api.route import JsonRoute
-from app.api.routes import ROUTERS
 from app.cores import VARIABLES, count_cores, limit_threads
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import ARTICLE, ARTICLE_PROBLEM
+from app.operations import OPERATIONS
 from app.settings import Settings
 from app.wire import TENSORS_TYPE
-from app.work.computation import Call
+from app.work.computation import Call, answer
 from app.work.dispatch import LONGEST_WAY, WAYS_GIVEN, Placement
-from app.work.pool import COMPUTATIONS
 from app.work.queue import Threads
 from tests.app.placing import (
     DEEP_ONE,
@@ -95,7 +92,7 @@ async def test_large_json_is_done_in_a_process_with_the_same_reply(placement: Pl
     assert len(asked.raw) > 100_000
     found = await placement.answer(computation, asked)
     assert threads == []
-    assert found == COMPUTATIONS["create_forward"].answer(asked)
+    assert found == answer(OPERATIONS["create_forward"], asked)
 
 
 @pytest.mark.parametrize(
@@ -107,10 +104,10 @@ async def test_large_json_is_done_in_a_process_with_the_same_reply(placement: Pl
         call("create_jacobians", DEEP_ONE | {"jacobians": MANY_IDS}),
         call("create_forward", DEEP_ONE, raw=json.dumps(DEEP_ONE).encode() + b" " * 70_000),
     ],
-    ids=lambda asked: asked.computation,
+    ids=lambda asked: asked.operation,
 )
 async def test_other_json_is_done_in_a_process(placement: Placement, asked: Call) -> None:
-    computation, threads = watched(asked.computation)
+    computation, threads = watched(asked.operation)
     found = await placement.answer(computation, asked)
     assert found.status == 200, found.content
     assert threads == []
@@ -156,7 +153,7 @@ async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
 
 
 async def test_every_place_is_empty_when_all_are_answered(placement: Placement) -> None:
-    await placement.answer(COMPUTATIONS["create_forward"], call("create_forward", WIDE))
+    await placement.answer(OPERATIONS["create_forward"], call("create_forward", WIDE))
     assert {name: queue.waiting for name, queue in placement.queues.items()} == dict.fromkeys(placement.queues, 0)
     assert [place.running for place in (placement.threads, placement.processes, placement.bulk)] == [0, 0, 0]
 
@@ -183,19 +180,19 @@ async def test_a_small_body_with_a_large_reply_is_done_in_a_process(placement: P
 async def test_a_refusal_is_the_same_wherever_it_is_made(placement: Placement, padding: str) -> None:
     for body, status in (('{"inputs": [[1]]}', 422), ('{"inputs": [[1]', 400)):
         asked = replace(GRADIENTS, raw=(body + padding).encode(), request_id="")
-        found = await placement.answer(COMPUTATIONS["create_gradients"], asked)
+        found = await placement.answer(OPERATIONS["create_gradients"], asked)
         assert (found.status, found.media_type) == (status, PROBLEM_TYPE)
-        assert found == COMPUTATIONS["create_gradients"].answer(asked)
+        assert found == answer(OPERATIONS["create_gradients"], asked)
 
 
 async def test_a_refusal_by_another_process_carries_the_id_of_the_request(placement: Placement) -> None:
-    found = await placement.answer(COMPUTATIONS["create_gradients"], replace(GRADIENTS, raw=b"{" + b" " * 100_000))
+    found = await placement.answer(OPERATIONS["create_gradients"], replace(GRADIENTS, raw=b"{" + b" " * 100_000))
     assert json.loads(found.content)["request_id"] == "abc"
 
 
 async def test_ids_that_name_nothing_are_refused_wherever_they_are(placement: Placement) -> None:
     found = await placement.answer(
-        COMPUTATIONS["create_jacobians"], call("create_jacobians", WIDE | {"jacobians": ["dQ_dX"]})
+        OPERATIONS["create_jacobians"], call("create_jacobians", WIDE | {"jacobians": ["dQ_dX"]})
     )
     assert found.status == 422
 
@@ -220,11 +217,6 @@ def test_processes_that_are_started_while_all_stops_are_ended_too() -> None:
         assert not is_started.result()
     assert not placement.has_workers
     assert children() <= others
-
-
-def test_every_computation_can_be_left_to_a_worker() -> None:
-    names = {route.name for router in ROUTERS for route in router.routes if isinstance(route, JsonRoute)}
-    assert {name for name in names if name.startswith("create_")} | {DRAWING.name} == set(COMPUTATIONS)
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,14 @@ from typing import Any, get_args
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
-from app.access import SCOPES, TOKEN
+from app.access import EVERY_KEY, SCOPES, TOKEN
 from app.api.cors import SHOWN_HEADERS, TAKEN_HEADERS
-from app.api.routes import ROUTERS
-from app.api.scopes import EVERY_KEY, named_scopes
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app
+from app.operations import OPERATIONS
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
@@ -92,13 +90,11 @@ def write_scopes_table() -> str:
 
 def write_routes_table() -> str:
     rows = []
-    for route in (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)):
-        admitted = named_scopes(route.dependencies)
+    for operation in OPERATIONS.values():
+        admitted = operation.admits
         keys = " or ".join(f"`{scope}`" for scope in admitted if scope != TOKEN)
         who = ("any key" if admitted == EVERY_KEY else keys) + (", or a token" if TOKEN in admitted else "")
-        rows += [
-            f"| `{method} {route.path}` | {who or 'everybody'} |" for method in (route.methods or set()) - {"HEAD"}
-        ]
+        rows.append(f"| `{operation.method} {operation.path}` | {who or 'everybody'} |")
     return "\n".join(["| endpoint | whom it admits |", "|---|---|", *rows]) + "\n"
 
 

@@ -16,10 +16,11 @@ import anyio
 import pytest
 
 from app.main import create_app
+from app.operations import OPERATIONS
 from app.settings import Settings
 from app.work.computation import Answer
 from app.work.dispatch import Placement
-from app.work.pool import COMPUTATIONS, WorkerFailedError, receive_content
+from app.work.pool import WorkerFailedError, receive_content
 from core.budget import Budget
 from tests.app.placing import (
     INLINE,
@@ -42,7 +43,7 @@ async def test_a_process_that_dies_while_nobody_needs_it_is_missed_by_nobody() -
         [pid] = children() - before
         os.kill(pid, signal.SIGKILL)
         wait_until_reaped(pid)
-        answers = [await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
+        answers = [await placement.answer(OPERATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
         assert [found.status for found in answers] == [200, 200]
         [other] = children() - before
         assert other != pid
@@ -54,7 +55,7 @@ async def test_a_process_leaves_signals_to_the_one_that_serves() -> None:
         [pid] = children() - before
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGINT)
-        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
         assert children() - before == {pid}
 
 
@@ -64,11 +65,11 @@ async def test_a_process_whose_exchange_broke_off_is_replaced(caplog: pytest.Log
         [pid] = children() - before
         # it cannot be sent to another process
         broken = replace(INLINE, request_id=cast("str", threading.Lock()))
-        found = await placement.answer(COMPUTATIONS["create_softmax_layer"], broken)
+        found = await placement.answer(OPERATIONS["create_softmax_layer"], broken)
         assert (found.status, found.headers) == (503, {"Retry-After": "1"})
         assert b"another one takes its place" in found.content
         assert "broke off" in caplog.text
-        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
         assert pid not in children()
 
 
@@ -144,9 +145,9 @@ async def test_where_no_other_process_can_be_started_requests_are_told_to_come_a
         os.kill(pid, signal.SIGKILL)
         wait_until_reaped(pid)
         with without():
-            answers = [await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
+            answers = [await placement.answer(OPERATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
         assert [found.status for found in answers] == [503, 503]
-        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
 
 
 async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
@@ -157,7 +158,7 @@ async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
         answers: list[Answer] = []
 
         async def ask() -> None:
-            answers.append(await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE))
+            answers.append(await placement.answer(OPERATIONS["create_softmax_layer"], INLINE))
 
         async with anyio.create_task_group() as group:
             group.start_soon(ask)
@@ -185,7 +186,7 @@ async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() ->
         answers: list[Answer] = []
 
         async def ask() -> None:
-            answers.append(await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE))
+            answers.append(await placement.answer(OPERATIONS["create_softmax_layer"], INLINE))
 
         async with anyio.create_task_group() as group:
             for _ in range(3):
@@ -201,8 +202,8 @@ async def test_an_error_that_nobody_foresaw_is_told_with_its_place() -> None:
     with started(process_bytes=100) as placement:
         # a budget that is none, which no request can send
         with pytest.raises(WorkerFailedError, match="AttributeError"):
-            await placement.answer(COMPUTATIONS["create_softmax_layer"], replace(INLINE, budget=cast("Budget", 1)))
-        assert (await placement.answer(COMPUTATIONS["create_softmax_layer"], INLINE)).status == 200
+            await placement.answer(OPERATIONS["create_softmax_layer"], replace(INLINE, budget=cast("Budget", 1)))
+        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
 
 
 def test_the_server_answers_large_json_and_its_process_ends_with_it() -> None:

@@ -5,11 +5,9 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 import numpy as np
-from fastapi import APIRouter
 
-from app.api.openapi import problems
-from app.api.route import JsonRoute
-from app.api.scopes import EVERY_KEY, allow
+from app.access import EVERY_KEY
+from app.operations.operation import Operation
 from app.schemas.compute_replies import (
     ActivationReply,
     CatalogueReply,
@@ -30,7 +28,7 @@ from core.mistakes import MISTAKES, SAMPLE, SYMBOLS
 from core.quantities import is_quantity_template, to_quantity
 from core.steps import RULES
 
-router = APIRouter(tags=["catalogue"], route_class=JsonRoute, dependencies=[allow(*EVERY_KEY)])
+TAG = {"name": "catalogue", "description": "What can be named in a request."}
 
 SAMPLES = (
     SAMPLE,
@@ -55,7 +53,6 @@ SAMPLES = (
 Shown = TypeVar("Shown", ActivationReply, LossReply, KindReply)
 
 
-@router.get("/v1/catalogue", response_model=CatalogueReply, responses=problems(500))
 def read_catalogue() -> CatalogueReply:
     """List what has a name here: quantities and functions with formulas, mistakes, exercises, forms of answers."""
     return CatalogueReply(
@@ -141,3 +138,17 @@ def _spellings(template: str) -> tuple[str, ...]:
     # in a single layer numbers are left out, the inputs are X, and the activations are S where they are softmax
     last = _number(template).replace("{l}", "").replace("A{l-1}", "X")
     return tuple(dict.fromkeys([last, last.replace("A", "S")]))
+
+
+OPERATIONS = (
+    Operation(
+        name="read_catalogue",
+        method="GET",
+        path="/v1/catalogue",
+        tag=TAG["name"],
+        admits=EVERY_KEY,
+        handler=read_catalogue,
+        reply=CatalogueReply,
+        problems=(500,),
+    ),
+)

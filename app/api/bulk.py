@@ -1,39 +1,29 @@
-"""Marking, one submission or many."""
+"""Marking many submissions at once: lines of JSON in, lines of JSON out."""
 
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from app.access import TOKEN
-from app.access.rights import GradeDesk
+from app.api.admission import RequestCaller
 from app.api.media_types import LINES_TYPES, require_media_type
-from app.api.openapi import BODY_PROBLEMS, LINES_PROBLEMS, Responses, problems
-from app.api.route import PIECE_BYTES, JsonRoute, RequestBudget, read_budget, stream_body
-from app.api.scopes import RequestCaller, allow
-from app.examples import BULK, GRADES
+from app.api.openapi import Responses
+from app.api.route import PIECE_BYTES, Endpoints, read_budget, stream_body
+from app.examples import BULK
 from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside
 from app.record import record_of
-from app.schemas.grade_bodies import GradeBody
-from app.schemas.grade_replies import GradeReply
 from app.settings import Settings
 from app.work.computation import Answer
+from app.work.dispatch import Placement
 from app.work.memory import Share
 from app.work.queue import BusyError
-from core.grading import Grade
-
-if TYPE_CHECKING:
-    from app.work.dispatch import Placement
 
 logger = logging.getLogger("gradmark")
-
-router = APIRouter(tags=["marking"], route_class=JsonRoute)
-bulk_router = APIRouter(tags=["marking"])
 
 IN_MEMORY = 1024 * 1024
 """A bulk request up to this size never sees the disk."""
@@ -62,13 +52,6 @@ async def hold_until_sent() -> AsyncIterator[AsyncExitStack]:
 UntilSent = Annotated[AsyncExitStack, Depends(hold_until_sent, scope="request")]
 
 
-@bulk_router.post(
-    "/v1/grades/bulk",
-    response_class=StreamingResponse,
-    responses=LINES_REPLIES | LINES_PROBLEMS,
-    dependencies=[allow("grade")],
-    openapi_extra={"requestBody": {"required": True, "content": LINES_BODY}},
-)
 async def create_grades(request: Request, caller: RequestCaller, until_sent: UntilSent) -> Response:
     """Mark many submissions: lines of JSON in, lines of JSON out, in order.
 
@@ -147,19 +130,11 @@ async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) ->
             ) from None
 
 
-@router.post(
-    "/v1/grades",
-    response_model=GradeReply,
-    responses=BODY_PROBLEMS | problems(401, 403),
-    dependencies=[allow("grade", TOKEN)],
-)
-def create_grade(
-    body: Annotated[GradeBody, Body(openapi_examples=GRADES)], budget: RequestBudget, caller: RequestCaller
-) -> Grade:
-    """Mark answers: which quantity is right, why another is wrong, and what follows from it correctly.
-
-    An answer never makes the request fail: a wrong shape, numbers that are not finite and text that cannot
-    be read are verdicts. Who holds a token for an exercise needs no key, and may have it marked up to the token's
-    level.
-    """
-    return GradeDesk(caller, budget=budget).mark(body)
+ENDPOINTS: Endpoints = {
+    "create_grades": {
+        "endpoint": create_grades,
+        "response_class": StreamingResponse,
+        "responses": LINES_REPLIES,
+        "openapi_extra": {"requestBody": {"required": True, "content": LINES_BODY}},
+    }
+}
