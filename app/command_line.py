@@ -34,17 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.command == "key":
         return print_key(parsed.name, parsed.scopes.split(","))
     try:
-        # as the settings themselves are read, whatever the case of their names
-        environment = {name.upper(): value for name, value in os.environ.items()}
-        require_known(environment)
-        require_meant(environment)
+        require_known(os.environ)
+        require_meant(os.environ)
         settings = Settings()
     except SettingError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except ValidationError as error:
         for item in error.errors(include_url=False):
-            sys.stderr.write(f"GRADMARK_{str(item['loc'][0]).upper()}: {item['msg']}\n")
+            sys.stderr.write(f"{item['loc'][0]}: {item['msg']}\n")
         return 2
     if parsed.command == "grade":
         return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)

@@ -11,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 from app.access import SCOPES, Access, AccessSettingError, make_key, read_keys
 from app.access.keys import find_key
 from app.command_line import main
-from app.settings import Settings, require_known
+from app.settings import REMOVED, Settings, require_known
 from tests.app.server import ROOT, command, environment, find_free_port, run_server
 
 HASH = "sha256:" + "0a" * 32
@@ -174,10 +174,8 @@ def refusal_of(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsy
 def test_a_variable_for_keys_or_secrets_that_is_empty_is_not_taken_for_none(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for variable in (f"GRADMARK_{name}", f"gradmark_{name.lower()}"):
-        said = refusal_of({variable: ""}, monkeypatch, capsys)
-        assert said.startswith(f"GRADMARK_{name} is empty; needed")
-        monkeypatch.delenv(variable)
+    said = refusal_of({f"GRADMARK_{name}": ""}, monkeypatch, capsys)
+    assert said.startswith(f"GRADMARK_{name} is empty; needed")
 
 
 @pytest.mark.parametrize(
@@ -188,6 +186,24 @@ def test_a_variable_that_is_no_setting_stops_the_start_and_is_told_the_nearest(
 ) -> None:
     said = refusal_of({f"GRADMARK_{name}": "canary"}, monkeypatch, capsys)
     assert said == f"GRADMARK_{name} is no setting" + (f"; did you mean GRADMARK_{near}?" if near else "") + "\n"
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_setting_in_another_case_stops_the_start_and_is_told_the_right_one(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in (f"gradmark_{name}", f"GRADMARK_{name}", f"Gradmark_{name.upper()}"):
+        said = refusal_of({variable: ""}, monkeypatch, capsys)
+        assert said == f"{variable} is no setting; did you mean GRADMARK_{name.upper()}?\n"
+        monkeypatch.delenv(variable)
+
+
+@pytest.mark.parametrize("name", sorted(REMOVED.keys() - Settings.model_fields.keys()))
+def test_a_setting_that_was_removed_stops_the_start_and_is_told_what_to_do_instead(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal_of({f"GRADMARK_{name.upper()}": "canary"}, monkeypatch, capsys)
+    assert said == f"GRADMARK_{name.upper()} is no setting any more: {REMOVED[name]}\n"
 
 
 def test_every_variable_that_is_no_setting_is_told_at_once(

@@ -9,11 +9,13 @@ import re
 import shlex
 import subprocess
 import sys
+from inspect import getdoc
 from pathlib import Path
 from typing import Any, get_args
 
 import httpx
 import pytest
+from pydantic import BaseModel
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
@@ -22,7 +24,7 @@ from app.api.cors import SHOWN_HEADERS, TAKEN_HEADERS
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app
 from app.operations import OPERATIONS
-from app.settings import Settings
+from app.settings import GROUPS, Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
 from core.answers import FORMS
@@ -38,11 +40,17 @@ ADDRESS = "http://127.0.0.1:8000"
 
 
 def write_settings_table() -> str:
+    return "\n".join(map(_write_group, GROUPS))
+
+
+def _write_group(group: type[BaseModel]) -> str:
+    name, _, meaning = str(getdoc(group)).partition(": ")
     rows = [
         f"| `GRADMARK_{name.upper()}` | {_write_default(field.default)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        for name, field in group.model_fields.items()
     ]
-    return "\n".join(["| variable | default | what it says |", "|---|---|---|", *rows]) + "\n"
+    lines = [f"**{name}**: {meaning}", "", "| variable | default | what it says |", "|---|---|---|", *rows]
+    return "\n".join(lines) + "\n"
 
 
 def _write_default(default: object) -> str:
