@@ -126,7 +126,7 @@ def serve(settings: Settings) -> int:
         return 2
     # a thread that computes gives way to one that answers after this time; by itself it would after five milliseconds
     sys.setswitchinterval(SWITCH_SECONDS)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     return run_server(app, settings)
 
 

@@ -1,16 +1,20 @@
-"""The log: a line of JSON for everything that is said, on standard output, with nothing of a request's values."""
+"""The log: lines on standard output, of JSON or of text for people, with nothing of a request's values."""
 
 import asyncio
 import logging
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
+import orjson
 from asgi_correlation_id import correlation_id
 from pythonjsonlogger.core import RESERVED_ATTRS, LogData
 from pythonjsonlogger.orjson import OrjsonFormatter
+
+LogFormat = Literal["json", "text"]
 
 NOT_SAID = ("color_message",)
 """What records have for terminals."""
@@ -46,6 +50,32 @@ class LineFormatter(OrjsonFormatter):
             As `sys.exc_info` gives it.
         """
         return describe_exception(ei[1])
+
+
+class TextFormatter(LineFormatter):
+    """Writes a record as one line for people: time, level, message, key=value; a traceback follows on its own lines."""
+
+    def jsonify_log_record(self, log_data: LogData) -> str:
+        """Write what the record holds."""
+        fields = dict(log_data)
+        time, level, message = fields.pop("time"), fields.pop("level"), fields.pop("message")
+        traceback_lines = f"\n{fields.pop('traceback')}" if "traceback" in fields else ""
+        del fields["logger"]
+        said = "".join(f" {name}={_write_value(value)}" for name, value in fields.items())
+        text = message if message.isprintable() else _write_json(message)
+        return f"{time.astimezone():%Y-%m-%d %H:%M:%S} {level:<7} {text}{said}{traceback_lines}"
+
+
+def _write_value(value: object) -> str:
+    is_word = isinstance(value, str) and value.isprintable() and not set(value) & set(' "=')
+    return str(value) if is_word else _write_json(value)
+
+
+def _write_json(value: object) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {"json": LineFormatter, "text": TextFormatter}
 
 
 def describe_exception(error: BaseException) -> str:
@@ -86,18 +116,15 @@ def _name(error: BaseException) -> str:
     return f"{name}: {error.strerror}" if isinstance(error, OSError) and error.strerror else name
 
 
-def configure_logs(level: str) -> None:
-    """Have everything that this process logs written in lines of JSON.
-
-    Parameters
-    ----------
-    level : str
-        The least severity.
-    """
+def configure_logs(level: str, form: LogFormat | None = None) -> None:
+    """Have everything that this process logs written to standard output; without a form, as fits what reads it."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(LineFormatter())
+    # standard output may be closed, and then there is no sys.stdout to ask
+    handler.setFormatter(FORMATTERS[form or ("text" if os.isatty(1) else "json")]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     warnings.showwarning = log_warning
+    # whoever read the log may have left; a trace for each line that they miss would fill standard error
+    logging.raiseExceptions = False
     # no line says which thread or process it comes from; looking costs as much as the rest of a record
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 

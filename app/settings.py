@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.cores import DEFAULT_PROCESSES
+from app.logs import LogFormat
 from app.wire import DEFAULT_LIMITS, Limits
 from core.budget import Budget
 
@@ -43,6 +44,11 @@ class Chosen(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest severity to log: debug, info, warning or error."
     )
+    log_format: LogFormat | None = Field(
+        None,
+        description="Form of log lines: json, or text for people. Without it: text if standard output is a terminal, "
+        "else json.",
+    )
     keys: SecretStr = Field(
         SecretStr(""),
         description="API keys, one per line: name, scopes, hash, as `python -m app key` prints them. Without keys the "
@@ -72,6 +78,11 @@ class Chosen(BaseModel):
     @classmethod
     def _pass_over_link(cls, given: object) -> object:
         return DEFAULT_PORT if isinstance(given, str) and LINK_ADDRESS.match(given) else given
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _pass_over_case(cls, given: object) -> object:
+        return given.lower() if isinstance(given, str) else given
 
     @field_validator("cors_origins")
     @classmethod

@@ -1,21 +1,24 @@
-"""Everything that is logged is a line of JSON, and nothing of a request's values is in it."""
+"""Everything that is logged is a line of JSON, or of text for people, and nothing of a request's values is in it."""
 
 import asyncio
 import gc
 import json
 import logging
+import os
 import re
+import subprocess
 import warnings
 
 import pytest
 
 from app.errors import BodyError
-from app.logs import LineFormatter, describe_exception, log_warning
+from app.logs import LineFormatter, TextFormatter, describe_exception, log_warning
 from app.main import create_app
 from app.settings import Settings
 from app.work.pool import WorkerFailedError
 from core.errors import ShapeError
 from tests.app.log_lines import collected
+from tests.app.server import ROOT, command, environment, stop
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +98,40 @@ def test_a_record_is_a_line_of_json_with_what_it_holds() -> None:
     line = json.loads(text)
     assert line.pop("time").endswith("+00:00")
     assert line == {"level": "ERROR", "logger": "x", "message": "two\nlines é", "more": 1}
+
+
+def test_a_record_for_people_is_a_line_of_text_with_what_it_holds() -> None:
+    standard = {"levelname": "ERROR", "msg": "two\nlines %s", "args": ("é",), "color_message": "\x1b"}
+    more = {"ms": 1.5, "widths": [3, 5], "name_of": "a b=c", "route": "/v1/x", "key": "\x1b[31m"}
+    record = logging.makeLogRecord(standard | more | {"exc_info": (ValueError, ValueError(CANARY), None)})
+    line, *traceback = TextFormatter().format(record).splitlines()
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ERROR ", line)
+    assert line.endswith(r'"two\nlines é" ms=1.5 widths=[3,5] name_of="a b=c" route=/v1/x key="\u001b[31m"')
+    assert traceback == ["builtins.ValueError"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_terminal", "form"),
+    [
+        ({}, False, "json"),
+        ({}, True, "text"),
+        ({"log_format": "TEXT"}, False, "text"),
+        ({"log_format": "json"}, True, "json"),
+    ],
+)
+def test_people_at_a_terminal_read_text_and_programs_json(
+    settings: dict[str, str], is_terminal: bool, form: str
+) -> None:
+    outer, inner = os.openpty() if is_terminal else os.pipe()
+    with subprocess.Popen(
+        command("serve"), cwd=ROOT, env=environment(port=0, log_level="Info", **settings), stdout=inner
+    ) as process:
+        os.close(inner)
+        with os.fdopen(outer, encoding="utf-8") as lines:
+            line = lines.readline()
+            stop(process)
+    assert ("json" if line.startswith("{") else "text") == form
+    assert "INFO" in line
 
 
 async def test_an_error_that_nobody_waits_for_is_logged_without_its_values() -> None:
