@@ -6,7 +6,7 @@ The first is that of the source article: D = 3 inputs, K = 5 classes, one sample
 import json
 from typing import Any
 
-from core.exercises import LATEST
+from core.exercises import LATEST_VERSION
 
 Example = dict[str, Any]
 
@@ -138,7 +138,7 @@ TOKENS = _shown(
     ),
     exam=(
         "For the hour of an exam, with the version written down",
-        {"seed": 12, "version": LATEST, "feedback": "verdict", "expires_in": 3600},
+        {"seed": 12, "version": LATEST_VERSION, "feedback": "verdict", "expires_in": 3600},
     ),
 )
 BULK = {

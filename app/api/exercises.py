@@ -9,7 +9,7 @@ from app.access import forbidden
 from app.api.admission import RequestCaller
 from app.api.query import DISTINCT
 from app.api.route import Endpoints, read_budget
-from app.operations.marking import DRAWING, KIND_SAID
+from app.operations.marking import DRAWING, KIND_DESCRIPTION
 from app.record import record_of
 from app.schemas.grade_bodies import ExerciseQuery
 from app.wire import KindName, encode
@@ -20,7 +20,7 @@ from core.marking import ExerciseReference
 
 async def read_exercise(
     request: Request,
-    kind: Annotated[KindName, Path(description=KIND_SAID)],
+    kind: Annotated[KindName, Path(description=KIND_DESCRIPTION)],
     query: Annotated[ExerciseQuery, Query()],
     caller: RequestCaller,
 ) -> Response:

@@ -11,12 +11,12 @@ from app.schemas.grade_bodies import AuditBody, ExerciseBody, GradeBody, TokenBo
 from app.schemas.grade_replies import AuditReply, ExerciseReply, GradeReply, KindReply, KindsReply, TokenReply
 from app.wire import KindName
 from core.budget import Budget
-from core.exercises import KINDS, LATEST, Audit, Exercise, audit_problem, draw_exercise
+from core.exercises import KINDS, LATEST_VERSION, Audit, Exercise, audit_problem, draw_exercise
 from core.grading import Grade
 
 TAG = {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."}
 
-KIND_SAID = "The kind's name."
+KIND_DESCRIPTION = "The kind's name."
 
 
 def create_grade(body: GradeBody, budget: Budget, caller: Caller) -> Grade:
@@ -34,7 +34,7 @@ def read_exercises() -> KindsReply:
     kinds = (
         KindReply(name=kind.name, title=kind.title, asks=kind.asks, decimals=kind.decimals) for kind in KINDS.values()
     )
-    return KindsReply(version=LATEST, kinds=tuple(kinds))
+    return KindsReply(version=LATEST_VERSION, kinds=tuple(kinds))
 
 
 def read_exercise(body: ExerciseBody, budget: Budget) -> Exercise:
@@ -50,7 +50,7 @@ def create_token(
     body: TokenBody,
     budget: Budget,
     caller: Caller,
-    kind: Annotated[KindName, KIND_SAID],
+    kind: Annotated[KindName, KIND_DESCRIPTION],
 ) -> TokenReply:
     """Sign a token for an exercise: who holds it reads that exercise and has it marked, and needs no key.
 

@@ -15,22 +15,22 @@ import numpy as np
 from core.budget import Budget, forward_operations
 from core.conventions import Conventions
 from core.errors import DomainError
-from core.exercises.changes import CHANGES, ENOUGH_SAMPLES, MOST_DECIMALS, roomy_form
-from core.exercises.definition import MOST_TWINS, Equalities, find_equalities
-from core.exercises.telling import Telling, name_of
+from core.exercises.changes import ENOUGH_SAMPLES, MOST_DECIMALS, PROBLEM_CHANGES, roomy_form
+from core.exercises.definition import MOST_REDRAWS, Equalities, find_equalities
+from core.exercises.distinguishability import Distinguishability, mistake_of
 from core.grading import read_asks
 from core.jacobians import require_room
 from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.quantities import n_components, shape_of, to_quantity
 
-N_VARIANTS = sum(len(mistake.ways) + len(mistake.transforms) for mistake in MISTAKES.values())
+N_WRONG_ANSWERS = sum(len(mistake.ways) + len(mistake.transforms) for mistake in MISTAKES.values())
 """How many answers to a quantity are compared with the truth and with each other, at most."""
 
 COMPARISON_COST = 30_000
 """What making and comparing one of them takes, in multiply-adds: about three microseconds of calls."""
 
-N_LOOKS = 1 + len(CHANGES) + MOST_TWINS
+N_LOOKS = 1 + len(PROBLEM_CHANGES) + MOST_REDRAWS
 """How many problems they are compared in, at most: this one, changed ones, and others of its form."""
 
 
@@ -162,7 +162,7 @@ def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, bu
     keys = list(read_asks(tuple(ids), problem).values())
     _require_affordable(problem, keys, budget or Budget())
     here = _look(problem, decimals, keys=keys)
-    changed = {name: change.change(problem, decimals) for name, change in CHANGES.items()}
+    changed = {name: change.change(problem, decimals) for name, change in PROBLEM_CHANGES.items()}
     sights = {name: _look(*other, keys=keys) for name, other in changed.items() if other is not None}
     shown = _beyond_single_changes({name: sight.visible - here.visible for name, sight in sights.items()})
     separated = _beyond_single_changes({name: _separate(here, sight) for name, sight in sights.items()})
@@ -175,7 +175,7 @@ def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, bu
         advice=tuple(
             Advice(
                 code=code,
-                message=CHANGES[code].describe(problem, decimals),
+                message=PROBLEM_CHANGES[code].describe(problem, decimals),
                 shows=tuple(name for name in MISTAKES if name in shown[code]),
                 separates=tuple(sorted(separated[code])),
             )
@@ -186,16 +186,16 @@ def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, bu
 
 
 def _look(problem: Problem, decimals: int, *, keys: Sequence[str]) -> _Sight:
-    telling = Telling(problem, keys, decimals)
-    names = [variant.name for variant in telling.variants]
-    is_shown = np.asarray(~(telling.hidden | telling.doubtful).all(axis=1))
+    told = Distinguishability(problem, keys, decimals)
+    names = [wrong.name for wrong in told.wrong_answers]
+    is_shown = np.asarray(~(told.hidden | told.doubtful).all(axis=1))
     both_shown = np.logical_and.outer(is_shown, is_shown)
     pairs = {
         _in_order(names[i], names[j])
-        for i, j in np.argwhere(np.triu(telling.confused & both_shown, k=1))
+        for i, j in np.argwhere(np.triu(told.confused & both_shown, k=1))
         if names[i] != names[j]
     }
-    return _Sight(visible=telling.visible, confused=frozenset(pairs), modelled=tuple(dict.fromkeys(names)))
+    return _Sight(visible=told.visible, confused=frozenset(pairs), modelled=tuple(dict.fromkeys(names)))
 
 
 def _in_order(one: str, other: str) -> _Pair:
@@ -215,13 +215,13 @@ def _beyond_single_changes(told: dict[str, frozenset[_Told]]) -> dict[str, froze
 def _hide(name: str, shown: dict[str, frozenset[str]], always: Equalities) -> Hidden:
     codes = tuple(code for code, names in shown.items() if name in names)
     return Hidden(
-        mistake=name, always=not codes and name not in {name_of(label) for label in always.shown}, advice=codes
+        mistake=name, always=not codes and name not in {mistake_of(label) for label in always.shown}, advice=codes
     )
 
 
 def _same_by_definition(always: Equalities) -> frozenset[_Pair]:
     shown = [pair for pair in always.same if always.shown.issuperset(pair)]
-    names = ((name_of(one), name_of(other)) for one, other in shown)
+    names = ((mistake_of(one), mistake_of(other)) for one, other in shown)
     return frozenset(_in_order(*pair) for pair in names if pair[0] != pair[1])
 
 
@@ -271,9 +271,9 @@ def _require_affordable(problem: Problem, keys: Sequence[str], budget: Budget) -
         else math.prod(shape_of(q.by or q.of, problem))
         for q in quantities
     )
-    budget.require_numbers(numbers * N_VARIANTS, "the answers of all mistakes", path=("asks",))
+    budget.require_numbers(numbers * N_WRONG_ANSWERS, "the answers of all mistakes", path=("asks",))
     count = max(problem.n_samples, ENOUGH_SAMPLES + len(problem.network.widths))
     passes = forward_operations(problem.network, count) * len(MISTAKES) * N_LOOKS
     budget.require_operations(passes, "every mistake, in the problem and in changed ones", path=("problem",))
-    comparisons = COMPARISON_COST * len(keys) * N_VARIANTS * N_LOOKS
+    comparisons = COMPARISON_COST * len(keys) * N_WRONG_ANSWERS * N_LOOKS
     budget.require_operations(passes + comparisons, "the quantities asked, under every mistake", path=("asks",))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.arrays import Array
-from core.exercises.twins import draw_twin, is_binary
+from core.exercises.redrawn import is_binary, redraw
 from core.problem import Network, Problem
 from core.registry import Registry
 from core.steps import evaluate
@@ -22,13 +22,13 @@ ENOUGH_SAMPLES = 5
 FEWEST_FEATURES = 3
 FURTHER_DECIMALS = 2
 
-HIDES = "some mistakes change no number or look like another mistake."
+SOME_ARE_HIDDEN = "some mistakes change no number or look like another mistake."
 
-Changed = tuple[Problem, int]
+ChangedProblem = tuple[Problem, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Change:
+class ProblemChange:
     """One thing to change about a problem.
 
     Parameters
@@ -42,7 +42,7 @@ class Change:
     """
 
     name: str
-    change: Callable[[Problem, int], Changed | None]
+    change: Callable[[Problem, int], ChangedProblem | None]
     describe: Callable[[Problem, int], str]
 
 
@@ -55,11 +55,11 @@ def _describe_array(array: Array, plural: str) -> str:
         return f"All {plural} are equal."
     if (array == 0).any():
         return f"Some {plural} are 0."
-    return f"With these {plural}, {HIDES}"
+    return f"With these {plural}, {SOME_ARE_HIDDEN}"
 
 
-def _other_inputs(problem: Problem, decimals: int) -> Changed:
-    return replace(problem, inputs=draw_twin(problem, 1).inputs), decimals
+def _other_inputs(problem: Problem, decimals: int) -> ChangedProblem:
+    return replace(problem, inputs=redraw(problem, 1).inputs), decimals
 
 
 def _describe_inputs(problem: Problem, decimals: int) -> str:
@@ -67,10 +67,10 @@ def _describe_inputs(problem: Problem, decimals: int) -> str:
 
 
 def _other_parameters(problem: Problem, field: str) -> Problem:
-    twin = draw_twin(problem, 1).network.layers
+    redrawn = redraw(problem, 1).network.layers
     layers = tuple(
         replace(layer, **{field: getattr(other, field)})
-        for layer, other in zip(problem.network.layers, twin, strict=True)
+        for layer, other in zip(problem.network.layers, redrawn, strict=True)
     )
     return replace(problem, network=Network(layers=layers))
 
@@ -79,7 +79,7 @@ def _biases(problem: Problem) -> list[Array]:
     return [layer.bias for layer in problem.network.layers if layer.bias is not None]
 
 
-def _other_biases(problem: Problem, decimals: int) -> Changed | None:
+def _other_biases(problem: Problem, decimals: int) -> ChangedProblem | None:
     return (_other_parameters(problem, "bias"), decimals) if _biases(problem) else None
 
 
@@ -88,7 +88,7 @@ def _describe_biases(problem: Problem, decimals: int) -> str:
     return f"{_describe_array(biases, 'biases')} Take biases that all differ, none of them 0."
 
 
-def _other_weights(problem: Problem, decimals: int) -> Changed:
+def _other_weights(problem: Problem, decimals: int) -> ChangedProblem:
     return _other_parameters(problem, "weights"), decimals
 
 
@@ -97,8 +97,8 @@ def _describe_weights(problem: Problem, decimals: int) -> str:
     return f"{_describe_array(weights, 'weights')} Take weights that all differ, none of them 0."
 
 
-def _other_targets(problem: Problem, decimals: int) -> Changed | None:
-    targets = draw_twin(problem, 1).targets
+def _other_targets(problem: Problem, decimals: int) -> ChangedProblem | None:
+    targets = redraw(problem, 1).targets
     if targets is None or np.array_equal(targets, np.asarray(problem.targets)):
         return None
     return replace(problem, targets=targets), decimals
@@ -109,7 +109,7 @@ def _describe_targets(problem: Problem, decimals: int) -> str:
     if problem.has_labels or is_binary(problem):
         plural = "labels" if problem.has_labels else "targets"
         are_equal = targets.size > 1 and np.ptp(targets) == 0
-        found = f"All {plural} are equal." if are_equal else f"With these {plural}, {HIDES}"
+        found = f"All {plural} are equal." if are_equal else f"With these {plural}, {SOME_ARE_HIDDEN}"
         if targets.size < 3:
             return f"{found} Take other {plural}."
         values = "at least two classes" if problem.has_labels else "both 0 and 1"
@@ -136,25 +136,25 @@ def _resize(array: Array, other: Array) -> Array:
 
 def _reshape(problem: Problem, *, n_samples: int | None = None, widths: Sequence[int] | None = None) -> Problem:
     """Change a problem's form and nothing else, so that what is told then speaks for the form alone."""
-    twin = draw_twin(problem, 1, n_samples=n_samples, widths=widths)
+    redrawn = redraw(problem, 1, n_samples=n_samples, widths=widths)
     layers = tuple(
         replace(
             layer,
             weights=_resize(layer.weights, other.weights),
             bias=None if layer.bias is None or other.bias is None else _resize(layer.bias, other.bias),
         )
-        for layer, other in zip(problem.network.layers, twin.network.layers, strict=True)
+        for layer, other in zip(problem.network.layers, redrawn.network.layers, strict=True)
     )
     return replace(
         problem,
         network=Network(layers=layers),
-        inputs=_resize(problem.inputs, twin.inputs),
-        targets=_resize_targets(problem, twin),
+        inputs=_resize(problem.inputs, redrawn.inputs),
+        targets=_resize_targets(problem, redrawn),
     )
 
 
-def _resize_targets(problem: Problem, twin: Problem) -> Array | None:
-    old, new = problem.targets, twin.targets
+def _resize_targets(problem: Problem, redrawn: Problem) -> Array | None:
+    old, new = problem.targets, redrawn.targets
     if old is None or new is None:
         return None
     if old.shape == new.shape:
@@ -168,7 +168,7 @@ def _other_count(problem: Problem) -> int:
     return _unlike({problem.n_samples, *problem.network.widths}, ENOUGH_SAMPLES)
 
 
-def _more_samples(problem: Problem, decimals: int) -> Changed:
+def _more_samples(problem: Problem, decimals: int) -> ChangedProblem:
     return _reshape(problem, n_samples=_other_count(problem)), decimals
 
 
@@ -181,7 +181,7 @@ def _describe_samples(problem: Problem, decimals: int) -> str:
         )
     if count in problem.network.widths:
         return f"The number of samples, {count}, is also a width of the network. Take another one, for example {taken}."
-    return f"With {count} samples, {HIDES} Take another number of samples, for example {taken}."
+    return f"With {count} samples, {SOME_ARE_HIDDEN} Take another number of samples, for example {taken}."
 
 
 def _distinct_widths(problem: Problem, n_out: int) -> list[int]:
@@ -193,7 +193,7 @@ def _distinct_widths(problem: Problem, n_out: int) -> list[int]:
     return [*widths, n_out]
 
 
-def _other_widths(problem: Problem, decimals: int) -> Changed | None:
+def _other_widths(problem: Problem, decimals: int) -> ChangedProblem | None:
     widths = _distinct_widths(problem, problem.n_out)
     return None if tuple(widths) == problem.network.widths else (_reshape(problem, widths=widths), decimals)
 
@@ -206,7 +206,8 @@ def _name_widths(widths: Sequence[int]) -> str:
 
 def _describe_widths(problem: Problem, decimals: int) -> str:
     taken = _name_widths(_distinct_widths(problem, problem.n_out))
-    return f"Some dimensions are equal or small. Then {HIDES} Take dimensions that all differ, for example {taken}."
+    found = f"Some dimensions are equal or small. Then {SOME_ARE_HIDDEN}"
+    return f"{found} Take dimensions that all differ, for example {taken}."
 
 
 def _count_outputs(problem: Problem) -> int:
@@ -217,7 +218,7 @@ def _count_outputs(problem: Problem) -> int:
     return _unlike({problem.n_samples, *problem.network.widths[:-1]}, max(problem.n_out, FEWEST_FEATURES))
 
 
-def _other_outputs(problem: Problem, decimals: int) -> Changed | None:
+def _other_outputs(problem: Problem, decimals: int) -> ChangedProblem | None:
     n_out = _count_outputs(problem)
     if n_out == problem.n_out:
         return None
@@ -234,14 +235,15 @@ def _describe_outputs(problem: Problem, decimals: int) -> str:
             f"leave it as it is. Otherwise take {taken} classes."
         )
     noun = "classes" if problem.network.gives_distribution else "outputs"
-    return f"With {n_out} {noun}, {HIDES} If the task needs {n_out} {noun}, leave it as it is. Otherwise take {taken}."
+    found = f"With {n_out} {noun}, {SOME_ARE_HIDDEN}"
+    return f"{found} If the task needs {n_out} {noun}, leave it as it is. Otherwise take {taken}."
 
 
 def _further_decimals(decimals: int) -> int:
     return min(decimals + FURTHER_DECIMALS, MOST_DECIMALS)
 
 
-def _more_decimals(problem: Problem, decimals: int) -> Changed | None:
+def _more_decimals(problem: Problem, decimals: int) -> ChangedProblem | None:
     return None if decimals == MOST_DECIMALS else (problem, _further_decimals(decimals))
 
 
@@ -261,10 +263,10 @@ def roomy_form(problem: Problem) -> Problem:
     Problem
     """
     widths = _distinct_widths(problem, _count_outputs(problem))
-    return draw_twin(problem, 1, n_samples=_unlike({*widths}, ENOUGH_SAMPLES), widths=widths)
+    return redraw(problem, 1, n_samples=_unlike({*widths}, ENOUGH_SAMPLES), widths=widths)
 
 
-def _everything(problem: Problem, decimals: int) -> Changed:
+def _everything(problem: Problem, decimals: int) -> ChangedProblem:
     return roomy_form(problem), _further_decimals(decimals)
 
 
@@ -277,7 +279,7 @@ def _describe_everything(problem: Problem, decimals: int) -> str:
     )
 
 
-def _to_kink(problem: Problem, decimals: int) -> Changed | None:
+def _to_kink(problem: Problem, decimals: int) -> ChangedProblem | None:
     """Put one pre-activation of the first relu that has a bias on its kink."""
     layers = list(problem.network.layers)
     for number, layer in enumerate(layers, start=1):
@@ -295,16 +297,16 @@ def _describe_kink(problem: Problem, decimals: int) -> str:
     return "No pre-activation of relu that counts is exactly 0. Choose a bias that makes one exactly 0."
 
 
-CHANGES: Registry[Change] = Registry(
+PROBLEM_CHANGES: Registry[ProblemChange] = Registry(
     "change",
-    Change(name="inputs", change=_other_inputs, describe=_describe_inputs),
-    Change(name="biases", change=_other_biases, describe=_describe_biases),
-    Change(name="targets", change=_other_targets, describe=_describe_targets),
-    Change(name="weights", change=_other_weights, describe=_describe_weights),
-    Change(name="samples", change=_more_samples, describe=_describe_samples),
-    Change(name="widths", change=_other_widths, describe=_describe_widths),
-    Change(name="outputs", change=_other_outputs, describe=_describe_outputs),
-    Change(name="kink", change=_to_kink, describe=_describe_kink),
-    Change(name="decimals", change=_more_decimals, describe=_describe_decimals),
-    Change(name="everything", change=_everything, describe=_describe_everything),
+    ProblemChange(name="inputs", change=_other_inputs, describe=_describe_inputs),
+    ProblemChange(name="biases", change=_other_biases, describe=_describe_biases),
+    ProblemChange(name="targets", change=_other_targets, describe=_describe_targets),
+    ProblemChange(name="weights", change=_other_weights, describe=_describe_weights),
+    ProblemChange(name="samples", change=_more_samples, describe=_describe_samples),
+    ProblemChange(name="widths", change=_other_widths, describe=_describe_widths),
+    ProblemChange(name="outputs", change=_other_outputs, describe=_describe_outputs),
+    ProblemChange(name="kink", change=_to_kink, describe=_describe_kink),
+    ProblemChange(name="decimals", change=_more_decimals, describe=_describe_decimals),
+    ProblemChange(name="everything", change=_everything, describe=_describe_everything),
 )

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.exercises.telling import Telling
-from core.exercises.twins import draw_twin
+from core.exercises.distinguishability import Distinguishability
+from core.exercises.redrawn import redraw
 from core.problem import Problem
 
-TWINS_COMPARED = 2
+REDRAWS_COMPARED = 2
 """Two draws do not agree by accident."""
 
-MOST_TWINS = 4
-"""A twin whose gradients are all 0 shows nothing, so that another one is drawn, up to this number."""
+MOST_REDRAWS = 4
+"""A redrawn problem whose gradients are all 0 shows nothing, so that another one is drawn, up to this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +23,11 @@ class Equalities:
     Parameters
     ----------
     hidden : frozenset of tuple of str and str
-        Labels of variants, each with the id of a quantity in which it gives the right answer.
+        Labels of wrong answers, each with the id of a quantity in which it gives the right answer.
     same : frozenset of tuple of str and str
         Pairs of labels that give the same numbers in every quantity.
     shown : frozenset of str
-        The labels of variants that give a wrong answer to some quantity.
+        The labels of those that give a wrong answer to some quantity.
     """
 
     hidden: frozenset[tuple[str, str]]
@@ -53,11 +53,11 @@ def find_equalities(problem: Problem, keys: Sequence[str], decimals: int) -> Equ
     hidden: list[set[tuple[str, str]]] = []
     same: list[set[tuple[str, str]]] = []
     shown: set[str] = set()
-    for telling in _tell_in_twins(problem, keys, decimals):
-        labels = [variant.label for variant in telling.variants]
-        hidden.append({(labels[i], telling.keys[j]) for i, j in np.argwhere(telling.hidden)})
-        same.append({(labels[i], labels[j]) for i, j in np.argwhere(telling.same)})
-        shown.update(labels[i] for i in np.flatnonzero(~telling.hidden.all(axis=1)))
+    for told in _compare_redrawn(problem, keys, decimals):
+        labels = [wrong.label for wrong in told.wrong_answers]
+        hidden.append({(labels[i], told.keys[j]) for i, j in np.argwhere(told.hidden)})
+        same.append({(labels[i], labels[j]) for i, j in np.argwhere(told.same)})
+        shown.update(labels[i] for i in np.flatnonzero(~told.hidden.all(axis=1)))
     return Equalities(
         hidden=frozenset(set.intersection(*hidden)),
         same=frozenset(set.intersection(*same)),
@@ -65,12 +65,12 @@ def find_equalities(problem: Problem, keys: Sequence[str], decimals: int) -> Equ
     )
 
 
-def _tell_in_twins(problem: Problem, keys: Sequence[str], decimals: int) -> Iterator[Telling]:
+def _compare_redrawn(problem: Problem, keys: Sequence[str], decimals: int) -> Iterator[Distinguishability]:
     n_compared = 0
-    for number in range(1, MOST_TWINS + 1):
-        telling = Telling(draw_twin(problem, number), keys, decimals)
-        yield telling
+    for number in range(1, MOST_REDRAWS + 1):
+        told = Distinguishability(redraw(problem, number), keys, decimals)
+        yield told
         # where relu units are dead, everything is 0 by accident
-        n_compared += all(truth.any() for truth in telling.truths)
-        if n_compared == TWINS_COMPARED:
+        n_compared += all(truth.any() for truth in told.truths)
+        if n_compared == REDRAWS_COMPARED:
             return

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.errors import DomainError
-from core.exercises.certificate import faults
+from core.exercises.acceptance import find_defects
 from core.exercises.kind import Exercise, Kind
 from core.exercises.kinds import KINDS
 from core.exercises.prompts import write_prompt
@@ -21,7 +21,7 @@ from core.problem import Problem
 from core.scenarios import Scenarios
 from core.verification import differentiate_numerically, differentiate_outputs
 
-LATEST = 2
+LATEST_VERSION = 2
 """The version of all kinds' draws. Other mistakes or rounding bounds certify other draws: count it up then."""
 
 MOST_DRAWS = 1000
@@ -29,7 +29,7 @@ MOST_DRAWS = 1000
 
 LARGEST_SEED = 2**31 - 1
 
-AGREEMENT = 1e-10
+VERIFIED_WITHIN = 1e-10
 """How far the truth and complex steps may differ, as a part of the largest entry."""
 
 
@@ -59,10 +59,11 @@ def draw_exercise(kind: str, seed: int, version: int | None = None) -> Exercise:
     KINDS.require(kind, path=("kind",))
     if not 0 <= seed <= LARGEST_SEED:
         raise DomainError(f"the seed is {seed}; needed 0 to {LARGEST_SEED}", path=("seed",))
-    version = LATEST if version is None else version
-    if version != LATEST:
+    version = LATEST_VERSION if version is None else version
+    if version != LATEST_VERSION:
         raise DomainError(
-            f"the version is {version}; this release draws version {LATEST} only, because others have other numbers",
+            f"the version is {version}; this release draws version {LATEST_VERSION} only, "
+            "because others have other numbers",
             path=("version",),
         )
     return _draw(kind, seed, version)
@@ -75,7 +76,7 @@ def _draw(name: str, seed: int, version: int) -> Exercise:
         source = random.Random(f"{name} {seed} {version} {attempt}")  # noqa: S311 - numbers to compute with, no secrets
         problem = kind.draw(source)
         keys = list(read_asks(kind.asks, problem).values())
-        if is_good(problem, keys, kind):
+        if is_acceptable(problem, keys, kind):
             return Exercise(
                 kind=name,
                 seed=seed,
@@ -88,7 +89,7 @@ def _draw(name: str, seed: int, version: int) -> Exercise:
     raise RuntimeError(f"no good draw of {name} in {MOST_DRAWS}")
 
 
-def is_good(problem: Problem, keys: Sequence[str], kind: Kind) -> bool:
+def is_acceptable(problem: Problem, keys: Sequence[str], kind: Kind) -> bool:
     """Tell whether an exercise can be made of a problem.
 
     Parameters
@@ -102,7 +103,7 @@ def is_good(problem: Problem, keys: Sequence[str], kind: Kind) -> bool:
     -------
     bool
     """
-    return not faults(problem, keys, kind.decimals) and all(
+    return not find_defects(problem, keys, kind.decimals) and all(
         _agrees(problem, key) for key in keys if key.startswith("d")
     )
 
@@ -111,4 +112,4 @@ def _agrees(problem: Problem, key: str) -> bool:
     of, by = key[1:].split("_d")
     truth = Scenarios(problem).value(key)
     steps = differentiate_numerically(problem, key) if of == "L" else differentiate_outputs(problem, of, by)
-    return bool(np.abs(truth - steps).max() <= AGREEMENT * np.abs(truth).max())
+    return bool(np.abs(truth - steps).max() <= VERIFIED_WITHIN * np.abs(truth).max())

@@ -12,11 +12,11 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import L2, Conventions
 from core.exercises.kind import Kind
-from core.exercises.twins import draw_labels
+from core.exercises.redrawn import draw_labels
 from core.problem import Layer, Network, Problem
 from core.registry import Registry
 
-BATCH = 4
+BATCH_SIZE = 4
 """Samples in a batch: more than the classes, and not one of the factors that mistakes have."""
 
 
@@ -67,14 +67,14 @@ KINDS: Registry[Kind] = Registry(
         title="The forward pass of a softmax layer over a batch",
         task="Compute the pre-activations Z = X·W + b and the probabilities S, one row for each sample.",
         asks=("Z", "S"),
-        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH),
+        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH_SIZE),
     ),
     Kind(
         name="cross_entropy_loss",
         title="The cross-entropy of a softmax layer",
         task="Compute the probabilities S and the loss L of the batch.",
         asks=("S", "L"),
-        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH),
+        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH_SIZE),
     ),
     Kind(
         name="softmax_jacobian",
@@ -96,14 +96,14 @@ KINDS: Registry[Kind] = Registry(
         title="The gradient by the pre-activations",
         task="Compute the probabilities S and the gradient dL/dZ of the batch's loss, one row for each sample.",
         asks=("S", "dL_dZ"),
-        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH),
+        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH_SIZE),
     ),
     Kind(
         name="weight_gradients",
         title="The gradients of a softmax layer's weights and biases",
         task="Compute dL/dZ, dL/dW and dL/db for the batch, each in the shape of what it is taken by.",
         asks=("dL_dZ", "dL_dW", "dL_db"),
-        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH),
+        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH_SIZE),
     ),
     Kind(
         name="two_layer_network",
@@ -118,6 +118,6 @@ KINDS: Registry[Kind] = Registry(
         title="A loss with L2, in the conventions stated",
         task="Compute the loss L and the gradients dL/dW and dL/db. Mind the conventions: they are part of the task.",
         asks=("L", "dL_dW", "dL_db"),
-        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH, conventions=_draw_conventions(source)),
+        draw=lambda source: _problem(source, 2, 3, n_samples=BATCH_SIZE, conventions=_draw_conventions(source)),
     ),
 )

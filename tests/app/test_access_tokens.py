@@ -16,7 +16,7 @@ from app.access import Access, AccessError, Grant, Tokens, make_key
 from app.access.tokens import SALT
 from app.settings import Settings
 from app.wire import TENSORS_TYPE
-from core.exercises import KINDS, LATEST
+from core.exercises import KINDS, LATEST_VERSION
 from core.grading import LEVELS
 from tests.app.keyed import EXERCISE, client_of, keyed_app, mint, without_id
 from tests.app.server import run_server
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 APP = keyed_app()
 SECRET, OLDER = "s" * 32, "o" * 32
 TOKENS = Tokens((SECRET,), 3600)
-GRANT = Grant(kind="softmax_forward", seed=7, version=LATEST, feedback="hint", expires=int(time.time()) + 3600)
+GRANT = Grant(kind="softmax_forward", seed=7, version=LATEST_VERSION, feedback="hint", expires=int(time.time()) + 3600)
 ANSWERS = {"dL_db": [0.1, 0.2, -0.3]}
 
 
@@ -120,7 +120,7 @@ def test_without_a_secret_each_service_has_one_of_its_own() -> None:
 
 
 async def test_a_token_ends() -> None:
-    past = Grant(kind="softmax_forward", seed=7, version=LATEST, feedback="hint", expires=int(time.time()))
+    past = Grant(kind="softmax_forward", seed=7, version=LATEST_VERSION, feedback="hint", expires=int(time.time()))
     assert_is_refused(TOKENS.mint(past))
     token = await mint(APP, expires_in=1)
     assert (await grade(token)).status_code == 200
@@ -134,10 +134,12 @@ async def test_an_author_mints_a_token_that_says_what_it_stands_for() -> None:
     body = {"seed": 3, "feedback": "location", "expires_in": 3600}
     async with client_of(APP, "author") as client:
         reply = (await client.post("/v1/exercises/softmax_forward/tokens", json=body)).json()
-        stated = (await client.post("/v1/exercises/softmax_forward/tokens", json=body | {"version": LATEST})).json()
+        stated = (
+            await client.post("/v1/exercises/softmax_forward/tokens", json=body | {"version": LATEST_VERSION})
+        ).json()
     assert set(reply) == {"token", "kind", "version", "feedback", "expires_at"}
-    assert (reply["kind"], reply["version"], reply["feedback"]) == ("softmax_forward", LATEST, "location")
-    assert stated["version"] == LATEST
+    assert (reply["kind"], reply["version"], reply["feedback"]) == ("softmax_forward", LATEST_VERSION, "location")
+    assert stated["version"] == LATEST_VERSION
     left = datetime.fromisoformat(reply["expires_at"]) - datetime.now(UTC)
     assert 3590 < left.total_seconds() <= 3601
 
@@ -147,8 +149,8 @@ async def test_an_author_mints_a_token_that_says_what_it_stands_for() -> None:
     [
         ({"seed": -1}, "/seed"),
         ({"seed": "7"}, "/seed"),
-        ({"version": LATEST + 1}, "/version"),
-        ({"version": LATEST - 1}, "/version"),
+        ({"version": LATEST_VERSION + 1}, "/version"),
+        ({"version": LATEST_VERSION - 1}, "/version"),
         ({"feedback": "everything"}, "/feedback"),
         ({"expires_in": 0}, "/expires_in"),
         ({"expires_in": 61}, "/expires_in"),

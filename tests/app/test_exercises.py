@@ -13,7 +13,7 @@ from app.examples import AUDITS
 from app.main import create_app
 from app.settings import Settings
 from core.conventions import Conventions
-from core.exercises import KINDS, LATEST
+from core.exercises import KINDS, LATEST_VERSION
 from core.mistakes import MISTAKES
 from tests.app.placing import started
 
@@ -45,7 +45,7 @@ async def solve(client: httpx.AsyncClient, exercise: Json) -> Json:
 
 async def test_every_kind_is_listed(client: httpx.AsyncClient) -> None:
     document = (await client.get("/v1/exercises")).json()
-    assert document["version"] == LATEST
+    assert document["version"] == LATEST_VERSION
     assert [kind["name"] for kind in document["kinds"]] == list(KINDS)
     assert len(document["kinds"]) >= 6
     for listed in document["kinds"]:
@@ -62,8 +62,8 @@ async def test_an_exercise_says_what_it_is_and_is_always_the_same(
 ) -> None:
     exercise = await draw(client, kind, seed=seed)
     assert set(exercise) == {"kind", "seed", "version", "prompt", "problem", "asks", "decimals"}
-    assert (exercise["kind"], exercise["seed"], exercise["version"]) == (kind, seed, LATEST)
-    assert await draw(client, kind, seed=seed, version=LATEST) == exercise
+    assert (exercise["kind"], exercise["seed"], exercise["version"]) == (kind, seed, LATEST_VERSION)
+    assert await draw(client, kind, seed=seed, version=LATEST_VERSION) == exercise
     assert await draw(client, kind, seed=seed + 1 if seed < max(SEEDS) else 1) != exercise
     # complete, so that another release's defaults change nothing
     assert set(exercise["problem"]["conventions"]) == {field.name for field in fields(Conventions)}
@@ -104,7 +104,7 @@ async def test_an_exercises_truth_rounded_to_its_decimals_is_correct(
 ) -> None:
     exercise = await draw(client, kind, seed=seed)
     answers = await solve(client, exercise)
-    by_reference = {"exercise": {"kind": kind, "seed": seed, "version": LATEST}, "answers": answers}
+    by_reference = {"exercise": {"kind": kind, "seed": seed, "version": LATEST_VERSION}, "answers": answers}
     by_problem = {"problem": exercise["problem"], "asks": exercise["asks"], "answers": answers}
     for body in (by_reference, by_problem):
         grade = (await client.post("/v1/grades", json=body)).json()
@@ -120,7 +120,7 @@ async def test_exercises_do_not_wait_for_long_work_and_are_the_same_wherever_the
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         path = "/v1/exercises/softmax_forward"
         token = (await client.post(f"{path}/tokens", json={"seed": 7, "feedback": "hint", "expires_in": 60})).json()
-        asked = [{"seed": 7}, {"token": token["token"]}, {"seed": 7, "version": LATEST + 1}]
+        asked = [{"seed": 7}, {"token": token["token"]}, {"seed": 7, "version": LATEST_VERSION + 1}]
         headers = {"X-Request-ID": "abc"}
         in_thread = [await client.get(path, params=query, headers=headers) for query in asked]
         left = threading.Event()
@@ -156,7 +156,7 @@ REFUSED = [
     ("seed=1&version=9223372036854775808", "/version", "range"),
     ("seed=1&version=1.5", "/version", "type"),
     ("seed=1&version=", "/version", "type"),
-    (f"seed=1&version={LATEST + 1}", "/version", "domain"),
+    (f"seed=1&version={LATEST_VERSION + 1}", "/version", "domain"),
     ("seed=1&Seed=2", "/Seed", "unknown_key"),
     ("seed=7&seed=8", "/seed", "duplicate_key"),
     ("seed=7&version=1&seed=7", "/seed", "duplicate_key"),

@@ -9,7 +9,7 @@ import pytest
 
 from app import __version__
 from app.examples import ARTICLE_PROBLEM, PRINTED_BY_ARTICLE, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
-from core.exercises import LATEST
+from core.exercises import LATEST_VERSION
 from core.grading import LEVELS
 
 pytestmark = pytest.mark.anyio
@@ -159,7 +159,7 @@ async def test_a_reply_says_what_a_grading_tool_and_a_student_need(client: httpx
     exercise = {"kind": "two_layer_network", "seed": 1}
     document = await grade(client, exercise=exercise, answers={"dL_dW2": "?"}, feedback="verdict")
     against = document["marked_against"]
-    assert against == exercise | {"version": LATEST, "release": __version__}
+    assert against == exercise | {"version": LATEST_VERSION, "release": __version__}
     assert document["gradable"] is False
     part = next(part for part in document["parts"] if part["quantity"] == "dL_dW2")
     assert (part["title"], part["weight"]) == ("gradient by the weights of layer 2", 1.0)

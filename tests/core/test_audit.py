@@ -10,10 +10,10 @@ from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.errors import CoreError, DomainError, Path, ShapeError, TooLargeError, UnknownNameError
 from core.exercises import KINDS, Audit, Confused, Hidden, audit_problem, draw_exercise
-from core.exercises.changes import CHANGES, HIDES
+from core.exercises.changes import PROBLEM_CHANGES, SOME_ARE_HIDDEN
 from core.exercises.definition import find_equalities
-from core.exercises.telling import Telling, name_of
-from core.exercises.twins import draw_twin
+from core.exercises.distinguishability import Distinguishability, mistake_of
+from core.exercises.redrawn import redraw
 from core.grading import read_asks
 from core.mistakes import MISTAKES
 from core.problem import Layer, Network, Problem
@@ -181,14 +181,14 @@ def test_every_advice_when_followed_shows_what_it_says(problem: Problem) -> None
     for asked in (asks, ("dL_dW",)):
         audit = audit_problem(problem, asked)
         for advice in audit.advice:
-            followed = CHANGES[advice.code].change(problem, 4)
+            followed = PROBLEM_CHANGES[advice.code].change(problem, 4)
             assert followed is not None
             after = audit_problem(followed[0], asked, decimals=followed[1])
             assert not set(advice.shows) & hidden_in(after)
             assert set(advice.shows) <= hidden_in(audit)
             for one, other in advice.separates:
                 assert any({one, other} <= set(group.mistakes) for group in audit.confused)
-            assert advice.message == CHANGES[advice.code].describe(problem, 4)
+            assert advice.message == PROBLEM_CHANGES[advice.code].describe(problem, 4)
 
 
 @each_problem
@@ -230,8 +230,8 @@ def test_a_problem_without_biases_or_targets_has_no_advice_on_them() -> None:
     bare = Problem(network=with_layer(LAYER.weights, None), inputs=np.ones((4, 2)))
     audit = audit_problem(bare, ("S", "dS_dZ"))
     assert not {"biases", "targets"} & {code for hidden in audit.hidden for code in hidden.advice}
-    assert CHANGES["biases"].change(bare, 4) is None
-    assert CHANGES["targets"].change(bare, 4) is None
+    assert PROBLEM_CHANGES["biases"].change(bare, 4) is None
+    assert PROBLEM_CHANGES["targets"].change(bare, 4) is None
 
 
 @pytest.mark.parametrize(
@@ -241,16 +241,16 @@ def test_a_problem_without_biases_or_targets_has_no_advice_on_them() -> None:
         (NOTHING, "inputs", "All inputs are 0."),
         (replace(ONES, inputs=np.full((4, 2), 0.5)), "inputs", "All inputs are equal."),
         (replace(ONES, inputs=np.array([[1.0, 0.0]] * 4)), "inputs", "Some inputs are 0."),
-        (SOFTMAX_LAYER, "inputs", f"With these inputs, {HIDES}"),
-        (YES_OR_NO, "biases", f"With these biases, {HIDES}"),
+        (SOFTMAX_LAYER, "inputs", f"With these inputs, {SOME_ARE_HIDDEN}"),
+        (YES_OR_NO, "biases", f"With these biases, {SOME_ARE_HIDDEN}"),
         (NO_BIAS, "biases", "All biases are 0."),
-        (SOFTMAX_LAYER, "weights", f"With these weights, {HIDES}"),
+        (SOFTMAX_LAYER, "weights", f"With these weights, {SOME_ARE_HIDDEN}"),
         (ONE_CLASS, "targets", "All labels are equal. Use at least two classes,"),
-        (BALANCED, "targets", f"With these labels, {HIDES} Use at least two classes,"),
-        (TWO_SAMPLES, "targets", f"With these labels, {HIDES} Take other labels."),
-        (YES_OR_NO, "targets", f"With these targets, {HIDES} Use both 0 and 1,"),
+        (BALANCED, "targets", f"With these labels, {SOME_ARE_HIDDEN} Use at least two classes,"),
+        (TWO_SAMPLES, "targets", f"With these labels, {SOME_ARE_HIDDEN} Take other labels."),
+        (YES_OR_NO, "targets", f"With these targets, {SOME_ARE_HIDDEN} Use both 0 and 1,"),
         (REGRESSION, "targets", "All targets are 0. Take targets that all differ,"),
-        (PROBLEMS["distributions"], "targets", f"With these targets, {HIDES} In each row,"),
+        (PROBLEMS["distributions"], "targets", f"With these targets, {SOME_ARE_HIDDEN} In each row,"),
         (ONE_SAMPLE, "samples", "With one sample, a mistake about the batch changes no number."),
         (AS_MANY_SAMPLES, "samples", "The number of samples, 3, is also a width of the network."),
         (replace(TWO_SAMPLES, network=with_layer(np.ones((4, 3)), None), inputs=np.ones((2, 4))), "samples",
@@ -265,7 +265,7 @@ def test_a_problem_without_biases_or_targets_has_no_advice_on_them() -> None:
     ],
 )  # fmt: skip
 def test_advice_says_what_is_special_about_the_numbers(problem: Problem, code: str, words: str) -> None:
-    assert CHANGES[code].describe(problem, 4).startswith(words)
+    assert PROBLEM_CHANGES[code].describe(problem, 4).startswith(words)
 
 
 def is_equal_by_definition(audit: Audit, *mistakes: str) -> bool:
@@ -284,10 +284,10 @@ def test_mistakes_that_are_equal_by_definition_are_marked_apart_from_those_that_
 @pytest.mark.parametrize("problem", [YES_OR_NO, REGRESSION], ids=["yes or no", "regression"])
 @pytest.mark.parametrize("asks", [GRADIENTS, ("dL_dX",), ("L",)])
 def test_one_output_is_left_as_it_is(problem: Problem, asks: tuple[str, ...]) -> None:
-    assert CHANGES["outputs"].change(problem, 4) is None
+    assert PROBLEM_CHANGES["outputs"].change(problem, 4) is None
     for advice in audit_problem(problem, asks).advice:
         assert "3 outputs" not in advice.message
-        followed = CHANGES[advice.code].change(problem, 4)
+        followed = PROBLEM_CHANGES[advice.code].change(problem, 4)
         assert followed is not None
         assert followed[0].n_out == 1
 
@@ -299,8 +299,8 @@ def test_a_softmax_over_one_class_is_told_to_take_more() -> None:
 
 
 def test_without_room_for_more_decimals_none_are_advised() -> None:
-    assert CHANGES["decimals"].change(SOFTMAX_LAYER, 12) is None
-    assert CHANGES["decimals"].change(SOFTMAX_LAYER, 11) == (SOFTMAX_LAYER, 12)
+    assert PROBLEM_CHANGES["decimals"].change(SOFTMAX_LAYER, 12) is None
+    assert PROBLEM_CHANGES["decimals"].change(SOFTMAX_LAYER, 11) == (SOFTMAX_LAYER, 12)
 
 
 def one_hot_or_yes_or_no(problem: Problem) -> bool:
@@ -312,11 +312,11 @@ def one_hot_or_yes_or_no(problem: Problem) -> bool:
     )
 
 
-def shown_by(telling: Telling) -> set[tuple[str, str]]:
+def shown_by(told: Distinguishability) -> set[tuple[str, str]]:
     """List the pairs of mistakes that no numbers in a problem's answers tell apart, though each is seen."""
-    names = [variant.name for variant in telling.variants]
-    rows = np.flatnonzero(~(telling.hidden | telling.doubtful).all(axis=1))
-    return {(names[i], names[j]) for i in rows for j in rows if telling.confused[i, j]}
+    names = [wrong.name for wrong in told.wrong_answers]
+    rows = np.flatnonzero(~(told.hidden | told.doubtful).all(axis=1))
+    return {(names[i], names[j]) for i in rows for j in rows if told.confused[i, j]}
 
 
 def draw_asked(seed: int) -> tuple[Problem, tuple[str, ...]]:
@@ -337,7 +337,7 @@ def test_advice_on_any_problem_can_be_followed_and_holds(seed: int) -> None:
         assert not entry.advice or codes & set(entry.advice)
     for advice in audit.advice:
         # a problem checks itself, so what comes back can be computed
-        followed = CHANGES[advice.code].change(problem, 4)
+        followed = PROBLEM_CHANGES[advice.code].change(problem, 4)
         assert followed is not None
         after, decimals = followed
         assert decimals <= 12
@@ -350,9 +350,9 @@ def test_advice_on_any_problem_can_be_followed_and_holds(seed: int) -> None:
         if after.n_out != problem.n_out:
             assert may_have_more_outputs
             assert str(after.n_out) in advice.message
-        telling = Telling(after, keys, decimals)
-        assert set(advice.shows) <= telling.visible
-        assert not set(advice.separates) & shown_by(telling)
+        told = Distinguishability(after, keys, decimals)
+        assert set(advice.shows) <= told.visible
+        assert not set(advice.separates) & shown_by(told)
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ def test_what_would_take_too_much_is_refused(asks: tuple[str, ...], budget: Budg
 
 
 def names_shown(problem: Problem, key: str) -> set[str]:
-    return {name_of(label) for label in find_equalities(problem, [key], 4).shown}
+    return {mistake_of(label) for label in find_equalities(problem, [key], 4).shown}
 
 
 def test_a_gradient_that_is_always_0_hides_every_factor_by_definition() -> None:
@@ -403,23 +403,23 @@ def test_a_unit_that_is_dead_by_accident_hides_nothing_by_definition() -> None:
     problem = replace(
         REGRESSION, network=Network(layers=tuple(layers)), inputs=np.ones((1, 1)), targets=np.array([[0.5]])
     )
-    assert not evaluate(draw_twin(problem, 1), ["dL_dW1"])["dL_dW1"].any()
+    assert not evaluate(redraw(problem, 1), ["dL_dW1"])["dL_dW1"].any()
     assert {"sign_flipped", "factor_two"} <= names_shown(problem, "dL_dW1")
 
 
 def test_one_hot_rows_stay_one_hot() -> None:
     one_hot = replace(SOFTMAX_LAYER, targets=np.eye(3)[[2, 0, 2, 1]])
-    twin = draw_twin(one_hot, 1, n_samples=7)
-    assert sorted(np.unique(np.asarray(twin.targets))) == [0.0, 1.0]
-    assert (np.asarray(twin.targets).sum(axis=1) == 1.0).all()
+    redrawn = redraw(one_hot, 1, n_samples=7)
+    assert sorted(np.unique(np.asarray(redrawn.targets))) == [0.0, 1.0]
+    assert (np.asarray(redrawn.targets).sum(axis=1) == 1.0).all()
 
 
 def test_a_slope_at_0_is_hidden_by_numbers_and_not_by_definition() -> None:
-    twin = draw_twin(with_hidden("relu"), 1)
-    problem = replace(twin, conventions=Conventions(relu_at_zero=1.0))
+    redrawn = redraw(with_hidden("relu"), 1)
+    problem = replace(redrawn, conventions=Conventions(relu_at_zero=1.0))
     audit = audit_problem(problem, ("L", "dL_db1"))
     [hidden] = [entry for entry in audit.hidden if entry.mistake == "relu_slope_at_zero"]
     assert (hidden.always, hidden.advice) == (False, ("kink",))
-    changed = CHANGES["kink"].change(problem, 4)
+    changed = PROBLEM_CHANGES["kink"].change(problem, 4)
     assert changed is not None
     assert "relu_slope_at_zero" not in {entry.mistake for entry in audit_problem(changed[0], ("dL_db1",)).hidden}

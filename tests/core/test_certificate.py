@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.exercises import draw_exercise, drawing
-from core.exercises.certificate import faults
+from core.exercises.acceptance import find_defects
 from core.grading import read_asks
 
 
@@ -20,7 +20,7 @@ def test_what_hides_in_the_numbers_is_a_fault() -> None:
     exercise = draw_exercise("weight_gradients", 0)
     problem, keys = exercise.problem, list(read_asks(exercise.asks, exercise.problem).values())
     ones = replace(problem, inputs=np.ones(problem.inputs.shape))
-    assert not faults(problem, keys, exercise.decimals)
-    assert any("inputs_missing" in fault for fault in faults(ones, keys, exercise.decimals))
-    assert any("too far" in fault for fault in faults(replace(problem, inputs=50.0 * problem.inputs), keys, 4))
-    assert any("rounding hides" in fault for fault in faults(problem, keys, 1))
+    assert not find_defects(problem, keys, exercise.decimals)
+    assert any("inputs_missing" in fault for fault in find_defects(ones, keys, exercise.decimals))
+    assert any("too far" in fault for fault in find_defects(replace(problem, inputs=50.0 * problem.inputs), keys, 4))
+    assert any("rounding hides" in fault for fault in find_defects(problem, keys, 1))

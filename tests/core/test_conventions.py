@@ -9,7 +9,7 @@ import pytest
 from core.conventions import COLUMN_ORDERS, L2, L2_FACTORS, LOG_BASES, REDUCTIONS, RELU_SLOPES, Conventions
 from core.descent import descend
 from core.exercises import KINDS, audit_problem, draw_exercise
-from core.exercises.certificate import faults
+from core.exercises.acceptance import find_defects
 from core.exercises.prompts import write_prompt
 from core.grading import read_asks
 from core.jacobians import compute_jacobians
@@ -225,7 +225,7 @@ def test_an_exercise_can_be_drawn_in_every_convention_and_its_prompt_says_so(
     exercise = draw_exercise(kind, 1)
     problem = exercise.problem.under(switch)
     assert said in write_prompt(KINDS[kind], problem)
-    assert not faults(problem, list(read_asks(exercise.asks, problem).values()), exercise.decimals)
+    assert not find_defects(problem, list(read_asks(exercise.asks, problem).values()), exercise.decimals)
 
 
 @pytest.mark.parametrize("slope", RELU_SLOPES)

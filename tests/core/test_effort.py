@@ -6,7 +6,7 @@ import pytest
 from core import marking
 from core.budget import Budget, forward_operations
 from core.errors import TooLargeError
-from core.exercises.audit import COMPARISON_COST, N_LOOKS, N_VARIANTS, audit_problem
+from core.exercises.audit import COMPARISON_COST, N_LOOKS, N_WRONG_ANSWERS, audit_problem
 from core.grading.effort import Effort
 from core.grading.suspects import Suspects
 from core.jacobians import measure_derivatives
@@ -125,14 +125,14 @@ def test_questions_are_kept_as_long_as_there_is_room(monkeypatch: pytest.MonkeyP
 
 # an audit changes the number of samples, to 8 at most where there are three widths
 PASSES = forward_operations(TWO_LAYERS.network, 8) * len(MISTAKES) * N_LOOKS
-COMPARISONS = 2 * COMPARISON_COST * N_VARIANTS * N_LOOKS
+COMPARISONS = 2 * COMPARISON_COST * N_WRONG_ANSWERS * N_LOOKS
 
 
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
-        (Budget(numbers=9 * N_VARIANTS), None),
-        (Budget(numbers=9 * N_VARIANTS - 1), "the answers of all mistakes"),
+        (Budget(numbers=9 * N_WRONG_ANSWERS), None),
+        (Budget(numbers=9 * N_WRONG_ANSWERS - 1), "the answers of all mistakes"),
         (Budget(operations=PASSES + COMPARISONS), None),
         (Budget(operations=PASSES + COMPARISONS - 1), "the quantities asked, under every mistake"),
         (Budget(operations=PASSES - 1), "every mistake, in the problem and in changed ones"),

@@ -17,7 +17,7 @@ import pytest
 from core.arrays import Array
 from core.conventions import L2
 from core.errors import CoreError, DomainError, UnknownNameError
-from core.exercises import KINDS, LATEST, Exercise, draw_exercise
+from core.exercises import KINDS, LATEST_VERSION, Exercise, draw_exercise
 from core.grading import Marker, Question, read_asks
 from core.mistakes import MISTAKES
 from core.quantities import to_quantity
@@ -62,7 +62,7 @@ def write_golden() -> str:
     """Write the golden file: one exercise a line, so that a changed one is one changed line."""
     head = {
         "made_by": "python -m tests.core.test_exercises",
-        "version": LATEST,
+        "version": LATEST_VERSION,
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }
     rows = {f"{kind} {seed}": numbers_of(draw_exercise(kind, seed)) for kind in KINDS for seed in GOLDEN_SEEDS}
@@ -88,7 +88,7 @@ def test_the_golden_file_holds_the_kinds_there_are() -> None:
 @each_kind
 def test_an_exercise_is_what_its_kind_says(kind: str) -> None:
     exercise = draw_exercise(kind, 5)
-    assert (exercise.kind, exercise.seed, exercise.version) == (kind, 5, LATEST)
+    assert (exercise.kind, exercise.seed, exercise.version) == (kind, 5, LATEST_VERSION)
     assert (exercise.asks, exercise.decimals) == (KINDS[kind].asks, KINDS[kind].decimals)
     assert draw_exercise(kind, 5) is exercise
     assert numbers_of(draw_exercise(kind, 6)) != numbers_of(exercise)
@@ -103,8 +103,8 @@ def test_an_exercise_is_what_its_kind_says(kind: str) -> None:
         ("softmax_chain", 2**31, None, DomainError, ("seed",)),
         ("softmax_chain", 0, 0, DomainError, ("version",)),
         ("softmax_chain", 0, -1, DomainError, ("version",)),
-        ("softmax_chain", 0, LATEST - 1, DomainError, ("version",)),
-        ("softmax_chain", 0, LATEST + 1, DomainError, ("version",)),
+        ("softmax_chain", 0, LATEST_VERSION - 1, DomainError, ("version",)),
+        ("softmax_chain", 0, LATEST_VERSION + 1, DomainError, ("version",)),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(

@@ -11,7 +11,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.conventions import StatedConventions
 from core.errors import CoreError, DomainError, Path, ShapeError, TooLargeError, UnknownNameError
-from core.exercises import LATEST, draw_exercise
+from core.exercises import LATEST_VERSION, draw_exercise
 from core.grading import LEVELS, Grade, Policy, Tolerance
 from core.marking import ExerciseReference, GradeRequest, MarkingDesk
 from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS, names_in, part_of, verdicts, work_out
@@ -75,7 +75,7 @@ def test_a_request_that_contradicts_itself_is_refused(
          ("exercise", "kind")),
         (GradeRequest(exercise=replace(EXERCISE, seed=-1), answers={}), DomainError, ("exercise", "seed")),
         (GradeRequest(exercise=replace(EXERCISE, version=0), answers={}), DomainError, ("exercise", "version")),
-        (GradeRequest(exercise=replace(EXERCISE, version=LATEST + 1), answers={}), DomainError,
+        (GradeRequest(exercise=replace(EXERCISE, version=LATEST_VERSION + 1), answers={}), DomainError,
          ("exercise", "version")),
         (GradeRequest(problem=SOFTMAX_LAYER, answers={"S": 1}, policy=Policy(weights={"Z": 1.0})), DomainError,
          ("policy", "weights", "Z")),

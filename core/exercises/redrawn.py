@@ -11,7 +11,7 @@ from core.arrays import Array
 from core.problem import Layer, Network, Problem
 
 
-def draw_twin(
+def redraw(
     problem: Problem, number: int, *, n_samples: int | None = None, widths: Sequence[int] | None = None
 ) -> Problem:
     """Draw a problem of the same form whose numbers have nothing in common.
@@ -20,7 +20,7 @@ def draw_twin(
     ----------
     problem : Problem
     number : int
-        Which twin.
+        Which of them.
     n_samples : int, optional
         By default as many as the problem has.
     widths : sequence of int, optional

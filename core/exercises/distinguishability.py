@@ -23,7 +23,7 @@ Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Variant:
+class WrongAnswer:
     """One way or transform of a mistake, with what it gives for each quantity asked.
 
     Parameters
@@ -41,7 +41,7 @@ class Variant:
     predictions: tuple[Array | None, ...]
 
 
-def name_of(label: str) -> str:
+def mistake_of(label: str) -> str:
     """Return the id of the mistake that a label belongs to.
 
     Parameters
@@ -55,7 +55,7 @@ def name_of(label: str) -> str:
     return label.rpartition("/")[0]
 
 
-class Telling:
+class Distinguishability:
     """What a problem's numbers tell apart.
 
     Parameters
@@ -77,35 +77,35 @@ class Telling:
         self.precisions = tuple(
             find_precision(scenarios, key, truth) for key, truth in zip(self.keys, self.truths, strict=True)
         )
-        self.variants = tuple(self._find_variants())
+        self.wrong_answers = tuple(self._find_wrong_answers())
 
     @cached_property
     def hidden(self) -> Flags:
-        """Whether a variant gives the truth's numbers in a quantity; shape (n_variants, n_keys)."""
+        """Whether a wrong answer gives the truth's numbers in a quantity; shape (n_wrong, n_keys)."""
         return self._against_truth[0]
 
     @cached_property
     def doubtful(self) -> Flags:
-        """Whether rounding decides between a variant and the truth; shape (n_variants, n_keys)."""
+        """Whether rounding decides between a wrong answer and the truth; shape (n_wrong, n_keys)."""
         return self._against_truth[1]
 
     @cached_property
     def same(self) -> Flags:
-        """Whether two variants give the same numbers in all quantities; shape (n_variants, n_variants)."""
+        """Whether two of them give the same numbers in all quantities; shape (n_wrong, n_wrong)."""
         return np.asarray(self._pairs[0].all(axis=0))
 
     @cached_property
     def confused(self) -> Flags:
-        """Whether two variants are told apart in no quantity; shape (n_variants, n_variants)."""
+        """Whether two of them are told apart in no quantity; shape (n_wrong, n_wrong)."""
         return ~np.asarray(self._pairs[1].any(axis=0))
 
     @cached_property
     def visible(self) -> frozenset[str]:
-        """The mistakes of which some variant is told from the truth in some quantity."""
+        """The mistakes of which some wrong answer is told from the truth in some quantity."""
         shown = np.argwhere(~(self.hidden | self.doubtful).all(axis=1)).ravel()
-        return frozenset(self.variants[index].name for index in shown)
+        return frozenset(self.wrong_answers[index].name for index in shown)
 
-    def _find_variants(self) -> list[Variant]:
+    def _find_wrong_answers(self) -> list[WrongAnswer]:
         suspects, found = self.suspects, []
         for index, suspect in enumerate(suspects.suspects):
             if any(suspect.bit & suspects.scenarios.reach(key) for key in self.keys):
@@ -122,16 +122,18 @@ class Telling:
                 ]
                 if any(value is not None for value in values):
                     found.append((mistake.name, index, values))
-        return [Variant(name=name, label=f"{name}/{index}", predictions=tuple(values)) for name, index, values in found]
+        return [
+            WrongAnswer(name=name, label=f"{name}/{index}", predictions=tuple(values)) for name, index, values in found
+        ]
 
     @cached_property
     def _against_truth(self) -> tuple[Flags, Flags]:
-        hidden = np.zeros((len(self.variants), len(self.keys)), dtype=np.bool_)
+        hidden = np.zeros((len(self.wrong_answers), len(self.keys)), dtype=np.bool_)
         doubtful = np.zeros_like(hidden)
         for column, (truth, precision) in enumerate(zip(self.truths, self.precisions, strict=True)):
             largest, limits = float(np.abs(truth).max()), precision.limits(self.decimals)
-            for row, variant in enumerate(self.variants):
-                value = variant.predictions[column]
+            for row, wrong in enumerate(self.wrong_answers):
+                value = wrong.predictions[column]
                 if value is None:
                     hidden[row, column] = True
                 elif value.shape == truth.shape and np.isfinite(value).all():
@@ -143,13 +145,13 @@ class Telling:
 
     @cached_property
     def _pairs(self) -> tuple[Flags, Flags]:
-        """Whether two variants are the same, and told apart, in each quantity."""
-        count = len(self.variants)
+        """Whether two of them are the same, and told apart, in each quantity."""
+        count = len(self.wrong_answers)
         same = np.zeros((len(self.keys), count, count), dtype=np.bool_)
         apart = np.ones_like(same)
         for column, (truth, precision) in enumerate(zip(self.truths, self.precisions, strict=True)):
             largest = float(np.abs(truth).max())
-            values = [truth if v.predictions[column] is None else v.predictions[column] for v in self.variants]
+            values = [truth if v.predictions[column] is None else v.predictions[column] for v in self.wrong_answers]
             # what is no number tells itself from any answer, but not two mistakes from each other
             finite = np.array(
                 [value is not None and bool(np.isfinite(value).all()) for value in values], dtype=np.bool_

@@ -6,14 +6,14 @@ from functools import lru_cache
 import numpy as np
 
 from core.exercises.definition import Equalities, find_equalities
-from core.exercises.telling import Telling
+from core.exercises.distinguishability import Distinguishability
 from core.problem import Problem
 
-MOST_SPREAD = 30.0
+LARGEST_ROUNDING = 30.0
 """A quantity that rounding moves by more units of the last decimal is not fit for work by hand."""
 
 
-def faults(problem: Problem, keys: Sequence[str], decimals: int) -> list[str]:
+def find_defects(problem: Problem, keys: Sequence[str], decimals: int) -> list[str]:
     """List what a problem's numbers hide beyond what is equal by definition.
 
     Parameters
@@ -28,31 +28,31 @@ def faults(problem: Problem, keys: Sequence[str], decimals: int) -> list[str]:
     list of str
         Empty for a problem that an exercise can be made of.
     """
-    telling = Telling(problem, keys, decimals)
+    told = Distinguishability(problem, keys, decimals)
     found = [
         f"rounding moves {key} too far"
-        for key, precision in zip(telling.keys, telling.precisions, strict=True)
-        if precision.beyond(decimals).max() > MOST_SPREAD * 10.0**-decimals
+        for key, precision in zip(told.keys, told.precisions, strict=True)
+        if precision.beyond(decimals).max() > LARGEST_ROUNDING * 10.0**-decimals
     ]
     found += [
         f"{key} has an entry that rounding hides"
-        for key, truth, precision in zip(telling.keys, telling.truths, telling.precisions, strict=True)
+        for key, truth, precision in zip(told.keys, told.truths, told.precisions, strict=True)
         if ((np.abs(truth) <= precision.limits(decimals)) & (truth != 0)).any()
     ]
     if found:
         return found
     always = _known(_Form(problem), tuple(keys), decimals)
-    for row, variant in enumerate(telling.variants):
-        for column, key in enumerate(telling.keys):
-            if telling.doubtful[row, column]:
-                found.append(f"{variant.label} is hard to see in {key}")
-            elif telling.hidden[row, column] and (variant.label, key) not in always.hidden:
-                found.append(f"{variant.label} is hidden in {key}")
-    labels = [variant.label for variant in telling.variants]
-    for one, other in np.argwhere(np.triu(telling.confused, k=1)):
+    for row, wrong in enumerate(told.wrong_answers):
+        for column, key in enumerate(told.keys):
+            if told.doubtful[row, column]:
+                found.append(f"{wrong.label} is hard to see in {key}")
+            elif told.hidden[row, column] and (wrong.label, key) not in always.hidden:
+                found.append(f"{wrong.label} is hidden in {key}")
+    labels = [wrong.label for wrong in told.wrong_answers]
+    for one, other in np.argwhere(np.triu(told.confused, k=1)):
         pair = (labels[one], labels[other])
-        is_one_mistake = telling.variants[one].name == telling.variants[other].name
-        if not is_one_mistake and not (telling.same[one, other] and pair in always.same):
+        is_one_mistake = told.wrong_answers[one].name == told.wrong_answers[other].name
+        if not is_one_mistake and not (told.same[one, other] and pair in always.same):
             found.append(f"{pair[0]} is confused with {pair[1]}")
     return found
 
