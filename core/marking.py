@@ -20,14 +20,14 @@ from core.exercises import KINDS, draw_exercise
 from core.grading import (
     FEWEST_DECIMALS,
     LEVELS,
+    ExactMatcher,
     Grade,
     Marker,
-    Outright,
     Policy,
     Question,
     Submission,
     Tolerance,
-    find_outright,
+    find_exact_matcher,
     read_asks,
     read_ids,
 )
@@ -35,10 +35,10 @@ from core.problem import Problem
 
 DEFAULT_FEEDBACK = "diagnosis"
 
-MOST_KEPT = 32
+MOST_QUESTIONS = 32
 """Questions whose truth is kept for further requests."""
 
-MOST_HELD = 4_000_000
+MOST_NUMBERS_KEPT = 4_000_000
 """Numbers that all of those keep together; of a single large question they may be more."""
 
 
@@ -209,7 +209,7 @@ class MarkingDesk:
         return grade.at(whole.level)
 
     @np.errstate(all="ignore")
-    def find_outright(self, request: GradeRequest) -> Outright | None:
+    def find_exact_matcher(self, request: GradeRequest) -> ExactMatcher | None:
         """Return what tells requests that are right outright, as long as they differ in nothing but their numbers.
 
         Parameters
@@ -219,7 +219,7 @@ class MarkingDesk:
 
         Returns
         -------
-        Outright or None
+        ExactMatcher or None
             None if such requests have to be marked one by one.
         """
         whole = request.over(self._defaults)
@@ -229,7 +229,7 @@ class MarkingDesk:
         marker = self._find_marker(whole)
         read = self._read_answers(whole.answers, marker)
         answers_by_key = {key: read[text] for text, key in read_ids(whole.answers, marker.question.problem).items()}
-        return find_outright(marker.solution, answers_by_key, whole.tolerance, may_widen=self._may_widen)
+        return find_exact_matcher(marker.solution, answers_by_key, whole.tolerance, may_widen=self._may_widen)
 
     def _read_answers(self, answers: Mapping[str, object], marker: Marker) -> dict[str, Answer]:
         most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(marker.question.problem)))
@@ -256,7 +256,9 @@ class MarkingDesk:
         if key not in kept:
             kept[key] = open_marker()
         kept.move_to_end(key)
-        while len(kept) > MOST_KEPT or (len(kept) > 1 and sum(m.solution.held for m in kept.values()) > MOST_HELD):
+        while len(kept) > MOST_QUESTIONS or (
+            len(kept) > 1 and sum(m.solution.held for m in kept.values()) > MOST_NUMBERS_KEPT
+        ):
             kept.popitem(last=False)
         return kept[key]
 

@@ -5,13 +5,13 @@ from dataclasses import fields, replace
 from app.access import Caller, forbidden, unauthorized
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
-from core.grading import LEVELS, Grade, Outright
+from core.grading import LEVELS, ExactMatcher, Grade
 from core.marking import GradeRequest, GrantedExercise, MarkingDesk
 
-WITHOUT_AUTHOR = "location"
+HIGHEST_WITHOUT_AUTHOR = "location"
 """The highest level that shows no number of the solution."""
 
-WITH_POLICY = "diagnosis"
+LOWEST_WITH_POLICY = "diagnosis"
 """The lowest level that names mistakes: credits of its own for each would name them in the score."""
 
 
@@ -50,9 +50,9 @@ class GradeDesk:
         """
         return self._desk.mark(self._admit(submission))
 
-    def find_outright(self, submission: GradeLineBody) -> Outright | None:
-        """Return what tells submissions that are right outright, as `MarkingDesk.find_outright` does."""
-        return self._desk.find_outright(self._admit(submission))
+    def find_exact_matcher(self, submission: GradeLineBody) -> ExactMatcher | None:
+        """Return what finds submissions that are right outright, as `MarkingDesk.find_exact_matcher` does."""
+        return self._desk.find_exact_matcher(self._admit(submission))
 
     def _admit(self, submission: GradeLineBody) -> GradeRequest:
         whole = self._redeem(submission).over(self._defaults)
@@ -77,10 +77,10 @@ class GradeDesk:
                 raise unauthorized()
             if request.tolerance is not None or request.policy is not None:
                 raise forbidden()
-        highest = granted.feedback if granted else WITHOUT_AUTHOR
+        highest = granted.feedback if granted else HIGHEST_WITHOUT_AUTHOR
         if request.feedback is not None and LEVELS.index(request.feedback) > LEVELS.index(highest):
             raise forbidden()
-        if request.policy is not None and LEVELS.index(highest) < LEVELS.index(WITH_POLICY):
+        if request.policy is not None and LEVELS.index(highest) < LEVELS.index(LOWEST_WITH_POLICY):
             raise forbidden()
         if request.is_widening:
             raise forbidden()

@@ -19,7 +19,7 @@ from app.record import Summary
 from app.schemas.grade_bodies import GradeLineBody
 from app.wire import DEFAULT_LIMITS, Limits
 from core.budget import Budget
-from core.grading import UNSURE, Outright
+from core.grading import NO_MATCH, ExactMatcher
 
 FEWEST_ALIKE = 8
 """Fewer lines of one form are marked one by one."""
@@ -142,7 +142,7 @@ class ChunkMarker:
     def _mark_groups(self, lines: "_Lines") -> Iterator[Reply]:
         """Mark lines, those of each form together."""
         each = lines.split()
-        told: list[tuple[Form | None, int]] = [(None, UNSURE)] * len(each)
+        told: list[tuple[Form | None, int]] = [(None, NO_MATCH)] * len(each)
         groups: dict[FormKey, list[int]] = {}
         for number, line in enumerate(each):
             if len(line.raw) <= min(LONGEST_ALIKE, self._terms.longest) and has_form(line.bare):
@@ -158,25 +158,25 @@ class ChunkMarker:
 
     def _find_form(self, key: FormKey, line: bytes) -> Form | None:
         form = self._forms.get(key)
-        if form is None and (outright := self._find_outright(line)) is not None:
-            form = self._forms.put(key, Form(line, outright))
+        if form is None and (matcher := self._find_matcher(line)) is not None:
+            form = self._forms.put(key, Form(line, matcher))
         return form
 
-    def _find_outright(self, line: bytes) -> Outright | None:
+    def _find_matcher(self, line: bytes) -> ExactMatcher | None:
         try:
             request = read_submission(line, self._terms.limits)
             holds_text = any(isinstance(answer, str) for answer in (request.answers or {}).values())
-            return None if holds_text else self._desk.find_outright(request)
+            return None if holds_text else self._desk.find_exact_matcher(request)
         except Exception:  # noqa: BLE001 - what is wrong with the line is said where it is marked
             return None
 
     def _reply(self, line: Line, form: Form | None, kind: int) -> Reply:
-        key = line.bare if kind == UNSURE else (form, kind)
+        key = line.bare if kind == NO_MATCH else (form, kind)
         reply = self._replies.get(key)
         if reply is None:
             reply = self._mark_one(line)
             size = len(line.bare) + len(reply.ending)
-            if reply.grade is not None and (size <= LARGEST_KEPT or kind != UNSURE):
+            if reply.grade is not None and (size <= LARGEST_KEPT or kind != NO_MATCH):
                 self._replies.put(key, reply, size)
         return reply
 

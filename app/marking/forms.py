@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.wire.skeletons import simdjson
-from core.grading import UNSURE, Outright
+from core.grading import NO_MATCH, ExactMatcher
 
 FormKey: TypeAlias = tuple[bytes, bytes]
 
@@ -37,7 +37,7 @@ class Form:
     ----------
     line : bytes
         One of its lines, for which `has_form`; it can be marked.
-    outright : Outright
+    matcher : ExactMatcher
         Tells which of these lines are right.
 
     Notes
@@ -48,8 +48,8 @@ class Form:
     in their places, and what the parser takes for numbers are the line's.
     """
 
-    def __init__(self, line: bytes, outright: Outright) -> None:
-        self._outright = outright
+    def __init__(self, line: bytes, matcher: ExactMatcher) -> None:
+        self._matcher = matcher
         self._head, self._tail = HEAD.findall(line)[0], TAIL.findall(line)[0]
         body = line[len(self._head) : -len(self._tail)]
         words = [self._tail + self._head, *KEY.findall(body)]
@@ -64,7 +64,7 @@ class Form:
         Returns
         -------
         ndarray of int, shape (n_lines,), or None
-            As `Outright.tell` does; None if not all of the lines have this form.
+            As `ExactMatcher.tell` does; None if not all of the lines have this form.
         """
         if not (lines.startswith(self._head) and lines.endswith(self._tail)) or b"\t" in lines:
             return None
@@ -78,10 +78,10 @@ class Form:
         except (ValueError, RuntimeError):
             # 1e400, 01, whole numbers of more than 64 bits
             return None
-        if numbers.size != count * self._outright.width:
+        if numbers.size != count * self._matcher.width:
             # a list of one number has the signs of an empty one
             return None
-        return self._outright.tell(numbers.reshape(count, self._outright.width))
+        return self._matcher.match(numbers.reshape(count, self._matcher.width))
 
     def tell_each(self, lines: list[bytes]) -> list[int]:
         """Tell which of many lines are right outright; a line that is not of this form after all is not."""
@@ -89,7 +89,7 @@ class Form:
         if told is not None:
             return list(map(int, told))
         if len(lines) == 1:
-            return [UNSURE]
+            return [NO_MATCH]
         half = len(lines) // 2
         return self.tell_each(lines[:half]) + self.tell_each(lines[half:])
 

@@ -41,11 +41,11 @@ AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
 MOST_ESTIMATED = 20
 """More derivatives than this are no small work, whatever they are."""
 
-TARGETS_SAID = (
+TARGETS_DESCRIPTION = (
     "Class indices from 0, shape (n_samples,), for softmax outputs (2 or 2.0); or numbers, shape (n_samples, n_out): a "
     "distribution a row for cross_entropy, 0 to 1 for binary_cross_entropy, any for the squared errors."
 )
-LOSS_SAID = "The loss of one sample, summed over outputs; see /v1/catalogue."
+LOSS_DESCRIPTION = "The loss of one sample, summed over outputs; see /v1/catalogue."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ class ForwardBody(Problem):
     # descriptions stand in the annotations here, because the classes below inherit those and not docstrings
     network: Annotated[NetworkBody, Field(description="The layers, from inputs to outputs.")]
     inputs: Annotated[Matrix, Field(description="X, shape (n_samples, n_in).")]
-    targets: Annotated[OptionalTargets, Field(description=TARGETS_SAID)] = None
-    loss: Annotated[OptionalLossName, Field(description=LOSS_SAID)] = None
+    targets: Annotated[OptionalTargets, Field(description=TARGETS_DESCRIPTION)] = None
+    loss: Annotated[OptionalLossName, Field(description=LOSS_DESCRIPTION)] = None
     conventions: Annotated[ConventionsBody, Field(description="How the loss is taken; echoed complete.")] = field(
         default_factory=ConventionsBody
     )
@@ -146,8 +146,8 @@ class ForwardBody(Problem):
 class ProblemBody(ForwardBody):
     """A network at given inputs, with targets and loss."""
 
-    targets: Annotated[Targets, Field(description=TARGETS_SAID)] = field()
-    loss: Annotated[LossName, Field(description=LOSS_SAID)] = field()
+    targets: Annotated[Targets, Field(description=TARGETS_DESCRIPTION)] = field()
+    loss: Annotated[LossName, Field(description=LOSS_DESCRIPTION)] = field()
 
 
 @with_config(STRICT)

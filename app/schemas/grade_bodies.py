@@ -56,7 +56,7 @@ def note_stated(value: object, read: Callable[[object], ConventionsBody]) -> Sta
     return StatedConventions.of(conventions, frozenset(stated))
 
 
-CONVENTIONS_SAID = (
+SWITCHES_DESCRIPTION = (
     "The choices on which textbooks differ. An answer that is right under another choice than a default that is not "
     "stated here is a convention_mismatch; where the choice is stated, it is a mistake."
 )
@@ -67,8 +67,8 @@ CONVENTIONS_SAID = (
 class MarkedProblemBody(ForwardBody):
     """A problem to mark against; targets and loss where a loss is involved."""
 
-    conventions: Annotated[ConventionsBody, WrapValidator(note_stated), Field(description=CONVENTIONS_SAID)] = field(
-        default_factory=ConventionsBody
+    conventions: Annotated[ConventionsBody, WrapValidator(note_stated), Field(description=SWITCHES_DESCRIPTION)] = (
+        field(default_factory=ConventionsBody)
     )
 
 
@@ -117,7 +117,7 @@ class PolicyBody(Policy):
     """Whether a mistake that explains several parts costs only the first, as they are computed from each other."""
 
 
-ANSWERS_SAID = (
+ANSWERS_DESCRIPTION = (
     "Answers under quantity ids: a number, nested lists, or text, as it was typed or printed: JSON, Python, NumPy, "
     "MATLAB rows, fractions. An answer never makes the request fail: one that cannot be read is marked unreadable."
 )
@@ -147,7 +147,7 @@ class GradeLineBody(GradeRequest):
         OptionalQuantityIds,
         Field(description="The problem's quantities that count; by default those that are answered."),
     ] = None
-    answers: Annotated[Answers, Field(description=ANSWERS_SAID)] = None
+    answers: Annotated[Answers, Field(description=ANSWERS_DESCRIPTION)] = None
     tolerance: Annotated[
         ToleranceBody | None, LEFT_OUT, Field(description="By default it follows from how an answer is written.")
     ] = None
@@ -178,7 +178,7 @@ class GradeLineBody(GradeRequest):
 class GradeBody(GradeLineBody):
     """A submission to mark."""
 
-    answers: Annotated[Answers, Field(description=ANSWERS_SAID)] = field()
+    answers: Annotated[Answers, Field(description=ANSWERS_DESCRIPTION)] = field()
 
 
 @with_config(STRICT)

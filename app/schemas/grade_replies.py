@@ -7,7 +7,7 @@ from pydantic import with_config
 
 from app.schemas.compute_bodies import ConventionsBody, ForwardBody
 from app.wire import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
-from core.answers import Reading
+from core.answers import ReadingFault
 from core.exercises import Advice, Audit, Confused, Exercise, Hidden
 from core.grading import Diagnosis, Grade, MarkedAgainst, Outcome, Part, UsedTolerance, Verdict
 
@@ -41,7 +41,7 @@ class UsedToleranceReply(UsedTolerance):
 
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True)
-class ReadingReply(Reading):
+class ReadingReply(ReadingFault):
     """Where an answer cannot be read."""
 
     row: int

@@ -7,21 +7,21 @@ entry for each. Read in this order: `answer` holds what comes out, `assembly` ke
 `readings` decides by the shape asked for where a text can be meant in several ways.
 """
 
-from core.answers.answer import MOST_NUMBERS, Answer, Reading, read_answer
+from core.answers.answer import MOST_NUMBERS, Answer, ReadingFault, read_answer
 from core.answers.assembly import MOST_AXES
-from core.answers.decimals import OF_ZERO, Counts, count_decimals
+from core.answers.decimals import DECIMALS_OF_ZERO, Counts, count_decimals
 from core.answers.forms import FORMS, Example, Form
 
 __all__ = [
+    "DECIMALS_OF_ZERO",
     "FORMS",
     "MOST_AXES",
     "MOST_NUMBERS",
-    "OF_ZERO",
     "Answer",
     "Counts",
     "Example",
     "Form",
-    "Reading",
+    "ReadingFault",
     "count_decimals",
     "read_answer",
 ]

@@ -13,7 +13,7 @@ MOST_NUMBERS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReadingFault:
     """Why and where an answer cannot be read.
 
     Parameters
@@ -39,7 +39,7 @@ class Answer:
     ----------
     value : ndarray or None
         The numbers, of any rank from 0; they may be NaN or infinite. None where they cannot be read.
-    reading : Reading or None
+    reading : ReadingFault or None
         Set exactly where `value` is None.
 
     Raises
@@ -49,7 +49,7 @@ class Answer:
     """
 
     value: Array | None
-    reading: Reading | None
+    reading: ReadingFault | None
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reading is None):
@@ -83,5 +83,5 @@ def read_answer(raw: object, *, shape: tuple[int, ...] | None = None, most_numbe
             assemble_value(raw, assembly)
     except UnreadableError as error:
         row, column = cast("tuple[int, int]", error.place)  # a text turns indices into places itself
-        return Answer(value=None, reading=Reading(row=row, column=column, message=str(error)))
+        return Answer(value=None, reading=ReadingFault(row=row, column=column, message=str(error)))
     return Answer(value=assembly.array(), reading=None)

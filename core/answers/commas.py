@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from core.answers.assembly import UnreadableError
 from core.answers.characters import INVISIBLE, VULGAR
-from core.answers.faults import THOUSANDS
+from core.answers.faults import THOUSANDS_SEPARATOR
 from core.answers.leaf import BLANK, COMMA, TIGHT, Leaf
 from core.answers.numbers import NUMBER, read_number
 
@@ -158,7 +158,7 @@ def two_readings(leaf: Leaf, text: str, second: int, *, is_thousands: bool = Fal
 def thousands(leaf: Leaf, first: int) -> UnreadableError:
     """Return the error of a thousands separator."""
     place = leaf.end_of(first)
-    return UnreadableError(place, THOUSANDS)
+    return UnreadableError(place, THOUSANDS_SEPARATOR)
 
 
 def _mixed_fraction(leaf: Leaf, first: int) -> UnreadableError:

@@ -7,7 +7,7 @@ from core.arrays import Array
 
 Counts = npt.NDArray[np.int64]
 
-OF_ZERO = -400
+DECIMALS_OF_ZERO = -400
 """The decimals of 0, fewer than any float64 has: its digits say nothing of rounding."""
 
 
@@ -21,7 +21,7 @@ def count_decimals(numbers: Array) -> Counts:
     Returns
     -------
     ndarray of int, same shape
-        `OF_ZERO` for 0, and for what is no finite number.
+        `DECIMALS_OF_ZERO` for 0, and for what is no finite number.
 
     Notes
     -----
@@ -31,7 +31,7 @@ def count_decimals(numbers: Array) -> Counts:
     with np.errstate(over="ignore"):
         single = numbers.astype(np.float32)
     has_digits = np.isfinite(numbers) & (numbers != 0)
-    counts = np.full(numbers.shape, OF_ZERO, dtype=np.int64)
+    counts = np.full(numbers.shape, DECIMALS_OF_ZERO, dtype=np.int64)
     is_single = single == numbers
     counts[has_digits & is_single] = [_count(str(number)) for number in single[has_digits & is_single]]
     counts[has_digits & ~is_single] = [_count(repr(number)) for number in numbers[has_digits & ~is_single].tolist()]

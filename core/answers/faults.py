@@ -6,15 +6,15 @@ import unicodedata
 from core.answers.assembly import UnreadableError
 from core.answers.tokens import Token
 
-CALCULATION = "nothing is calculated here; needed finished numbers or fractions like 1/3, without formulas"
-THOUSANDS = "found what looks like a thousands separator; write the number without any, with a decimal point"
-ENDLESS = "found dots right after digits; write as many digits as you have, without dots"
-SHORTENED = (
+NOTHING_IS_CALCULATED = "nothing is calculated here; needed finished numbers or fractions like 1/3, without formulas"
+THOUSANDS_SEPARATOR = "found what looks like a thousands separator; write the number without any, with a decimal point"
+DOTS_AFTER_DIGITS = "found dots right after digits; write as many digits as you have, without dots"
+SHORTENED_PRINT = (
     "found dots, with which a print leaves numbers out; print all of them, "
     "in NumPy after np.set_printoptions(threshold=sys.maxsize)"
 )
 FAULTS = {
-    "dots": SHORTENED,
+    "dots": SHORTENED_PRINT,
     "invisible": "found an invisible character inside a number; needed a blank, or nothing",
     "word": "found a word; needed only numbers, without names, units or formulas",
     "name": "found a second name; needed the numbers of one answer",
@@ -29,7 +29,7 @@ FAULTS = {
         sign: f"found {sign} with no number right after it; needed one sign, directly before its number"
         for sign in "+-"
     },
-    **{sign: f"found {sign}; {CALCULATION}" for sign in "*^"},
+    **{sign: f"found {sign}; {NOTHING_IS_CALCULATED}" for sign in "*^"},
 }
 _THREE_DIGITS = re.compile(r"[_'][0-9]{3}(?![0-9])")
 _WORDS = {
@@ -68,13 +68,13 @@ def touching_error(token: Token, following: Token) -> UnreadableError:
     if unit.text.lower() in {"i", "j"} and not unit.spaced:
         return UnreadableError(token.start, "found a complex number; needed real ones")
     if _THREE_DIGITS.match(token.text + following.text if token.kind == "'" and not following.spaced else token.text):
-        message = THOUSANDS
+        message = THOUSANDS_SEPARATOR
     elif token.kind == "word":
         message = "found a letter right after a number or bracket; needed numbers without units, names or formulas"
     elif token.kind == "'":
-        message = f"found ' right after a number or bracket; {CALCULATION}"
+        message = f"found ' right after a number or bracket; {NOTHING_IS_CALCULATED}"
     elif token.text[0] in "+-":
-        message = f"found {token.text[0]} between two numbers; {CALCULATION}"
+        message = f"found {token.text[0]} between two numbers; {NOTHING_IS_CALCULATED}"
     elif token.kind in {"number", "special", "(", "[", "{", "table", "around", '"'}:
         message = "found two entries with nothing between them; needed a space or a comma"
     else:

@@ -14,7 +14,15 @@ from core.answers.assembly import MOST_AXES, Assembly, UnreadableError, too_deep
 from core.answers.bullets import without_bullets
 from core.answers.characters import find_unquoted, make_plain
 from core.answers.commas import read_cell
-from core.answers.faults import ENDLESS, FAULTS, SHORTENED, denominator_error, describe, describe_fault, touching_error
+from core.answers.faults import (
+    DOTS_AFTER_DIGITS,
+    FAULTS,
+    SHORTENED_PRINT,
+    denominator_error,
+    describe,
+    describe_fault,
+    touching_error,
+)
 from core.answers.forms import FORMS
 from core.answers.leaf import Breaks, Leaf
 from core.answers.numbers import read_number, read_power, read_special
@@ -85,7 +93,7 @@ class _Parser:
             raise UnreadableError(0, "found an empty text; needed at least one number")
         self._place_node(rows.close(token.start), assembly, shape, is_root=True)
         if self._dots is not None and (shape is None or not fits(assembly.array().shape, shape)):
-            raise UnreadableError(self._dots, SHORTENED)
+            raise UnreadableError(self._dots, SHORTENED_PRINT)
 
     def _place_node(self, node: Node, assembly: Assembly, shape: tuple[int, ...] | None, *, is_root: bool) -> None:
         if isinstance(node, Entry):
@@ -151,7 +159,7 @@ class _Parser:
     def _read_dots(self, rows: Rows) -> None:
         token = self._advance()
         if self._token.kind != "row" or ";" in self._token.text:
-            raise UnreadableError(token.start, ENDLESS if rows.touches(token) else SHORTENED)
+            raise UnreadableError(token.start, DOTS_AFTER_DIGITS if rows.touches(token) else SHORTENED_PRINT)
         if not rows.ends_entry:
             self._dots = token.start  # so does a print that leaves numbers out: the shape tells
         self._advance()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.arrays import Array, Flags
 from core.grading.allowance import growth
-from core.grading.matches import SAME
+from core.grading.matches import SAME_WITHIN
 from core.grading.precision import Precision, fewest_decimals, find_precision, own_rounding
 from core.grading.suspects import Suspects
 from core.problem import Problem
@@ -138,7 +138,7 @@ class Distinguishability:
                     hidden[row, column] = True
                 elif value.shape == truth.shape and np.isfinite(value).all():
                     apart = np.abs(value - truth)
-                    hidden[row, column] = apart.max() <= SAME * largest
+                    hidden[row, column] = apart.max() <= SAME_WITHIN * largest
                     meets = apart <= limits + self._limits(precision, value[None])[0]
                     doubtful[row, column] = not hidden[row, column] and meets.all()
         return hidden, doubtful
@@ -167,7 +167,7 @@ class Distinguishability:
                 # row by row: all pairs at once would hold the square of what the answers hold
                 for row, value, ratio, limit in zip(rows, stack, ratios, limits, strict=True):
                     distances = np.abs(stack - value)
-                    same[column][row, rows] = distances.max(axis=1) <= SAME * largest * np.maximum(ratios, ratio)
+                    same[column][row, rows] = distances.max(axis=1) <= SAME_WITHIN * largest * np.maximum(ratios, ratio)
                     apart[column][row, rows] = (distances > limits + limit).any(axis=1)
         return same, apart
 

@@ -1,9 +1,9 @@
 """Marking answers: verdicts, reasons by name, credit for what follows."""
 
 from core.grading.allowance import FEWEST_DECIMALS
+from core.grading.exact import NO_MATCH, ExactMatcher, find_exact_matcher
 from core.grading.grade import Diagnosis, Grade, MarkedAgainst, Part, UsedTolerance
 from core.grading.marker import Marker
-from core.grading.outright import UNSURE, Outright, find_outright
 from core.grading.submission import (
     LEVELS,
     Policy,
@@ -18,13 +18,13 @@ from core.grading.verdicts import Outcome, Verdict
 __all__ = [
     "FEWEST_DECIMALS",
     "LEVELS",
-    "UNSURE",
+    "NO_MATCH",
     "Diagnosis",
+    "ExactMatcher",
     "Grade",
     "MarkedAgainst",
     "Marker",
     "Outcome",
-    "Outright",
     "Part",
     "Policy",
     "Question",
@@ -32,7 +32,7 @@ __all__ = [
     "Tolerance",
     "UsedTolerance",
     "Verdict",
-    "find_outright",
+    "find_exact_matcher",
     "read_asks",
     "read_ids",
 ]

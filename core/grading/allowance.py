@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.answers import OF_ZERO, Counts, count_decimals
+from core.answers import DECIMALS_OF_ZERO, Counts, count_decimals
 from core.arrays import Array, Flags
 from core.grading.grade import UsedTolerance
 from core.grading.precision import MACHINE_NOISE, MACHINE_RELATIVE, Precision, fewest_decimals, own_rounding, unit_of
@@ -22,19 +22,19 @@ FEWEST_DECIMALS = 2
 MOST_BY_HAND = 6
 """An entry with more decimals than this comes from a machine."""
 
-HALF = 0.5 + 1e-9
+HALF_UNIT = 0.5 + 1e-9
 """Half a unit of the last decimal, and the last digit of the comparison."""
 
-SINGLE = 2.0**-24
+SINGLE_PRECISION = 2.0**-24
 """What single precision rounds a number by, as a part of it."""
 
-ULPS = 8 * float(np.finfo(np.float64).eps)
+FLOAT_SLACK = 8 * float(np.finfo(np.float64).eps)
 """The slack at the edge of a stated tolerance: the difference itself is rounded."""
 
 FEW_UNITS = 10.0
 """Numbers of at most so many units of the last decimal say little of where they come from."""
 
-LARGEST_RATIO = 1e3
+LARGEST_GROWTH = 1e3
 """Rounding grows with the numbers: a wrong answer a hundred times too large is off by a hundred times more."""
 
 
@@ -138,8 +138,8 @@ class Allowance:
         """
         with np.errstate(over="ignore"):
             is_single = answer.astype(np.float32) == answer
-        slack = np.where(is_single, SINGLE * np.abs(answer), 0.0)
-        return bool((np.abs(answer - truth) <= HALF * self.units.reshape(answer.shape) + slack).all())
+        slack = np.where(is_single, SINGLE_PRECISION * np.abs(answer), 0.0)
+        return bool((np.abs(answer - truth) <= HALF_UNIT * self.units.reshape(answer.shape) + slack).all())
 
     def is_cut_off(self, answer: Array, truth: Array) -> bool:
         """Tell whether an answer is the truth with its further digits cut off, and not rounded.
@@ -154,10 +154,10 @@ class Allowance:
         bool
         """
         units, missing = self.units.reshape(answer.shape), np.abs(truth) - np.abs(answer)
-        is_cut = (missing >= -ULPS * np.abs(truth)) & (missing < units) & (answer * truth >= 0)
+        is_cut = (missing >= -FLOAT_SLACK * np.abs(truth)) & (missing < units) & (answer * truth >= 0)
         # of single digits and zeros too many would be cut off from something
         is_written = np.abs(answer) >= 10.0 * units
-        return bool(is_cut.all() and (missing > HALF * units).any() and is_written.any())
+        return bool(is_cut.all() and (missing > HALF_UNIT * units).any() and is_written.any())
 
 
 def growth(sizes: Array, largest: float) -> Array:
@@ -174,7 +174,7 @@ def growth(sizes: Array, largest: float) -> Array:
     -------
     ndarray
     """
-    return np.asarray(np.clip(sizes / (largest or 1.0), 1.0, LARGEST_RATIO))
+    return np.asarray(np.clip(sizes / (largest or 1.0), 1.0, LARGEST_GROWTH))
 
 
 def allow(
@@ -230,7 +230,7 @@ def _by_digits(precision: Precision, answer: Array, asked: int | None, *, is_sta
     read = np.full(counts.shape, raised)
     if asked is None:
         # a 0 has no digits to say how it is rounded: it is read like the entries beside it
-        counts = np.where(counts == OF_ZERO, counts.max(), counts)
+        counts = np.where(counts == DECIMALS_OF_ZERO, counts.max(), counts)
         read = np.maximum(read, np.minimum(counts, MOST_BY_HAND))
     needed, is_machine = fewest_decimals(numbers, read), counts > MOST_BY_HAND
     digits = np.maximum(counts, needed)
@@ -278,7 +278,7 @@ def _as_stated(precision: Precision, answer: Array, tolerance: Tolerance) -> All
     # a part of 0 is 0, but float noise is no error
     limits = np.where(precision.is_zero, max(allowed, min(noise, relative / MACHINE_NOISE * noise)), allowed)
     if fitting is not None:
-        limits = limits + ULPS * np.maximum(np.abs(truth), np.abs(fitting))
+        limits = limits + FLOAT_SLACK * np.maximum(np.abs(truth), np.abs(fitting))
     beyond = float(limits.max())
     return Allowance(
         limits=limits if fitting is not None else np.array(beyond),

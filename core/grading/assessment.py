@@ -7,13 +7,13 @@ import numpy as np
 
 from core.answers import Answer
 from core.arrays import Array
-from core.grading.allowance import HALF, allow
-from core.grading.diagnosis import Explained, choose
+from core.grading.allowance import HALF_UNIT, allow
+from core.grading.diagnosis import Explanation, choose
 from core.grading.effort import Effort
-from core.grading.following import follow, is_telling, may_lead_on, needs_no_work
+from core.grading.following import follow, is_informative, may_lead_on, needs_no_work
 from core.grading.grade import Part
-from core.grading.invariants import CUT_OFF, find_hints
-from core.grading.matches import Match, Target, same_numbers
+from core.grading.invariants import NOT_ROUNDED, find_hints
+from core.grading.matches import Hypothesis, PartToExplain, same_numbers
 from core.grading.scoring import credit_entries, credit_explained
 from core.grading.search import Search
 from core.grading.shapes import describe_misfit, fit_shape
@@ -40,7 +40,7 @@ class Assessment:
     solution: Solution
     submission: Submission
     answers: Mapping[str, Answer]
-    targets: dict[Target, bool] = field(init=False, default_factory=dict)
+    targets: dict[PartToExplain, bool] = field(init=False, default_factory=dict)
     # the student's own values that what follows may be computed from
     own: dict[str, Array] = field(init=False, default_factory=dict)
     # outputs of theirs that are no distribution, though they should be: only Jacobians may follow from them
@@ -86,13 +86,13 @@ class Assessment:
             self.own_scenarios = None
             if part.verdict != "correct":
                 self.wrong.add(key)
-        elif self._counts(key) and is_telling(own, truth, target.allowance.allowed):
+        elif self._counts(key) and is_informative(own, truth, target.allowance.allowed):
             # S − Y of outputs that are no distribution is no work, but their Jacobian is
             self.improper[key] = own
             self.wrong.add(key)
         return part
 
-    def _to_target(self, key: str, value: Array) -> Target:
+    def _to_target(self, key: str, value: Array) -> PartToExplain:
         question, truth = self.solution.question, self.solution.truth(key)
         allowance = allow(
             self.solution.precision(key),
@@ -101,9 +101,9 @@ class Assessment:
             question.decimals,
             may_widen=self.submission.may_widen,
         )
-        return Target(quantity=to_quantity(key), truth=truth, answer=value, allowance=allowance)
+        return PartToExplain(quantity=to_quantity(key), truth=truth, answer=value, allowance=allowance)
 
-    def _mark_shaped(self, target: Target, own: Array) -> Part:
+    def _mark_shaped(self, target: PartToExplain, own: Array) -> Part:
         truth, allowance, policy = target.truth, target.allowance, self.submission.policy
         differences = np.abs(own - truth)
         part = Part(
@@ -141,11 +141,11 @@ class Assessment:
             return replace(part, verdict="follows_through", score=policy.follow_through)
         return self._wrong(part, target, own, self._explain(target, search))
 
-    def _wrong(self, part: Part, target: Target, own: Array, explained: Explained | None) -> Part:
+    def _wrong(self, part: Part, target: PartToExplain, own: Array, explained: Explanation | None) -> Part:
         problem, allowance = self.solution.question.problem, target.allowance
         hints = find_hints(problem, target.quantity, own, allowance.decimals, allowance.used)
         if allowance.is_cut_off(own, target.truth):
-            hints = (CUT_OFF, *hints)
+            hints = (NOT_ROUNDED, *hints)
         if explained is None or _is_rounded(target, own):
             right = np.abs(own - target.truth) <= allowance.limits
             score = credit_entries(right, target.truth, allowance.limits, self.submission.policy)
@@ -162,7 +162,7 @@ class Assessment:
             convention=explained.convention or None,
         )
 
-    def _mark_misshapen(self, target: Target) -> Part:
+    def _mark_misshapen(self, target: PartToExplain) -> Part:
         explained = self._explain(target, self._search(target))
         return Part(
             quantity=target.key,
@@ -175,7 +175,7 @@ class Assessment:
             expected=target.truth,
         )
 
-    def _mark_not_finite(self, target: Target) -> Part:
+    def _mark_not_finite(self, target: PartToExplain) -> Part:
         search = self._search(target)
         explained = self._choose(target, search.not_finite())
         return Part(
@@ -188,7 +188,7 @@ class Assessment:
             expected=target.truth,
         )
 
-    def _explain(self, target: Target, search: Search) -> Explained | None:
+    def _explain(self, target: PartToExplain, search: Search) -> Explanation | None:
         if self.wrong & self._upstream(target.key):
             scenarios = self._own_scenarios()
             near = self._search(target, scenarios).mistakes(most=1)
@@ -198,7 +198,7 @@ class Assessment:
         return self._choose(target, search.mistakes())
 
     def _search(
-        self, target: Target, scenarios: Scenarios | None = None, *, suspects: Suspects | None = None
+        self, target: PartToExplain, scenarios: Scenarios | None = None, *, suspects: Suspects | None = None
     ) -> Search:
         suspects = suspects or self._suspects()
         right = [other for other, is_right in self.targets.items() if is_right]
@@ -207,11 +207,13 @@ class Assessment:
     def _suspects(self) -> Suspects:
         return self.solution.suspects_by_layer
 
-    def _choose(self, target: Target, matches: list[Match], scenarios: Scenarios | None = None) -> Explained | None:
+    def _choose(
+        self, target: PartToExplain, matches: list[Hypothesis], scenarios: Scenarios | None = None
+    ) -> Explanation | None:
         others = {other: right for other, right in self.targets.items() if other is not target}
         return choose(target, matches, scenarios or self._suspects().scenarios, others, self.solution.free)
 
-    def _follows(self, target: Target) -> bool:
+    def _follows(self, target: PartToExplain) -> bool:
         if not (self.own or self.improper) or not (self.submission.follow_through or not self.wrong):
             return False
         scenarios, own, own_scenarios = self.solution.scenarios, self.own, self._own_scenarios()
@@ -231,7 +233,7 @@ class Assessment:
         # a modelled mistake may well leave a single number, but nobody gets credit for zeros
         if self.wrong <= self.named:
             return bool(np.abs(expected).max() > 2.0 * allowed)
-        return is_telling(expected, truth, allowed)
+        return is_informative(expected, truth, allowed)
 
     def _upstream(self, key: str) -> frozenset[str]:
         return self.solution.scenarios.upstream(key)
@@ -241,7 +243,7 @@ class Assessment:
             self.own_scenarios = self._suspects().scenarios_given(self.own)
         return self.own_scenarios
 
-    def _may_lead_on(self, target: Target, own: Array, part: Part) -> bool:
+    def _may_lead_on(self, target: PartToExplain, own: Array, part: Part) -> bool:
         problem = self.solution.question.problem
         follows = part.verdict in {"follows_through", "convention_mismatch"}
         if follows and self.wrong & self._upstream(target.key) <= self.named:
@@ -260,10 +262,10 @@ class Assessment:
         return any(self.submission.policy.weights.get(text, 1.0) > 0 for text in asked)
 
 
-def _is_rounded(target: Target, own: Array) -> bool:
+def _is_rounded(target: PartToExplain, own: Array) -> bool:
     # the right numbers, with too few decimals to tell them from others; whole numbers may well be a mistake's own
     allowance = target.allowance
     if not (allowance.is_coarse or allowance.decimals):
         return False
     decimals = allowance.decimals or 0
-    return bool((np.abs(own - np.round(target.truth, decimals)) <= HALF * 1e-3 * 10.0**-decimals).all())
+    return bool((np.abs(own - np.round(target.truth, decimals)) <= HALF_UNIT * 1e-3 * 10.0**-decimals).all())

@@ -9,7 +9,7 @@ from core.arrays import Array
 from core.conventions import Switch
 from core.errors import CoreError
 from core.grading.grade import Diagnosis
-from core.grading.matches import Match, Target, same_numbers
+from core.grading.matches import Hypothesis, PartToExplain, same_numbers
 from core.grading.origins import Origin
 from core.grading.submission import Question
 from core.grading.suspects import Suspects
@@ -29,7 +29,7 @@ ONE_OF_SEVERAL = "Several mistakes give these numbers; the first to look for: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Explained:
+class Explanation:
     """Why an answer is wrong.
 
     Parameters
@@ -83,30 +83,30 @@ def _fits(problem: Problem, switch: Switch) -> bool:
 
 
 def choose(
-    target: Target,
-    matches: Sequence[Match],
+    target: PartToExplain,
+    matches: Sequence[Hypothesis],
     scenarios: Scenarios,
-    others: Mapping[Target, bool],
+    others: Mapping[PartToExplain, bool],
     free: Collection[Switch],
-) -> Explained | None:
+) -> Explanation | None:
     """Choose the explanation that fits the other parts best, then the nearest.
 
     Parameters
     ----------
-    target : Target
+    target : PartToExplain
         The part.
-    matches : sequence of Match
+    matches : sequence of Hypothesis
         Its explanations, all equally simple.
     scenarios : Scenarios
         Those that the matches come from.
-    others : mapping of Target to bool
+    others : mapping of PartToExplain to bool
         The other parts, and whether each is right.
     free : collection of Switch
         The conventions that nobody stated.
 
     Returns
     -------
-    Explained or None
+    Explanation or None
         None if there is no match.
     """
     if not matches:
@@ -126,7 +126,7 @@ def choose(
     mistakes = tuple(name for name in best.names if name not in chosen)
     message = " ".join(_say(name, best.origins.get(name), target.quantity, scenarios.problem) for name in mistakes)
     convention = dict(chosen.values())
-    return Explained(mistakes=mistakes, alternatives=tuple(alternatives), convention=convention, message=message)
+    return Explanation(mistakes=mistakes, alternatives=tuple(alternatives), convention=convention, message=message)
 
 
 def _say(name: str, origin: Origin | None, quantity: Quantity, problem: Problem) -> str:
@@ -141,7 +141,7 @@ def _say(name: str, origin: Origin | None, quantity: Quantity, problem: Problem)
     return f"In {place}, {message[0].lower()}{message[1:]}"
 
 
-def _agreement(match: Match, scenarios: Scenarios, others: Mapping[Target, bool]) -> int:
+def _agreement(match: Hypothesis, scenarios: Scenarios, others: Mapping[PartToExplain, bool]) -> int:
     # an answer that the explanation predicts speaks for it, a right one that it would have made wrong against it
     return sum(
         target.is_met(_predict(match, scenarios, target.quantity)) - is_right
@@ -149,7 +149,7 @@ def _agreement(match: Match, scenarios: Scenarios, others: Mapping[Target, bool]
     )
 
 
-def _predict(match: Match, scenarios: Scenarios, quantity: Quantity) -> Array:
+def _predict(match: Hypothesis, scenarios: Scenarios, quantity: Quantity) -> Array:
     value = scenarios.value(quantity.key, match.chosen)
     # who multiplies one quantity by a size of the problem does so with the others
     transforms = (t for name in match.names if name not in match.origins for t in MISTAKES[name].transforms)

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from core.arrays import Array
-from core.grading.matches import Target
+from core.grading.matches import PartToExplain
 from core.grading.shapes import fit_shape
 from core.grading.suspects import Factor, Suspects
 from core.mistakes import Way
@@ -22,13 +22,13 @@ Known = list[tuple[tuple[str, ...], Array, int]]
 """Mistakes, the numbers that they give, in a row, and the bits of their ways, 0 for transforms."""
 
 
-def find_known(suspects: Suspects, target: Target, truth: Array) -> Known:
+def find_known(suspects: Suspects, target: PartToExplain, truth: Array) -> Known:
     """List what mistakes make of a quantity by a factor near the answer's, or put in its place.
 
     Parameters
     ----------
     suspects : Suspects
-    target : Target
+    target : PartToExplain
     truth : ndarray
         The quantity, possibly as it follows from given values.
 
@@ -44,13 +44,13 @@ def find_known(suspects: Suspects, target: Target, truth: Array) -> Known:
     return known + [(names, factor * right, bits) for names, factor, bits in factors]
 
 
-def name_factor(suspects: Suspects, target: Target, made: Collection[str], row: Array) -> Known:
+def name_factor(suspects: Suspects, target: PartToExplain, made: Collection[str], row: Array) -> Known:
     """Give the names of the factors that lead from a prediction to the answer, and the products.
 
     Parameters
     ----------
     suspects : Suspects
-    target : Target
+    target : PartToExplain
         Its answer has the quantity's shape.
     made : collection of str
         The mistakes that lead to the prediction.
@@ -68,7 +68,7 @@ def name_factor(suspects: Suspects, target: Target, made: Collection[str], row: 
     return [(factors[index][0], products[index], factors[index][2]) for index in found]
 
 
-def _find_others(suspects: Suspects, target: Target) -> Known:
+def _find_others(suspects: Suspects, target: PartToExplain) -> Known:
     found: Known = []
     for mistake, transform in suspects.transforms:
         value = transform.apply(suspects.problem, target.quantity, target.truth, 1.0) if transform.is_other else None

@@ -18,11 +18,11 @@ from core.problem import Problem
 from core.quantities import position, to_quantity
 from core.scenarios import Scenarios
 
-LEAST_SHARE = 0.5
+LEAST_DISTINCT_SHARE = 0.5
 """An answer with no larger part of the truth's different numbers makes what follows too easy."""
 
 
-def is_telling(value: Array, truth: Array, allowed: float) -> bool:
+def is_informative(value: Array, truth: Array, allowed: float) -> bool:
     """Tell whether an array is about as hard to come by as the truth.
 
     Parameters
@@ -36,7 +36,7 @@ def is_telling(value: Array, truth: Array, allowed: float) -> bool:
     -------
     bool
     """
-    return _count_different(value, allowed) > LEAST_SHARE * _count_different(truth, allowed) > 0
+    return _count_different(value, allowed) > LEAST_DISTINCT_SHARE * _count_different(truth, allowed) > 0
 
 
 def _count_different(value: Array, allowed: float) -> int:
@@ -99,7 +99,7 @@ def may_lead_on(problem: Problem, key: str, own: Array, truth: Array, allowance:
     """
     is_outputs = problem.network.gives_distribution and key == f"A{problem.network.depth}"
     allowed = max(allowance.allowed, float(allowance.units.max()))
-    return is_telling(own, truth, allowed) and (not is_outputs or is_distribution(own, allowed))
+    return is_informative(own, truth, allowed) and (not is_outputs or is_distribution(own, allowed))
 
 
 def follow(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core import __version__
-from core.answers import Reading
+from core.answers import ReadingFault
 from core.arrays import Array, Flags
 from core.conventions import Conventions
 from core.grading.submission import LEVELS
@@ -74,7 +74,7 @@ class Part:
     message : str
         For the student, made of what is shown; `at` writes it.
     tolerance : UsedTolerance or None
-    reading : Reading or None
+    reading : ReadingFault or None
         Where and why an answer cannot be read.
     hints : tuple of str or None
     diagnoses : tuple of Diagnosis or None
@@ -98,7 +98,7 @@ class Part:
     weight: float = 1.0
     message: str = ""
     tolerance: UsedTolerance | None = None
-    reading: Reading | None = None
+    reading: ReadingFault | None = None
     hints: tuple[str, ...] | None = None
     diagnoses: tuple[Diagnosis, ...] | None = None
     cut: bool | None = None

@@ -22,12 +22,12 @@ TOO_SMALL = "Your numbers are too small for this many decimals to show anything.
 
 TOO_NEAR = "Your numbers are too near to each other for this many decimals to tell them apart. Give more decimals."
 
-COARSE = (
+TOO_FEW_DECIMALS = (
     "Your numbers have {found}, zeros at the end not counted. Give {needed} unless the numbers end there: with fewer, "
     "right numbers may count as wrong."
 )
 
-CUT_OFF = "Your last digits are cut off. Round them: the last digit goes up where the next one is 5 or more."
+NOT_ROUNDED = "Your last digits are cut off. Round them: the last digit goes up where the next one is 5 or more."
 
 FEW_APART = 4.0
 """Units of the last decimal: with entries so near to each other an answer says little."""
@@ -178,7 +178,10 @@ def find_hints(
     digits = _miss_digits(answer, used)
     # whole numbers are exact more often than they are rounded; 0.5 everywhere may have been written as 0.50
     if decimals and not digits and used.decimals is not None and decimals < used.decimals:
-        return (COARSE.format(found=counted(decimals, "decimal"), needed=counted(used.decimals, "decimal")), *missed)
+        return (
+            TOO_FEW_DECIMALS.format(found=counted(decimals, "decimal"), needed=counted(used.decimals, "decimal")),
+            *missed,
+        )
     return (*missed, *digits)
 
 

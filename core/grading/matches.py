@@ -14,12 +14,12 @@ from core.grading.shapes import fit_shape
 from core.mistakes import MISTAKES, PRECEDENCE
 from core.quantities import Quantity
 
-SAME = 1e-9
+SAME_WITHIN = 1e-9
 """Two predictions that differ by less, as a part of their size, are the same numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Target:
+class PartToExplain:
     """One answer to explain.
 
     Parameters
@@ -64,7 +64,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Match:
+class Hypothesis:
     """One explanation of an answer.
 
     Parameters
@@ -120,4 +120,4 @@ def same_numbers(one: Array, other: Array, size: float) -> bool:
     bool
     """
     size = max(size, float(np.abs(one).max()), float(np.abs(other).max()))
-    return bool(np.abs(one - other).max() <= SAME * size)
+    return bool(np.abs(one - other).max() <= SAME_WITHIN * size)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.arrays import Array
-from core.grading.matches import Target
+from core.grading.matches import PartToExplain
 from core.grading.shapes import fit_shape, is_flat_column
 from core.grading.suspects import Suspects
 from core.mistakes import Indices, Signs, Transform
@@ -14,13 +14,13 @@ Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
 """What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
 
 
-def find_orders(suspects: Suspects, target: Target) -> list[Order]:
+def find_orders(suspects: Suspects, target: PartToExplain) -> list[Order]:
     """List what transforms without a number of their own do to a quantity.
 
     Parameters
     ----------
     suspects : Suspects
-    target : Target
+    target : PartToExplain
 
     Returns
     -------

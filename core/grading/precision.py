@@ -15,7 +15,7 @@ MACHINE_RELATIVE = 1e-4
 MACHINE_NOISE = 1e-6
 """What float noise may add to 0, as a part of the largest entry: rounding in single precision, some ten times."""
 
-CANCELLED = 1e-15
+CANCELLED_WITHIN = 1e-15
 """A truth this small beside what it is computed from is 0: float64 has rounded what cancels."""
 
 FEWEST_FIGURES = 3
@@ -49,12 +49,12 @@ class Precision:
     def __init__(self, truth: Array, rounding_bound: Callable[[int], Array], scale: float) -> None:
         self.truth = truth
         self.largest = float(np.abs(truth).max())
-        if self.largest <= CANCELLED * scale:
+        if self.largest <= CANCELLED_WITHIN * scale:
             self.largest = 0.0
         self.is_zero: Flags = (truth == 0) | (self.largest == 0)
         self.noise = MACHINE_NOISE * (self.largest or scale)
         # what cancels has lost digits: float64 rounds the numbers on the way, not their difference
-        lost = min(CANCELLED * scale, self.largest / 4.0)
+        lost = min(CANCELLED_WITHIN * scale, self.largest / 4.0)
         span, relative = float(np.ptp(truth)), max(MACHINE_RELATIVE * self.largest, lost)
         # with several values no tolerance may be so wide that one constant meets them all
         self._relative = min(relative, span / 4.0) if span > self.noise else relative

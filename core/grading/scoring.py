@@ -8,21 +8,21 @@ import numpy as np
 
 from core.arrays import Array, Flags
 from core.errors import DomainError
-from core.grading.diagnosis import Explained
+from core.grading.diagnosis import Explanation
 from core.grading.grade import Part
 from core.grading.submission import Policy
 from core.grading.verdicts import FULL_SCORE_VERDICTS, Outcome
 
-LEAST_CHANCE = 0.5
+SHARE_BY_CHANCE = 0.5
 """The share of right entries up to which an answer earns nothing: a half is soon met by chance."""
 
 
-def credit_explained(explained: Explained, policy: Policy) -> float:
+def credit_explained(explained: Explanation, policy: Policy) -> float:
     """Return what an answer with a diagnosis is worth.
 
     Parameters
     ----------
-    explained : Explained
+    explained : Explanation
     policy : Policy
 
     Returns
@@ -59,7 +59,7 @@ def credit_entries(entries: Flags, truth: Array, limits: Array, policy: Policy) 
     trivial = [_share(truth, np.zeros(()), limits), _share(truth, np.asarray(np.median(truth)), limits)]
     if truth.ndim > 1 and truth.shape[-1] == truth.shape[-2]:
         trivial.append(_share(truth, np.swapaxes(truth, -1, -2), limits))
-    floor = max(LEAST_CHANCE, *trivial)
+    floor = max(SHARE_BY_CHANCE, *trivial)
     share = float(entries.mean())
     return policy.entries * max(0.0, (share - floor) / (1.0 - floor)) if floor < 1.0 else 0.0
 

@@ -14,7 +14,7 @@ from core.arrays import Array
 from core.conventions import Switch
 from core.grading.effort import Effort
 from core.grading.factors import find_known, name_factor
-from core.grading.matches import Match, Target, same_numbers
+from core.grading.matches import Hypothesis, PartToExplain, same_numbers
 from core.grading.orders import arrange, find_orders
 from core.grading.origins import find_origin
 from core.grading.shapes import fit_shape
@@ -26,11 +26,11 @@ Predictions = tuple[tuple[int, ...], list[int], Array, Array]
 """What choices predict that give one shape: the shape, the choices, a row each, and how far the answer's first entry
 may lie off it."""
 
-CHANCE = (0.02, 0.02, 0.001, 0.0005)
+MOST_CHANCE = (0.02, 0.02, 0.001, 0.0005)
 """How probable an accidental explanation may be, by its complexity; it matters for single numbers only, where a
 slip can hit a pair of mistakes: of several entries not one slip in a million does."""
 
-CONTRADICTED = 1e-3
+CONTRADICTED_SHARE = 1e-3
 """How much less probable an accident has to be where an answer upstream, which is right, speaks against it."""
 
 
@@ -41,10 +41,10 @@ class Search:
     ----------
     suspects : Suspects
     scenarios : Scenarios
-    target : Target
+    target : PartToExplain
     effort : Effort
         What is left for searches.
-    right : sequence of Target
+    right : sequence of PartToExplain
         Answers that are right. What would have made one upstream of the target wrong needs to be surer.
     """
 
@@ -52,9 +52,9 @@ class Search:
         self,
         suspects: Suspects,
         scenarios: Scenarios,
-        target: Target,
+        target: PartToExplain,
         effort: Effort,
-        right: Sequence[Target] = (),
+        right: Sequence[PartToExplain] = (),
     ) -> None:
         self._suspects = suspects
         self._scenarios = scenarios
@@ -66,7 +66,7 @@ class Search:
         self._orders = find_orders(suspects, target)
         self._stacks: dict[tuple[int, ...], list[Predictions]] = {}
 
-    def convention(self, free: Collection[Switch]) -> list[Match]:
+    def convention(self, free: Collection[Switch]) -> list[Hypothesis]:
         """Find the other conventions under which the answer is right.
 
         Parameters
@@ -76,16 +76,16 @@ class Search:
 
         Returns
         -------
-        list of Match
+        list of Hypothesis
             Of the fewest switches; empty if a mistake is nearer to the answer.
         """
         choices = self._suspects.conventions(free, self._scenarios, self._target.key)
-        found = list(self._compare(choices, [0], CHANCE[0]))
+        found = list(self._compare(choices, [0], MOST_CHANCE[0]))
         fewest = min((len(match.names) for match in found), default=0)
         found = [match for match in found if len(match.names) == fewest]
         return [] if self._has_nearer(found, free) else found
 
-    def _has_nearer(self, conventions: Sequence[Match], free: Collection[Switch]) -> bool:
+    def _has_nearer(self, conventions: Sequence[Hypothesis], free: Collection[Switch]) -> bool:
         answer, allowance = self._target.answer, self._target.allowance
         best = min(conventions, key=lambda match: match.distance, default=None)
         if best is None or allowance.is_rounded(answer, best.prediction.reshape(answer.shape)):
@@ -95,10 +95,10 @@ class Search:
             match.distance < best.distance
             and not all(match.switches.get(name) in free for name in match.names)
             and not same_numbers(match.prediction, best.prediction, allowance.largest)
-            for match in self._compare(self._singles(), [0], CHANCE[0])
+            for match in self._compare(self._singles(), [0], MOST_CHANCE[0])
         )
 
-    def mistakes(self, *, most: int = 4) -> list[Match]:
+    def mistakes(self, *, most: int = 4) -> list[Hypothesis]:
         """Find the simplest explanations of the answer.
 
         Parameters
@@ -109,7 +109,7 @@ class Search:
 
         Returns
         -------
-        list of Match
+        list of Hypothesis
             All of one complexity, the nearest first; empty if nothing explains it.
         """
         if self._target.allowance.says_little(self._target.answer):
@@ -117,24 +117,24 @@ class Search:
         singles = self._singles()
         orders = list(range(1, len(self._orders)))
         pairs: list[int] = []
-        found = [*self._compare(singles, [0], CHANCE[0]), *self._compare([0], orders, CHANCE[0])]
-        found += self._named(1, CHANCE[0])
+        found = [*self._compare(singles, [0], MOST_CHANCE[0]), *self._compare([0], orders, MOST_CHANCE[0])]
+        found += self._named(1, MOST_CHANCE[0])
         if not found and most > 1:
             pairs = self._afford(self._suspects.pairs(self._scenarios, self._target.key))
-            found = [*self._compare(pairs, [0], CHANCE[1]), *self._compare(singles, orders, CHANCE[1])]
-            found += self._named(2, CHANCE[1])
+            found = [*self._compare(pairs, [0], MOST_CHANCE[1]), *self._compare(singles, orders, MOST_CHANCE[1])]
+            found += self._named(2, MOST_CHANCE[1])
         if not found and most > 2:
-            found = list(self._fitted([0], CHANCE[2])) or list(self._fitted(singles, CHANCE[2]))
+            found = list(self._fitted([0], MOST_CHANCE[2])) or list(self._fitted(singles, MOST_CHANCE[2]))
         if not found and most > 3:
-            found = [*self._compare(pairs, orders, CHANCE[3]), *self._fitted(pairs, CHANCE[3])]
+            found = [*self._compare(pairs, orders, MOST_CHANCE[3]), *self._fitted(pairs, MOST_CHANCE[3])]
         return sorted(found, key=lambda match: match.distance)
 
-    def rivals(self) -> list[Match]:
+    def rivals(self) -> list[Hypothesis]:
         """Find the single mistakes that are nearer to an answer of the right shape than the truth is.
 
         Returns
         -------
-        list of Match
+        list of Hypothesis
             The nearest first.
         """
         singles = self._singles()
@@ -157,12 +157,12 @@ class Search:
                 found.append(self._match(names, bits, row, distance))
         return sorted(found, key=lambda match: match.distance)
 
-    def not_finite(self) -> list[Match]:
+    def not_finite(self) -> list[Hypothesis]:
         """Find the single mistakes that overflow just where the answer is not finite.
 
         Returns
         -------
-        list of Match
+        list of Hypothesis
         """
         target, found = self._target, []
         for bit in self._singles():
@@ -210,7 +210,7 @@ class Search:
                     stacks.append((shape, [several[i] for i in finite], rows, limits))
         return self._stacks[choices]
 
-    def _compare(self, choices: Sequence[int], orders: Sequence[int], chance: float) -> Iterator[Match]:
+    def _compare(self, choices: Sequence[int], orders: Sequence[int], chance: float) -> Iterator[Hypothesis]:
         predicted = [(order, *stack) for order in orders for stack in self._predict(choices, order)]
         count = sum(len(rows) for _, _, rows, _ in predicted)
         first = self._target.answer.flat[0]
@@ -224,7 +224,7 @@ class Search:
 
     def _near(
         self, chosen: Sequence[int], rows: Array, names: tuple[str, ...], chance: float, fitted: float = 0.0
-    ) -> Iterator[Match]:
+    ) -> Iterator[Hypothesis]:
         answer = self._target.answer.ravel()
         differences = np.abs(rows - answer)
         limits = self._target.allowance.limits_for(rows)
@@ -233,7 +233,7 @@ class Search:
             if not rows[index].any() and answer.any():
                 continue  # zeros are explained by what gives zeros, and small numbers are not zeros
             log_chance = self._log_chance(rows[index], limits[index], window, fitted)
-            least = math.log(chance if self._is_possible(chosen[index]) else chance * CONTRADICTED)
+            least = math.log(chance if self._is_possible(chosen[index]) else chance * CONTRADICTED_SHARE)
             if log_chance <= least:
                 distance = float(np.linalg.norm(differences[index]))
                 both = (*self._suspects.names(chosen[index]), *names)
@@ -257,14 +257,14 @@ class Search:
         # no accident meets a prediction to the last bit
         return count * math.log(min(1.0, 2.0 * window / scale)) if scale and window else -math.inf
 
-    def _named(self, count: int, chance: float) -> Iterator[Match]:
+    def _named(self, count: int, chance: float) -> Iterator[Hypothesis]:
         """Compare the answer with what so many mistakes make of the truth by a factor, or put in its place."""
         known = find_known(self._suspects, self._target, self._baseline)
         for names, row, bits in known:
             if len(names) == count:
                 yield from self._near([bits], row[None], names, chance / len(self._suspects.mistakes))
 
-    def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Match]:
+    def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Hypothesis]:
         problem, target = self._suspects.problem, self._target
         answer = fit_shape(target.answer, target.truth.shape)
         if answer is None:
@@ -282,7 +282,7 @@ class Search:
                     fitted = sign * numbers[:, None] * rows
                 meets = (np.abs(fitted - rest) <= target.allowance.limits_for(fitted)).all(axis=1)
                 for index in map(int, np.flatnonzero(meets)):
-                    if transform.accepts(float(numbers[index])) and self._is_telling(fitted[index]):
+                    if transform.accepts(float(numbers[index])) and self._is_informative(fitted[index]):
                         made = self._suspects.names(chosen[index])
                         named = [] if start.any() else name_factor(self._suspects, target, made, rows[index])
                         scale = float(np.abs(fitted[index]).max())
@@ -290,16 +290,16 @@ class Search:
                             predicted = (row + start.ravel())[None]
                             yield from self._near([chosen[index]], predicted, names, chance / len(choices), scale)
 
-    def _is_telling(self, prediction: Array) -> bool:
+    def _is_informative(self, prediction: Array) -> bool:
         # one number is free, so at least two more entries have to speak for it
         telling = np.abs(prediction) > 2.0 * self._target.allowance.allowed
         return bool(telling.sum() >= 3) and np.ptp(np.abs(prediction)) > 2.0 * self._target.allowance.allowed
 
-    def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Match:
+    def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Hypothesis:
         names = tuple(sorted(dict.fromkeys(names), key=PRECEDENCE.__getitem__))
         problem, key = self._suspects.problem, self._target.key
         found = {s.mistake.name: find_origin(problem, s.way, key, self._upstream) for s in self._suspects.made(chosen)}
-        return Match(
+        return Hypothesis(
             names=names,
             switches=self._suspects.switches(chosen),
             chosen=chosen,

@@ -72,7 +72,7 @@ class Suspects:
         self._exact = exact
         self.mistakes = tuple(mistake for mistake in MISTAKES.values() if mistake.applies(problem))
         self.transforms = tuple((m, transform) for m in self.mistakes for transform in m.transforms)
-        self.is_cut = in_one_layer and problem.network.depth > DEEPEST
+        self.is_cut = in_one_layer and problem.network.depth > DEEPEST_BY_LAYER
         self.suspects = self._find_suspects(in_one_layer=in_one_layer)
         self.factors: dict[str, list[Factor]] = {}
         self._scenarios: Scenarios | None = None
@@ -228,13 +228,13 @@ class Suspects:
     def _find_suspects(self, *, in_one_layer: bool) -> tuple[Suspect, ...]:
         made: list[tuple[Mistake, Way, int | None]] = [(m, way, None) for m in self.mistakes for way in m.ways]
         depth = self.problem.network.depth
-        if in_one_layer and 1 < depth <= DEEPEST:
+        if in_one_layer and 1 < depth <= DEEPEST_BY_LAYER:
             layers = range(1, depth + 1)
             made += [(m, _in_layer(way, n), n) for m, way, _ in made if _is_of_layers(way) for n in layers]
         return tuple(Suspect(mistake=m, way=way, bit=1 << i, layer=n) for i, (m, way, n) in enumerate(made))
 
 
-DEEPEST = 8
+DEEPEST_BY_LAYER = 8
 """The depth up to which the search includes mistakes made in one layer only."""
 
 

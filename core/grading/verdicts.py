@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from core.answers import Reading
+from core.answers import ReadingFault
 from core.conventions import describe_choice
 from core.errors import counted
 
@@ -47,7 +47,7 @@ MUST_BE_FINITE = "Some of your numbers are NaN or infinite; every entry must be 
 def describe_part(
     verdict: Verdict,
     *,
-    reading: Reading | None = None,
+    reading: ReadingFault | None = None,
     reasons: Sequence[str] = (),
     hints: Sequence[str] = (),
     convention: Switches | None = None,
@@ -59,7 +59,7 @@ def describe_part(
     Parameters
     ----------
     verdict : Verdict
-    reading : Reading, optional
+    reading : ReadingFault, optional
     reasons : sequence of str
         The messages of its diagnoses.
     hints : sequence of str

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.marking.forms import Form, find_key, has_form
-from core.grading import UNSURE
+from core.grading import NO_MATCH
 from core.marking import GradeRequest, MarkingDesk
 from core.problem import Layer, Network, Problem
 
@@ -18,9 +18,9 @@ LINE = f'{{"answers": {{"Z1": {ROWS}, "A1": {ROWS}, "Z2": {ROWS}}}}}\n'.encode()
 def form() -> Form:
     value = [[1.0, 2.0], [3.0, 4.0]]
     desk = MarkingDesk(GradeRequest(problem=PROBLEM))
-    outright = desk.find_outright(GradeRequest(answers={"Z1": value, "A1": value, "Z2": value}))
-    assert outright is not None
-    return Form(LINE, outright)
+    matcher = desk.find_exact_matcher(GradeRequest(answers={"Z1": value, "A1": value, "Z2": value}))
+    assert matcher is not None
+    return Form(LINE, matcher)
 
 
 def test_lines_of_a_form_are_told_together_and_each(form: Form) -> None:
@@ -29,9 +29,9 @@ def test_lines_of_a_form_are_told_together_and_each(form: Form) -> None:
     told = form.tell(LINE + wrong + LINE + by_machine)
     assert told is not None
     assert form.tell(b"") is None
-    assert told[0] == told[2] != told[3] != UNSURE
-    assert told[1] == UNSURE
-    assert form.tell_each([LINE, wrong, b"{}\n", LINE, by_machine]) == [*told[:2], UNSURE, *told[2:]]
+    assert told[0] == told[2] != told[3] != NO_MATCH
+    assert told[1] == NO_MATCH
+    assert form.tell_each([LINE, wrong, b"{}\n", LINE, by_machine]) == [*told[:2], NO_MATCH, *told[2:]]
 
 
 GAP = b"}}\n" + LINE[: LINE.index(b":", 12) + 1]

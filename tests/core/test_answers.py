@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from core.answers import Answer, Reading, count_decimals, read_answer
+from core.answers import Answer, ReadingFault, count_decimals, read_answer
 from core.arrays import Array
 
 FINITE = st.one_of(
@@ -153,9 +153,9 @@ def test_more_numbers_than_allowed_are_refused(raw: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "reading"), [(None, None), (np.zeros(2), Reading(row=1, column=1, message="found nothing"))]
+    ("value", "reading"), [(None, None), (np.zeros(2), ReadingFault(row=1, column=1, message="found nothing"))]
 )
-def test_an_answer_has_either_a_value_or_a_reading(value: Array | None, reading: Reading | None) -> None:
+def test_an_answer_has_either_a_value_or_a_reading(value: Array | None, reading: ReadingFault | None) -> None:
     with pytest.raises(ValueError, match="either a value or the reason"):
         Answer(value=value, reading=reading)
 

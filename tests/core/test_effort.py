@@ -110,9 +110,9 @@ def test_a_product_with_a_softmax_is_bounded_as_with_its_matrix_written_down() -
 ASKED = [("L",), ("dL_dZ2",), ("dL_dW2", "L"), ("dL_dW1",)]
 
 
-@pytest.mark.parametrize(("most", "kept"), [(marking.MOST_HELD, 4), (1, 1)])
+@pytest.mark.parametrize(("most", "kept"), [(marking.MOST_NUMBERS_KEPT, 4), (1, 1)])
 def test_questions_are_kept_as_long_as_there_is_room(monkeypatch: pytest.MonkeyPatch, most: int, kept: int) -> None:
-    monkeypatch.setattr(marking, "MOST_HELD", most)
+    monkeypatch.setattr(marking, "MOST_NUMBERS_KEPT", most)
     desk = MarkingDesk(GradeRequest(problem=TWO_LAYERS))
     lines = [GradeRequest(asks=asks, answers={"L": 0.1, "dL_dW1": [[1.0]]}) for asks in ASKED]
     first = [desk.mark(line).score for line in lines]

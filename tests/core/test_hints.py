@@ -12,7 +12,7 @@ from core.errors import counted
 from core.exercises import KINDS, draw_exercise
 from core.grading import FEWEST_DECIMALS, Tolerance, read_asks
 from core.grading.grade import UsedTolerance
-from core.grading.invariants import COARSE, INVARIANTS, TOO_NEAR, TOO_SMALL, find_hints
+from core.grading.invariants import INVARIANTS, TOO_FEW_DECIMALS, TOO_NEAR, TOO_SMALL, find_hints
 from core.grading.shapes import describe_misfit
 from core.marking import ExerciseReference, GradeRequest, MarkingDesk
 from core.problem import Network, Problem
@@ -99,7 +99,7 @@ def test_a_wrong_answer_of_few_digits_is_told_to_write_more() -> None:
 
 
 def coarse(found: int, needed: int) -> str:
-    return COARSE.format(found=counted(found, "decimal"), needed=counted(needed, "decimal"))
+    return TOO_FEW_DECIMALS.format(found=counted(found, "decimal"), needed=counted(needed, "decimal"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from core.answers import count_decimals, read_answer
-from core.grading import UNSURE, Marker, Question, Submission, Tolerance, find_outright, read_ids
-from core.grading.outright import BY_MACHINE, LARGEST, MOST_PARTS, count_decimals_of_rows
+from core.grading import NO_MATCH, Marker, Question, Submission, Tolerance, find_exact_matcher, read_ids
+from core.grading.exact import BY_MACHINE, LARGEST_ENTRY, MOST_PARTS, count_decimals_of_rows
 from core.marking import GradeRequest, MarkingDesk
 from core.problem import Layer, Network, Problem
 
@@ -28,7 +28,7 @@ PROBLEM = Problem(
 )
 
 
-@pytest.mark.parametrize("size", [1e-12, 1e-6, 1e-3, 1.0, 1e3, 1e6, LARGEST])
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1e-3, 1.0, 1e3, 1e6, LARGEST_ENTRY])
 def test_decimals_are_counted_as_reading_an_answer_counts_them(size: float) -> None:
     source = random.Random(0)
     numbers = [round(source.uniform(-size, size), source.randrange(18)) for _ in range(5000)]
@@ -63,33 +63,33 @@ def test_what_is_right_outright_is_correct_with_the_grade_of_all_that_is_written
     [key] = ids.values()
     marker.solution.compute_truths({key: text})
     truth = marker.solution.truth(key)
-    outright = find_outright(marker.solution, {key: read_answer(truth.tolist())}, tolerance)
-    assert outright is not None
+    matcher = find_exact_matcher(marker.solution, {key: read_answer(truth.tolist())}, tolerance)
+    assert matcher is not None
     noise = np.random.default_rng(0)
     values = [np.round(truth + size * noise.normal(size=truth.shape), d) for d in range(16) for size in (0, 1e-9, 1e-6)]
     values.append(truth)
-    told = outright.tell(np.array([value.ravel() for value in values]))
+    told = matcher.match(np.array([value.ravel() for value in values]))
     shown: dict[int, str] = {}
     for value, written in zip(values, told, strict=True):
-        if written != UNSURE:
+        if written != NO_MATCH:
             grade = marker.grade(Submission(answers={text: read_answer(value.tolist())}, tolerance=tolerance))
             assert grade.verdict == "correct"
             below = repr(grade.at("location"))
             assert shown.setdefault(written, below) == below
     # the truth itself is among them, and what is wrong is not
-    assert told[-1] != UNSURE
-    assert (outright.tell(np.full((3, truth.size), [[np.nan], [np.inf], [1e308]])) == UNSURE).all()
+    assert told[-1] != NO_MATCH
+    assert (matcher.match(np.full((3, truth.size), [[np.nan], [np.inf], [1e308]])) == NO_MATCH).all()
 
 
 def test_with_decimals_for_tolerance_an_answer_by_machine_is_right_outright_only_where_it_is_the_truth() -> None:
     desk = MarkingDesk(GradeRequest(problem=PROBLEM, tolerance=Tolerance(decimals=3)))
-    outright = desk.find_outright(GradeRequest(answers={"S": [[0.0] * 3] * 2}))
-    assert outright is not None
+    matcher = desk.find_exact_matcher(GradeRequest(answers={"S": [[0.0] * 3] * 2}))
+    assert matcher is not None
     marker = Marker(Question(problem=PROBLEM, asks=read_ids({"S": None}, PROBLEM)))
     marker.solution.compute_truths({"A1": "S"})
     truth = marker.solution.truth("A1").ravel()
-    first, second = outright.tell(np.array([truth, truth + 1e-5])).tolist()
-    assert (first, second) == (BY_MACHINE, UNSURE)
+    first, second = matcher.match(np.array([truth, truth + 1e-5])).tolist()
+    assert (first, second) == (BY_MACHINE, NO_MATCH)
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,20 @@ def test_with_decimals_for_tolerance_an_answer_by_machine_is_right_outright_only
 )
 def test_requests_that_have_to_be_marked_one_by_one_are_told(request_: GradeRequest) -> None:
     desk = MarkingDesk(GradeRequest(problem=PROBLEM))
-    assert desk.find_outright(request_) is None
-    assert desk.find_outright(GradeRequest(answers={"L": 1.0}, feedback="location")) is not None
+    assert desk.find_exact_matcher(request_) is None
+    assert desk.find_exact_matcher(GradeRequest(answers={"L": 1.0}, feedback="location")) is not None
 
 
 def test_truths_too_large_to_count_decimals_of_rows_and_too_many_answers_are_marked_one_by_one() -> None:
-    layer = Layer(weights=np.array([[LARGEST]]), bias=np.zeros(1), activation="identity")
+    layer = Layer(weights=np.array([[LARGEST_ENTRY]]), bias=np.zeros(1), activation="identity")
     problem = Problem(network=Network(layers=(layer,)), inputs=np.ones((1, 1)))
     desk = MarkingDesk(GradeRequest(problem=problem))
-    assert desk.find_outright(GradeRequest(answers={"Z": [[1.0]]})) is None
+    assert desk.find_exact_matcher(GradeRequest(answers={"Z": [[1.0]]})) is None
     deep = Problem(
         network=Network(layers=(Layer(weights=np.eye(2), bias=np.zeros(2), activation="tanh"),) * 21),
         inputs=np.ones((1, 2)),
     )
     desk = MarkingDesk(GradeRequest(problem=deep))
     answers = {f"Z{number}": [[1.0, 2.0]] for number in range(1, MOST_PARTS + 1)}
-    assert desk.find_outright(GradeRequest(answers=answers)) is not None
-    assert desk.find_outright(GradeRequest(answers={**answers, "Z21": [[1.0, 2.0]]})) is None
+    assert desk.find_exact_matcher(GradeRequest(answers=answers)) is not None
+    assert desk.find_exact_matcher(GradeRequest(answers={**answers, "Z21": [[1.0, 2.0]]})) is None

@@ -1,7 +1,7 @@
 """Forms of documents, tables and spreadsheets."""
 
 from core.answers.forms.form import Example, Form, Rewrite
-from core.answers.forms.python import FIVE, SQUARE
+from core.answers.forms.python import MATRIX, VECTOR
 
 _PLAIN_TAGS = (
     "html|head|body|thead|tbody|tfoot|caption|colgroup|col|div|p|ul|ol|li|span|b|i|strong|em|font|center"
@@ -13,15 +13,16 @@ DOCUMENTS = (
         name="latex",
         title="LaTeX matrices and arrays",
         examples=(
-            Example(r"\begin{pmatrix} 0.0636 & -0.0636 \\ -0.4774 & 0.4774 \end{pmatrix}", SQUARE),
+            Example(r"\begin{pmatrix} 0.0636 & -0.0636 \\ -0.4774 & 0.4774 \end{pmatrix}", MATRIX),
             Example(
-                "$$\\left[\\begin{array}{cc}\n0.0636 & -0.0636 \\\\\n-0.4774 & 0.4774\n\\end{array}\\right]$$", SQUARE
+                "$$\\left[\\begin{array}{cc}\n0.0636 & -0.0636 \\\\\n-0.4774 & 0.4774\n\\end{array}\\right]$$",
+                MATRIX,
             ),
             Example(r"\frac{1}{4}", 0.25),
             Example(
                 "\\begin{tabular}{lrr}\n\\toprule\n & a & b \\\\\n\\midrule\n0 & 0.0636 & -0.0636 \\\\\n"
                 "1 & -0.4774 & 0.4774 \\\\\n\\bottomrule\n\\end{tabular}\n",
-                SQUARE,
+                MATRIX,
             ),
             Example(r"6.36 \times 10^{-2}", 0.0636),
         ),
@@ -39,10 +40,10 @@ DOCUMENTS = (
         name="markdown",
         title="Markdown and YAML: tables, code fences and items",
         examples=(
-            Example("| a | b |\n|---|---:|\n| 0.0636 | -0.0636 |\n| -0.4774 | 0.4774 |", SQUARE),
-            Example("```python\n[[0.0636, -0.0636], [-0.4774, 0.4774]]\n```", SQUARE),
+            Example("| a | b |\n|---|---:|\n| 0.0636 | -0.0636 |\n| -0.4774 | 0.4774 |", MATRIX),
+            Example("```python\n[[0.0636, -0.0636], [-0.4774, 0.4774]]\n```", MATRIX),
             Example("`1.5279`", 1.5279),
-            Example("- [0.0636, -0.0636]\n- [-0.4774, 0.4774]", SQUARE),
+            Example("- [0.0636, -0.0636]\n- [-0.4774, 0.4774]", MATRIX),
             Example("• 7.19\n• 7.2", ((7.19,), (7.2,))),
             Example("+--------+---------+\n| 0.0636 | -0.0636 |\n+--------+---------+", (0.0636, -0.0636)),
         ),
@@ -59,15 +60,15 @@ DOCUMENTS = (
         examples=(
             Example(
                 "<table><tr><td>0.0636</td><td>&minus;0.0636</td></tr><tr><td>-0.4774</td><td>0.4774</td></tr></table>",
-                SQUARE,
+                MATRIX,
             ),
             Example(
                 "<table>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n<tr>\n<td>7.19</td>\n<td>7.2</td>\n</tr>\n</table>",
                 (7.19, 7.2),
             ),
             Example("6.36&times;10<sup>-2</sup>", 0.0636),
-            Example("<p><b>0.0636</b> -0.0636</p><p>-0.4774 <em>0.4774</em></p>", SQUARE),
-            Example("<!-- S --><TABLE><TR><TD>0.0636<TD>-0.0636<TR><TD>-0.4774<TD>0.4774</TABLE>", SQUARE),
+            Example("<p><b>0.0636</b> -0.0636</p><p>-0.4774 <em>0.4774</em></p>", MATRIX),
+            Example("<!-- S --><TABLE><TR><TD>0.0636<TD>-0.0636<TR><TD>-0.4774<TD>0.4774</TABLE>", MATRIX),
         ),
         pieces=(
             Rewrite(r"<(?:table|mtable)(?:[ ][^<>]*+)?>", "table"),
@@ -87,11 +88,11 @@ DOCUMENTS = (
         name="csv",
         title="Spreadsheets: cells apart by tabs, commas or semicolons, quoted or not, names of columns left out",
         examples=(
-            Example("0.0636;-0.0636\n-0.4774;0.4774\n", SQUARE),
-            Example("0,0636;-0,0636\n-0,4774;0,4774\n", SQUARE),
-            Example('"a","b"\n"0.0636","-0.0636"\n"-0.4774","0.4774"\n', SQUARE),
-            Example('"0,0636","-0,0636"\n"-0,4774","0,4774"', SQUARE),
-            Example("0.0636\t-0.0636\n-0.4774\t0.4774", SQUARE),
+            Example("0.0636;-0.0636\n-0.4774;0.4774\n", MATRIX),
+            Example("0,0636;-0,0636\n-0,4774;0,4774\n", MATRIX),
+            Example('"a","b"\n"0.0636","-0.0636"\n"-0.4774","0.4774"\n', MATRIX),
+            Example('"0,0636","-0,0636"\n"-0,4774","0,4774"', MATRIX),
+            Example("0.0636\t-0.0636\n-0.4774\t0.4774", MATRIX),
         ),
     ),
     Form(
@@ -99,8 +100,8 @@ DOCUMENTS = (
         title="Decimal commas outside brackets, where the shape of the quantity tells them from commas between numbers",
         examples=(
             Example("1,5279", 1.5279),
-            Example("7,19, 7,2, 7,22, 7,23, 7,16", FIVE),
-            Example("0,0636 -0,0636\n-0,4774 0,4774", SQUARE),
+            Example("7,19, 7,2, 7,22, 7,23, 7,16", VECTOR),
+            Example("0,0636 -0,0636\n-0,4774 0,4774", MATRIX),
         ),
     ),
     Form(

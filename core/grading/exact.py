@@ -7,18 +7,18 @@ import numpy.typing as npt
 
 from core.answers import Answer
 from core.arrays import Array
-from core.grading.allowance import HALF, MOST_BY_HAND, allow
+from core.grading.allowance import HALF_UNIT, MOST_BY_HAND, allow
 from core.grading.shapes import fit_shape
 from core.grading.solution import Solution
 from core.grading.submission import Tolerance
 
-UNSURE = -1
+NO_MATCH = -1
 """Stands for submissions that have to be marked one by one."""
 
 BY_MACHINE = MOST_BY_HAND + 1
 """Stands for any number of decimals that nobody writes by hand."""
 
-WAYS_TO_WRITE = BY_MACHINE + 1
+PRECISIONS = BY_MACHINE + 1
 
 FULL_PRECISION = 1.0 / 3.0
 """A number with as many decimals as a machine gives."""
@@ -26,11 +26,11 @@ FULL_PRECISION = 1.0 / 3.0
 MOST_PARTS = 20
 """The ways to write so many answers have a number each in 64 bits."""
 
-LARGEST = 1e9
+LARGEST_ENTRY = 1e9
 """Below this, numbers of six decimals have fifteen digits, and float64 tells any two of those apart."""
 
 
-class Outright:
+class ExactMatcher:
     """Tells submissions that are right to the last digit in every part.
 
     Parameters
@@ -59,7 +59,7 @@ class Outright:
         self.width = sum(truth.size for truth, _ in self._parts)
 
     @np.errstate(all="ignore")
-    def tell(self, numbers: Array) -> npt.NDArray[np.int64]:
+    def match(self, numbers: Array) -> npt.NDArray[np.int64]:
         """Tell of each submission whether it is right outright, and how it is written.
 
         Parameters
@@ -70,7 +70,7 @@ class Outright:
         Returns
         -------
         ndarray of int, shape (n_submissions,)
-            `UNSURE`, or a number that submissions share which are written alike.
+            `NO_MATCH`, or a number that submissions share which are written alike.
         """
         written = np.zeros(len(numbers), dtype=np.int64)
         is_right = np.ones(len(numbers), dtype=np.bool_)
@@ -79,14 +79,14 @@ class Outright:
             own = numbers[:, start : start + truth.size]
             decimals = count_decimals_of_rows(own)
             is_right &= (np.abs(own - truth) <= limits[decimals]).all(axis=1)
-            written = written * WAYS_TO_WRITE + decimals
+            written = written * PRECISIONS + decimals
             start += truth.size
-        return np.where(is_right, written, UNSURE)
+        return np.where(is_right, written, NO_MATCH)
 
 
-def find_outright(
+def find_exact_matcher(
     solution: Solution, answers: Mapping[str, Answer], tolerance: Tolerance | None, *, may_widen: bool = True
-) -> Outright | None:
+) -> ExactMatcher | None:
     """Return what tells submissions that are right outright.
 
     Parameters
@@ -101,16 +101,16 @@ def find_outright(
 
     Returns
     -------
-    Outright or None
+    ExactMatcher or None
         None if submissions of these shapes have to be marked one by one.
     """
     if len(answers) > MOST_PARTS:
         return None
     for key, answer in answers.items():
         truth = solution.truth(key)
-        if answer.value is None or fit_shape(answer.value, truth.shape) is None or np.abs(truth).max() >= LARGEST:
+        if answer.value is None or fit_shape(answer.value, truth.shape) is None or np.abs(truth).max() >= LARGEST_ENTRY:
             return None
-    return Outright(solution, answers, tolerance, may_widen=may_widen)
+    return ExactMatcher(solution, answers, tolerance, may_widen=may_widen)
 
 
 def count_decimals_of_rows(numbers: Array) -> npt.NDArray[np.int64]:
@@ -119,7 +119,7 @@ def count_decimals_of_rows(numbers: Array) -> npt.NDArray[np.int64]:
     Parameters
     ----------
     numbers : ndarray, shape (n_rows, n_columns)
-        Of at most `LARGEST`; for others the count may be too large.
+        Of at most `LARGEST_ENTRY`; for others the count may be too large.
 
     Returns
     -------
@@ -154,6 +154,6 @@ def _limits(solution: Solution, key: str, tolerance: Tolerance | None, *, may_wi
     for written in (0.0, *(10.0**-decimals for decimals in range(1, BY_MACHINE)), FULL_PRECISION):
         answer, asked = np.full(truth.shape, written), solution.question.decimals
         allowance = allow(solution.precision(key), answer, tolerance, asked, may_widen=may_widen)
-        limits.append(np.minimum(allowance.limits, HALF * allowance.units.reshape(truth.shape)).ravel())
+        limits.append(np.minimum(allowance.limits, HALF_UNIT * allowance.units.reshape(truth.shape)).ravel())
     # beside entries at full precision there may be others
     return np.array([*limits[:-1], np.minimum(*limits[-2:])])
