@@ -16,8 +16,8 @@ from benchmarks.harness import Call, Goal, Row, hand_over, measure, require_equa
 from core.arrays import Array
 from core.budget import Budget
 from core.jacobians import multiply_path
+from core.kernels.softmax_jacobians import jacobian_softmax
 from core.problem import Layer, Network, Problem
-from core.softmax_jacobians import jacobian_softmax
 from core.steps import evaluate
 
 CLASSES = (10, 100, 1000)

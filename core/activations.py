@@ -19,8 +19,8 @@ from functools import lru_cache
 import numpy as np
 
 from core.arrays import Array, along_last
+from core.kernels.softmax_jacobians import jacobian_softmax, jacobian_softmax_by_weights
 from core.registry import Registry
-from core.softmax_jacobians import jacobian_softmax, jacobian_softmax_by_weights
 
 LEAKY_SLOPE = 0.01
 

@@ -24,8 +24,8 @@ import numpy as np
 from core.activations import sigmoid, softplus
 from core.arrays import Array, along_last
 from core.errors import DomainError, Path
+from core.kernels.softmax_jacobians import sums_of_others
 from core.registry import Registry
-from core.softmax_jacobians import sums_of_others
 
 SUM_TOLERANCE = 1e-9
 FLOAT32_SUM_TOLERANCE = 1e-6
@@ -96,7 +96,17 @@ class Loss:
     require_targets: Callable[[Array, Path], None]
 
 
-def _log_softmax(z: Array) -> Array:
+def log_softmax(z: Array) -> Array:
+    """Compute the logarithms of a softmax's outputs, each with all its digits.
+
+    Parameters
+    ----------
+    z : ndarray, shape (..., n_classes)
+
+    Returns
+    -------
+    ndarray, same shape
+    """
     # ln Σ e^z = max + ln(1 + the others), with the largest term's 1 left to log1p: a sure prediction's
     # loss keeps its digits instead of rounding to 0
     top = z.real.argmax(axis=-1, keepdims=True)
@@ -129,7 +139,7 @@ def _smallest_normal(dtype: np.dtype[np.float64]) -> float:
 
 
 def _cross_entropy_grad_outputs(z: Array, a: Array, y: Array) -> Array:
-    return np.asarray(0.0 - _quotient(y, a, lambda: _log_softmax(z)))
+    return np.asarray(0.0 - _quotient(y, a, lambda: log_softmax(z)))
 
 
 def _cross_entropy_grad_logits(z: Array, a: Array, y: Array) -> Array:
@@ -197,7 +207,7 @@ LOSSES: Registry[Loss] = Registry(
         grad_outputs=_cross_entropy_grad_outputs,
         curvature=lambda a, y: y / a**2,
         logits=Logits(
-            value=lambda z, y: _weighted_sum(y, _log_softmax(z)),
+            value=lambda z, y: _weighted_sum(y, log_softmax(z)),
             grad=_cross_entropy_grad_logits,
             plain_grad=lambda a, y: a * y.sum(axis=-1, keepdims=True) - y,
         ),

@@ -6,6 +6,7 @@ import numpy as np
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
+from core.losses import log_softmax
 from core.mistakes.mistake import Mistake, Transform, Way
 from core.mistakes.places import is_softmax, is_softmax_loss, one_hot
 from core.problem import Problem
@@ -71,11 +72,6 @@ def _diagonals(problem: Problem, quantity: Quantity, value: Array, number: float
 
 def _distributes(problem: Problem) -> bool:
     return problem.network.gives_distribution
-
-
-def _log_softmax(z: Array) -> Array:
-    shifted = z - z.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 def _predicted(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
@@ -232,7 +228,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = ln(softmax(Z))",
         message="You took the logarithm of the probabilities. The outputs are the probabilities themselves.",
-        ways=(_in_place_of_softmax(_log_softmax),),
+        ways=(_in_place_of_softmax(log_softmax),),
         applies=_distributes,
     ),
     Mistake(

@@ -11,16 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Array, is_finite
-from core.softmax_cross_entropy import FEW_CLASSES, compute_logits, losses_of, to_unscaled_gradient
+from core.kernels.softmax_cross_entropy import (
+    FEW_CLASSES,
+    compute_logits,
+    compute_one_sample,
+    losses_of,
+    to_unscaled_gradient,
+)
 from core.steps.loss import bias_decay_of, decay_of, divisor_of, unit_of
 from core.steps.rules import Place, Structure
 from core.steps.table import Step, fill
 
 FUSED_FROM = 256
 """The least number of logits for which one kernel is faster than the steps."""
-
-FAINT = 80.0
-"""From this loss on, the probability of the target may have few digits left, and the steps take its logarithm."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -189,33 +192,17 @@ def _is_one_small_sample(place: Place) -> bool:
 def _one_sample(
     place: Place, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
 ) -> dict[str, Array] | None:
-    # the rules' own operations without the many calls that batches and distributions take: not a bit differs
-    logits = inputs @ weights if bias is None else inputs @ weights + bias
-    label, z = int(np.asarray(place.problem.targets)[0]), logits[0]
-    top = _place_of_largest(z)
-    shifted = z - z[top]
-    powers = np.exp(shifted)
-    probabilities = powers / powers.sum()
-    powers[top] = 0.0
-    losses = 0.0 - (shifted[label : label + 1] - np.log1p(powers.sum()))
-    # a pre-activation that is not finite, or a loss that is not, leaves nothing else so
-    if not losses[0] <= FAINT or not is_finite(logits):
+    sample = compute_one_sample(inputs, weights, int(np.asarray(place.problem.targets)[0]), bias)
+    if sample is None:
         return None
-    grad_outputs, grad_logits = np.zeros_like(logits), probabilities.copy()
-    grad_outputs[0, label] = 0.0 - 1.0 / probabilities[label]
-    if _place_of_largest(probabilities) == label:
-        grad_logits[label] = 0.0
-        others = grad_logits.sum()
-    else:
-        others = probabilities.sum() - probabilities[label]
-    grad_logits[label] = 0.0 - others
+    grad = sample.grad_logits
     found = {
-        "Z{l}": logits,
-        "A{l}": probabilities[None],
-        "losses": losses,
-        "L": losses.sum(axis=-1),
-        "dL_dA{l}": grad_outputs,
-        "dL_dZ{l}": (grad := grad_logits[None]),
+        "Z{l}": sample.logits,
+        "A{l}": sample.probabilities,
+        "losses": sample.losses,
+        "L": sample.losses.sum(axis=-1),
+        "dL_dA{l}": sample.grad_outputs,
+        "dL_dZ{l}": grad,
     }
     if "dL_dW{l}" in wanted:
         found["dL_dW{l}"] = inputs.T @ grad
@@ -226,13 +213,6 @@ def _one_sample(
     # the probabilities are at most 1, so only products with what is given can be too large
     products = [found[template] for template in PRODUCTS if template in wanted]
     return {template: found[template] for template in wanted} if all(map(is_finite, products)) else None
-
-
-def _place_of_largest(entries: Array) -> int:
-    # argmax lets go of Python's lock; in steps as short as these, so often that threads which wait for it starve
-    values = entries.tolist()
-    place: int = values.index(max(values))
-    return place
 
 
 def _add_penalty(grad: Array, decay: Array, parameter: Array) -> Array:

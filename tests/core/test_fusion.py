@@ -9,9 +9,9 @@ import pytest
 from core.arrays import Array
 from core.conventions import L2, LOG_BASES, Conventions
 from core.errors import NonFiniteError
+from core.kernels.softmax_cross_entropy import FEW_CLASSES, Labels
 from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
-from core.softmax_cross_entropy import FEW_CLASSES, Labels
 from core.steps import Place, evaluate, fill, steps_of, structure_of
 from core.steps.evaluation import needed_steps, sources_of
 from core.steps.fusion import FUSED_FROM, FUSED_RULES, FusedStep, fuse

@@ -10,8 +10,8 @@ from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.jacobians import compute_jacobians
 from core.jacobians.paths import MANY_ROWS, identity_rows, path_between
+from core.kernels.softmax_jacobians import LONG_ROW, jacobian_softmax, jacobian_softmax_by_weights
 from core.problem import Layer, Network, Problem
-from core.softmax_jacobians import LONG_ROW, jacobian_softmax, jacobian_softmax_by_weights
 from core.steps import Place, evaluate
 from tests import oracles
 

@@ -6,8 +6,8 @@ With t_k = exp(z_k − max z) and s = Σ t, the loss's derivative by the logits 
 
 So the exponentials are made into a gradient that still wants its factor 1/s: the target's entry becomes
 minus the sum of the others, added up and not subtracted, and every digit is kept. The factor goes into
-the smaller matrix of each product that follows. These are kernels: they take arrays as a `Problem` has
-checked them, and check no result; `core.steps.evaluate` does.
+the smaller matrix of each product that follows. One sample of few classes has a kernel of its own, for it is
+the calls that take its time. Kernels take arrays as a `Problem` has checked them.
 
 References
 ----------
@@ -15,12 +15,12 @@ References
 """
 
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from core.arrays import Array
+from core.arrays import Array, is_finite
 
 FEW_CLASSES = 64
 """Up to here the classes are kept on the slow axis: reductions over a short fast one take ten times as long."""
@@ -28,46 +28,14 @@ FEW_CLASSES = 64
 BLOCK_BYTES = 1 << 19
 """How much of the logits is worked on at a time: what stays in a core's cache from one pass to the next."""
 
-MOST_KEPT = 4096
+MAX_CACHED_LENGTH = 4096
 """Vectors of up to so many entries that are always the same are kept for the next time."""
+
+MAX_ACCURATE_LOSS = 80.0
+"""Above this loss the probability of the target may have few digits left, and its quotient fewer."""
 
 Labels: TypeAlias = npt.NDArray[Any]
 """An array of class indices, integers of any width."""
-
-
-def grad_weights_softmax_cross_entropy(
-    inputs: Array, weights: Array, labels: Labels, bias: Array | None = None
-) -> Array:
-    """Compute the derivative of the mean cross-entropy of softmax(X·W + b) by W.
-
-    Parameters
-    ----------
-    inputs : ndarray, shape (n_samples, n_in)
-    weights : ndarray, shape (n_in, n_classes)
-    labels : ndarray of int, shape (n_samples,)
-        Class indices from 0.
-    bias : ndarray, shape (n_classes,), optional
-
-    Returns
-    -------
-    ndarray, shape (n_in, n_classes)
-        Not finite where a logit is not.
-
-    Notes
-    -----
-    For float32 arguments everything is float32.
-    """
-    logits = compute_logits(inputs, weights, bias)
-    sums = to_unscaled_gradient(logits, labels)
-    if len(inputs) > 1:
-        sums *= len(inputs)
-    if logits.shape[1] <= FEW_CLASSES:
-        by_class = logits.T
-        by_class /= sums
-        grad: Array = by_class.dot(inputs).T
-    else:
-        grad = (inputs / sums[:, None]).T.dot(logits)
-    return grad
 
 
 def compute_logits(inputs: Array, weights: Array, bias: Array | None = None) -> Array:
@@ -152,6 +120,61 @@ def losses_of(unscaled: Array, labels: Labels, sums: Array, target_shifts: Array
     )
 
 
+class OneSample(NamedTuple):
+    """Softmax and cross-entropy of one sample, all but the losses of shape (1, n_classes), the losses of shape (1,)."""
+
+    logits: Array
+    probabilities: Array
+    losses: Array
+    grad_outputs: Array
+    grad_logits: Array
+
+
+def compute_one_sample(inputs: Array, weights: Array, label: int, bias: Array | None = None) -> OneSample | None:
+    """Compute what the rules do for one sample, to the last bit, without the calls that batches take.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (1, n_in)
+    weights : ndarray, shape (n_in, n_classes)
+    label : int
+        The class index, from 0.
+    bias : ndarray, shape (n_classes,), optional
+
+    Returns
+    -------
+    OneSample or None
+        None where a number is not finite, or the loss exceeds `MAX_ACCURATE_LOSS`.
+    """
+    logits = inputs @ weights if bias is None else inputs @ weights + bias
+    z = logits[0]
+    top = _index_of_largest(z)
+    shifted = z - z[top]
+    powers = np.exp(shifted)
+    probabilities = powers / powers.sum()
+    powers[top] = 0.0
+    losses = 0.0 - (shifted[label : label + 1] - np.log1p(powers.sum()))
+    # a pre-activation that is not finite, or a loss that is not, leaves nothing else so
+    if not losses[0] <= MAX_ACCURATE_LOSS or not is_finite(logits):
+        return None
+    grad_outputs, grad_logits = np.zeros_like(logits), probabilities.copy()
+    grad_outputs[0, label] = 0.0 - 1.0 / probabilities[label]
+    if _index_of_largest(probabilities) == label:
+        grad_logits[label] = 0.0
+        others = grad_logits.sum()
+    else:
+        others = probabilities.sum() - probabilities[label]
+    grad_logits[label] = 0.0 - others
+    return OneSample(logits, probabilities[None], losses, grad_outputs, grad_logits[None])
+
+
+def _index_of_largest(entries: Array) -> int:
+    # argmax releases the GIL; in steps as short as these, so often that threads waiting for it starve
+    values = entries.tolist()
+    index: int = values.index(max(values))
+    return index
+
+
 def _many_classes(logits: Array, labels: Labels, target_shifts: Array | None) -> Array:
     n_samples, n_classes = logits.shape
     entries = logits.ravel()
@@ -173,11 +196,11 @@ def _many_classes(logits: Array, labels: Labels, target_shifts: Array | None) ->
 
 
 def _count(n: int) -> npt.NDArray[np.intp]:
-    return _few_numbers(n) if n <= MOST_KEPT else np.arange(n)
+    return _few_numbers(n) if n <= MAX_CACHED_LENGTH else np.arange(n)
 
 
 def _ones(n: int, dtype: np.dtype[np.float64]) -> Array:
-    return _few_ones(n, dtype) if n <= MOST_KEPT else np.ones(n, dtype)
+    return _few_ones(n, dtype) if n <= MAX_CACHED_LENGTH else np.ones(n, dtype)
 
 
 _few_numbers = lru_cache(maxsize=16)(np.arange)
