@@ -12,7 +12,7 @@ from core.grading import read_asks
 from core.grading.suspects import Suspect, Suspects
 from core.jacobians.paths import identity_rows, own_rows, path_between
 from core.problem import Problem
-from core.steps import Place, sources_of, steps_of, structure_of
+from core.steps import RuleContext, sources_of, steps_of, structure_of
 
 Answers = dict[str, Array]
 
@@ -26,9 +26,9 @@ def work_by_hand(problem: Problem, ids: Mapping[str, str], decimals: int) -> Ans
     """Work a problem out as textbooks do, with every number rounded on the way."""
     values = sources_of(problem)
     for step in steps_of(structure_of(problem)):
-        apply = step.rule.plain or step.rule.apply
-        value = apply(Place(problem, step.number), *(values[name] for name in step.inputs))
-        values[step.output] = value if step.rule.spread is None else np.round(value, decimals)
+        apply = step.rule.from_outputs or step.rule.apply
+        value = apply(RuleContext(problem, step.number), *(values[name] for name in step.inputs))
+        values[step.output] = value if step.rule.rounding_bound is None else np.round(value, decimals)
     return {
         text: values[key] if key in values else _multiply(problem, key, values, decimals) for text, key in ids.items()
     }
@@ -38,7 +38,7 @@ def _multiply(problem: Problem, key: str, values: Mapping[str, Array], decimals:
     of, by = key[1:].split("_d")
     rows = identity_rows(problem, of)
     for link in path_between(problem, of, by):
-        place = Place(problem, link.step.number)
+        place = RuleContext(problem, link.step.number)
         rows = np.round(link.local.pull(place, rows, *(values[name] for name in link.inputs)), decimals)
     return own_rows(problem, rows)
 

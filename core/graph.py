@@ -14,9 +14,9 @@ from core.arrays import Array
 from core.jacobians.paths import Link, identity_rows, path_between
 from core.nodes import Node
 from core.problem import Problem
-from core.steps import Change, Place, Rounding, Step, fill, sources_of, steps_of, structure_of
+from core.steps import Change, Rounding, RuleContext, Step, fill, sources_of, steps_of, structure_of
 
-Ways = Sequence[Sequence[Change]]
+Variants = Sequence[Sequence[Change]]
 
 
 class Graph:
@@ -25,22 +25,22 @@ class Graph:
     Parameters
     ----------
     problem : Problem
-    ways : sequence of sequences of Change
-        Way i has bit i.
+    variants : sequence of sequences of Change
+        Variant i has bit i.
     given : mapping of str to ndarray
         Values and local Jacobians that are taken as they are.
     """
 
-    def __init__(self, problem: Problem, ways: Ways, given: Mapping[str, Array]) -> None:
+    def __init__(self, problem: Problem, variants: Variants, given: Mapping[str, Array]) -> None:
         self.nodes: dict[str, Node] = {}
         self.ordered: list[Node] = []
         self._problem = problem
         self._structure = structure_of(problem)
-        self._places = [Place(problem, number) for number in range(problem.network.depth + 1)]
+        self._contexts = [RuleContext(problem, number) for number in range(problem.network.depth + 1)]
         self._products: dict[tuple[str, str], Node] = {}
         self._by_rule: dict[str, list[tuple[int, Change]]] = {}
-        for index, way in enumerate(ways):
-            for change in way:
+        for index, variant in enumerate(variants):
+            for change in variant:
                 self._by_rule.setdefault(change.rule, []).append((1 << index, change))
         for key, value in {**sources_of(problem), **given}.items():
             self.nodes[key] = self._add_value(key, value)
@@ -78,8 +78,8 @@ class Graph:
         self.ordered.append(node)
         above, scaling = reduce(or_, [part.reach for part in node.inputs], 0), 0
         for bit, change in changes:
-            if change.where(node.place):
-                further = self._further(change, node.place) if change.extra else []
+            if change.where(node.context):
+                further = self._further(change, node.context) if change.extra else []
                 node.changes.append((bit, change, further))
                 node.own |= bit
                 above = reduce(or_, [part.reach for part in further], above)
@@ -90,26 +90,26 @@ class Graph:
             node.changes.sort(key=lambda entry: (not entry[1].replaces, entry[1].scales is not None))
         return node
 
-    def _further(self, change: Change, place: Place) -> list[Node]:
-        return [self.nodes[name] for text in change.extra for name in fill(text, place.number, self._structure)]
+    def _further(self, change: Change, context: RuleContext) -> list[Node]:
+        return [self.nodes[name] for text in change.extra for name in fill(text, context.number, self._structure)]
 
     def _add_value(self, key: str, value: Array) -> Node:
-        node = Node(key, [], self._places[0])
+        node = Node(key, [], self._contexts[0])
         node.keep(0, value)
         return self._add(node)
 
     def _add_step(self, step: Step) -> Node:
-        rule, place = step.rule, self._places[step.number]
-        node = Node(step.output, [self.nodes[name] for name in step.inputs], place, partial(rule.apply, place))
-        node.spread = rule.spread
-        self._use_plain_form(node, rule.plain)
+        rule, context = step.rule, self._contexts[step.number]
+        node = Node(step.output, [self.nodes[name] for name in step.inputs], context, partial(rule.apply, context))
+        node.rounding_bound = rule.rounding_bound
+        self._use_outputs(node, rule.from_outputs)
         return self._add(node, self._by_rule.get(rule.name, ()))
 
-    def _use_plain_form(self, node: Node, plain: Callable[..., Array] | None) -> None:
+    def _use_outputs(self, node: Node, plain: Callable[..., Array] | None) -> None:
         if plain:
-            node.plain, outputs = partial(plain, node.place), self.nodes[f"A{node.place.number}"]
+            node.from_outputs, outputs = partial(plain, node.context), self.nodes[f"A{node.context.number}"]
             # activations that are given need not be those of the pre-activations either
-            node.apply, node.replaced = (node.apply, outputs.reach) if outputs.apply else (node.plain, 0)
+            node.apply, node.replaced = (node.apply, outputs.reach) if outputs.apply else (node.from_outputs, 0)
 
     def _find_product(self, of: str, by: str) -> Node:
         node = self._products.get((of, of))
@@ -123,21 +123,21 @@ class Graph:
 
     def _add_product(self, of: str, rows: Node, link: Link) -> Node:
         if link.key in self.nodes:
-            node = Node(link.key, [rows, self.nodes[link.key]], self._places[0], np.matmul)
-            node.spread, node.is_rounded = _spread_given, False
+            node = Node(link.key, [rows, self.nodes[link.key]], self._contexts[0], np.matmul)
+            node.rounding_bound, node.is_rounded = _bound_given, False
             self._add(node)
         else:
-            local, place = link.local, self._places[link.step.number]
+            local, context = link.local, self._contexts[link.step.number]
             node = Node(
-                link.key, [rows, *(self.nodes[name] for name in link.inputs)], place, partial(local.pull, place)
+                link.key, [rows, *(self.nodes[name] for name in link.inputs)], context, partial(local.pull, context)
             )
-            node.spread = local.spread
-            self._use_plain_form(node, local.plain)
+            node.rounding_bound = local.rounding_bound
+            self._use_outputs(node, local.from_outputs)
             template = next(text for text, other in link.step.rule.jacobians.items() if other is local)
             self._add(node, self._by_rule.get(f"d{link.step.rule.output}_d{template}", ()))
         self._products[of, link.by] = node
         return node
 
 
-def _spread_given(place: Place, rounding: Rounding, errors: Sequence[Array], rows: Array, given: Array) -> Array:
+def _bound_given(context: RuleContext, rounding: Rounding, errors: Sequence[Array], rows: Array, given: Array) -> Array:
     return np.asarray(errors[0] @ np.abs(given))

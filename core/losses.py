@@ -42,13 +42,13 @@ class Logits:
         ``value(z, y)`` gives the loss; it accepts complex z.
     grad : callable
         ``grad(z, a, y)`` gives ∂loss/∂z to the last digit, for a = activation(z).
-    plain_grad : callable
-        ``plain_grad(a, y)`` gives the textbook's form, for outputs that are not the activation of z.
+    grad_from_outputs : callable
+        ``grad_from_outputs(a, y)`` gives the textbook's form, for outputs that are not the activation of z.
     """
 
     value: Callable[[Array, Array], Array]
     grad: Callable[[Array, Array, Array], Array]
-    plain_grad: Callable[[Array, Array], Array]
+    grad_from_outputs: Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +209,7 @@ LOSSES: Registry[Loss] = Registry(
         logits=Logits(
             value=lambda z, y: _weighted_sum(y, log_softmax(z)),
             grad=_cross_entropy_grad_logits,
-            plain_grad=lambda a, y: a * y.sum(axis=-1, keepdims=True) - y,
+            grad_from_outputs=lambda a, y: a * y.sum(axis=-1, keepdims=True) - y,
         ),
         require_targets=_require_distribution,
     ),
@@ -227,7 +227,7 @@ LOSSES: Registry[Loss] = Registry(
         logits=Logits(
             value=_binary_cross_entropy,
             grad=_binary_cross_entropy_grad_logits,
-            plain_grad=lambda a, y: a - y,
+            grad_from_outputs=lambda a, y: a - y,
         ),
         require_targets=_require_unit_interval,
     ),

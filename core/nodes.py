@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.arrays import Array
-from core.steps import Change, Place
+from core.steps import Change, RuleContext
 
 LARGE = 2_048
 """Values with more numbers are neither computed nor kept in stacks: copying takes longer than calls do."""
@@ -16,32 +16,32 @@ EMPTY = np.empty(0)
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One step, source or product of local Jacobians; its values under the ways that reach it.
+    """One step, source or product of local Jacobians; its values under the variants that reach it.
 
     Parameters
     ----------
     key : str
         The step's output, or the local Jacobian that the rows are multiplied by; empty for an identity.
     inputs : list of Node
-    place : Place
-    apply, plain, spread : callable or None
-        As those of a `Rule`, without a place in front for the first two; None for a source.
+    context : RuleContext
+    apply, from_outputs, rounding_bound : callable or None
+        As those of a `Rule`, without a context in front for the first two; None for a source.
     is_rounded : bool
         Whether the value is written down, and so rounded, before something is computed from it.
     replaced : int
-        The bits of the ways under which the plain form is used: those that reach the layer's activations.
+        The bits of the variants under which the plain form is used: those that reach the layer's activations.
     changes : list
-        The bit of each way that changes it, the change, and what the change takes beside the inputs.
+        The bit of each variant that changes it, the change, and what the change takes beside the inputs.
     scaling : int
-        The bits of the ways that put a factor on the value and change nothing upstream.
+        The bits of the variants that put a factor on the value and change nothing upstream.
     own, reach : int
-        The bits of the ways that change it, and of those that change it or something upstream.
+        The bits of the variants that change it, and of those that change it or something upstream.
     position : int
         Inputs have lower ones.
     shape, size : tuple of int or None, int
         Those of the exact value, once it is computed.
     largest : int
-        The size of the largest value so far: some ways give another shape.
+        The size of the largest value so far: some variants give another shape.
     ranks : dict of int to int
         The number of axes of a value, by the node's own bits among those chosen.
     odd : set of int
@@ -52,10 +52,10 @@ class Node:
 
     key: str
     inputs: list["Node"]
-    place: Place
+    context: RuleContext
     apply: Callable[..., Array] | None = None
-    plain: Callable[..., Array] | None = None
-    spread: Callable[..., Array] | None = None
+    from_outputs: Callable[..., Array] | None = None
+    rounding_bound: Callable[..., Array] | None = None
     is_rounded: bool = True
     replaced: int = 0
     changes: list[tuple[int, Change, list["Node"]]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Node:
     _stack: Array = field(default_factory=lambda: EMPTY)
 
     def made(self, own: int) -> list[tuple[Change, list["Node"]]]:
-        """List the changes under ways of its own, and what each takes beside the inputs."""
+        """List the changes under variants of its own, and what each takes beside the inputs."""
         found = self._made.get(own)
         if found is None:
             found = [(change, further) for bit, change, further in self.changes if bit & own]
@@ -84,7 +84,7 @@ class Node:
         return found
 
     def parts(self, own: int) -> list["Node"]:
-        """List what it takes under ways of its own: its inputs, and what each change takes beside them."""
+        """List what it takes under variants of its own: its inputs, and what each change takes beside them."""
         return self.inputs + [part for _, further in self.made(own) for part in further] if own else self.inputs
 
     def needs(self, wanted: set[int]) -> Iterator[tuple["Node", set[int]]]:
@@ -106,7 +106,7 @@ class Node:
         return found | {0} if found and self.shape is None else found
 
     def value(self, chosen: int = 0) -> Array:
-        """Return the value under ways; it has been computed."""
+        """Return the value under variants; it has been computed."""
         bits = chosen & self.reach
         value = self._alone.get(bits)
         if value is None:

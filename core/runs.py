@@ -10,7 +10,7 @@ import numpy as np
 
 from core.arrays import Array
 from core.nodes import LARGE, Node
-from core.steps import Place
+from core.steps import RuleContext
 
 MOST_STACKED = 32_768
 """How many numbers a stack has, at most; beyond the caches stacking takes more than it saves."""
@@ -36,7 +36,7 @@ def compute(node: Node, wanted: set[int]) -> int:
     int
         How many numbers they are.
     """
-    exact, plain = cast("Run", node.apply), node.plain
+    exact, plain = cast("Run", node.apply), node.from_outputs
     count = 0
     if 0 in wanted:
         # the exact value first: its shape is what others are compared with
@@ -107,7 +107,7 @@ def _run_one(node: Node, run: Run, bits: int) -> int:
     except MISFITS:
         if not bits:
             raise
-        # two ways whose shapes do not fit: nobody can have computed this
+        # two variants whose shapes do not fit: nobody can have computed this
         value = np.asarray(np.nan)
     if is_usual:
         node.ranks[own] = value.ndim
@@ -162,10 +162,10 @@ def _call(node: Node, run: Run, own: int, taken: list[Array]) -> Array:
     inputs = taken[:end]
     for change, further in node.made(own):
         start, end = end, end + len(further)
-        run = partial(_take_further, change.apply, run, node.place, taken[start:end])
+        run = partial(_take_further, change.apply, run, node.context, taken[start:end])
     return run(*inputs)
 
 
-def _take_further(apply: Any, exact: Run, place: Place, further: list[Array], *inputs: Array) -> Array:
-    result: Array = apply(exact, place, *inputs, *further)
+def _take_further(apply: Any, exact: Run, context: RuleContext, further: list[Array], *inputs: Array) -> Array:
+    result: Array = apply(exact, context, *inputs, *further)
     return result

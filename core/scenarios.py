@@ -3,7 +3,7 @@
 A change reaches the steps downstream of it and no others. So a value is kept under the changes that reach
 it, and two scenarios share all that they have in common: of a thousand pairs of mistakes most differ in a
 step or two. What takes the same rule under many choices is computed at once, stacked along a leading axis.
-Nothing is checked to be finite here; a wrong way of computing may well overflow.
+Nothing is checked to be finite here; a wrong variant of computing may well overflow.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from core.arrays import Array
-from core.graph import Graph, Ways
+from core.graph import Graph, Variants
 from core.nodes import Node
 from core.problem import Problem
 from core.runs import compute
@@ -27,8 +27,8 @@ class Scenarios:
     Parameters
     ----------
     problem : Problem
-    ways : sequence of sequences of Change
-        What can be chosen; a choice is an integer whose bit i stands for way i. Two chosen ways must not
+    variants : sequence of sequences of Change
+        What can be chosen; a choice is an integer whose bit i stands for variant i. Two chosen variants must not
         both replace one step.
     given : mapping of str to ndarray, optional
         Values and local Jacobians that are taken as they are.
@@ -44,36 +44,36 @@ class Scenarios:
     def __init__(
         self,
         problem: Problem,
-        ways: Ways = (),
+        variants: Variants = (),
         *,
         given: Mapping[str, Array] | None = None,
         exact: "Scenarios | None" = None,
     ) -> None:
         self.problem = problem
-        self.graph = Graph(problem, ways, given or {})
+        self.graph = Graph(problem, variants, given or {})
         self.held = 0
         if exact and not given:
             self.graph.share(exact.graph)
 
     def value(self, key: str, chosen: int = 0) -> Array:
-        """Compute a quantity under chosen ways.
+        """Compute a quantity under chosen variants.
 
         Parameters
         ----------
         key : str
             A numbered id: ``"A2"``, ``"dL_dW1"``, ``"dA2_dZ2"``.
         chosen : int
-            Bits of the ways.
+            Bits of the variants.
 
         Returns
         -------
         ndarray
-            Of the quantity's shape, unless a way gives it another; possibly not finite.
+            Of the quantity's shape, unless a variant gives it another; possibly not finite.
         """
         return self.values(key, (chosen,))[0]
 
     def values(self, key: str, choices: Sequence[int]) -> list[Array]:
-        """Compute a quantity under many choices of ways.
+        """Compute a quantity under many choices of variants.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class Scenarios:
         return [node.value(choice) for block in self._fill_by_blocks(node, choices) for choice in block]
 
     def stacks(self, key: str, choices: Sequence[int]) -> list[tuple[list[int], Array]]:
-        """Compute a quantity under many choices of ways, and stack what has one shape.
+        """Compute a quantity under many choices of variants, and stack what has one shape.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class Scenarios:
         return [(kept, np.concatenate(stacks)) for kept, stacks in found.values()]
 
     def reach(self, key: str) -> int:
-        """Return the bits of the ways that make a difference to a quantity.
+        """Return the bits of the variants that make a difference to a quantity.
 
         Parameters
         ----------
@@ -227,15 +227,15 @@ def _on_the_way(node: Node, decimals: int | None) -> list[Node]:
 
 def _bound_written(node: Node, rounding: Rounding) -> Array:
     computed = _bound_computed(node, rounding)
-    if node.spread is None or not node.is_rounded:
+    if node.rounding_bound is None or not node.is_rounded:
         return computed
     return computed + rounding.of(node.value(), computed)
 
 
 def _bound_computed(node: Node, rounding: Rounding) -> Array:
-    if node.spread is None:
+    if node.rounding_bound is None:
         return np.zeros(node.value().shape)
     errors = [part.bounds[rounding.decimals] for part in node.inputs]
     # all are forgotten at once, so with a value there is what it is computed from
     values = [part.value() for part in node.inputs]
-    return np.asarray(node.spread(node.place, rounding, errors, *values))
+    return np.asarray(node.rounding_bound(node.context, rounding, errors, *values))

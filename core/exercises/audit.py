@@ -24,7 +24,7 @@ from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.quantities import n_components, shape_of, to_quantity
 
-N_WRONG_ANSWERS = sum(len(mistake.ways) + len(mistake.transforms) for mistake in MISTAKES.values())
+N_WRONG_ANSWERS = sum(len(mistake.variants) + len(mistake.transforms) for mistake in MISTAKES.values())
 """How many answers to a quantity are compared with the truth and with each other, at most."""
 
 COMPARISON_COST = 30_000

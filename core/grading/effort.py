@@ -22,7 +22,7 @@ class Effort:
     Attributes
     ----------
     is_cut : bool
-        Whether choices of ways were left out because of their size.
+        Whether choices of variants were left out because of their size.
     """
 
     def __init__(self, problem: Problem, budget: Budget) -> None:
@@ -36,7 +36,7 @@ class Effort:
         self.is_cut = False
 
     def afford(self, choices: list[int], size: int, *, comparisons: int) -> list[int]:
-        """Return choices of ways, or none if computing them all would hold too much or take more than is left.
+        """Return choices of variants, or none if computing them all would hold too much or take more than is left.
 
         Parameters
         ----------

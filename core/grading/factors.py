@@ -9,17 +9,17 @@ from core.arrays import Array
 from core.grading.matches import PartToExplain
 from core.grading.shapes import fit_shape
 from core.grading.suspects import Factor, Suspects
-from core.mistakes import Way
+from core.mistakes import Variant
 from core.problem import Problem
 from core.quantities import Quantity
-from core.steps import Place, steps_of, structure_of
+from core.steps import RuleContext, steps_of, structure_of
 
-DIVISORS = frozenset({"divisor", "unit"})
+DIVISORS = frozenset({"divisor", "log_of_base"})
 """The constants of the table that the losses are divided by."""
 
 
 Known = list[tuple[tuple[str, ...], Array, int]]
-"""Mistakes, the numbers that they give, in a row, and the bits of their ways, 0 for transforms."""
+"""Mistakes, the numbers that they give, in a row, and the bits of their variants, 0 for transforms."""
 
 
 def find_known(suspects: Suspects, target: PartToExplain, truth: Array) -> Known:
@@ -87,8 +87,8 @@ def _factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
 def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
     scenarios = suspects.scenarios
     reach, taken = scenarios.reach(quantity.key), {*scenarios.upstream(quantity.key), quantity.key}
-    ways = (s for s in suspects.suspects if s.bit & reach and s.layer is None)
-    named = [(s.mistake.name, _factor_of(suspects.problem, s.way, taken), s.bit) for s in ways]
+    variants = (s for s in suspects.suspects if s.bit & reach and s.layer is None)
+    named = [(s.mistake.name, _factor_of(suspects.problem, s.variant, taken), s.bit) for s in variants]
     named += [(m.name, t.factor(suspects.problem, quantity), 0) for m, t in suspects.transforms if t.factor]
     signed: list[Factor] = []
     for name, factor, bits in named:
@@ -97,12 +97,12 @@ def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
     return signed
 
 
-def _factor_of(problem: Problem, way: Way, taken: Collection[str]) -> float | None:
-    """Return by what a way multiplies the quantity that takes these steps; None if it does something else."""
+def _factor_of(problem: Problem, variant: Variant, taken: Collection[str]) -> float | None:
+    """Return by what a variant multiplies the quantity that takes these steps; None if it does something else."""
     factor = 1.0
     for step in steps_of(structure_of(problem)):
-        place = Place(problem, step.number)
-        for change in way:
+        place = RuleContext(problem, step.number)
+        for change in variant:
             if change.rule == step.rule.name and step.output in taken and change.where(place):
                 exact = partial(step.rule.apply, place)
                 if change.scales is not None:

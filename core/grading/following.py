@@ -163,4 +163,4 @@ def _product(scenarios: Scenarios, own: Mapping[str, Array], factors: list[str],
     parameter = scenarios.value(by)
     total = rows.sum(axis=0).reshape(parameter.shape, order=COLUMN_ORDERS[scenarios.problem.conventions.column_order])
     # the L2 term does not come down the chain
-    return np.asarray(total + scenarios.value("decay" if by[0] == "W" else "bias_decay") * parameter)
+    return np.asarray(total + scenarios.value("l2_coefficient" if by[0] == "W" else "bias_l2_coefficient") * parameter)

@@ -74,7 +74,7 @@ class Hypothesis:
     switches : mapping of str to Switch
         The conventions under which some of them are none.
     chosen : int
-        The bits of its ways.
+        The bits of its variants.
     prediction : ndarray
         What it predicts, flat.
     distance : float

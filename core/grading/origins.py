@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from core.jacobians.paths import path_between
-from core.mistakes import Way
+from core.mistakes import Variant
 from core.problem import Problem
 from core.quantities import to_quantity
-from core.steps import RULES, Change, Place, fill, steps_of, structure_of
+from core.steps import RULES, Change, RuleContext, fill, steps_of, structure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Origin:
     step: str | None
 
 
-def find_origin(problem: Problem, way: Way, key: str, upstream: Collection[str]) -> Origin | None:
+def find_origin(problem: Problem, variant: Variant, key: str, upstream: Collection[str]) -> Origin | None:
     """Find where on the way to a quantity a mistake is first made.
 
     Parameters
     ----------
     problem : Problem
-    way : tuple of Change
+    variant : tuple of Change
     key : str
         The quantity's numbered id.
     upstream : collection of str
@@ -42,11 +42,11 @@ def find_origin(problem: Problem, way: Way, key: str, upstream: Collection[str])
     Returns
     -------
     Origin or None
-        None for a way that changes nothing before the quantity.
+        None for a variant that changes nothing before the quantity.
     """
     taken = {*upstream, key}
     order = _order_steps(problem, key, taken)
-    found = [origin for change in way for origin in _changed(problem, change, order, taken)]
+    found = [origin for change in variant for origin in _changed(problem, change, order, taken)]
     return min(found, key=lambda origin: origin.rank, default=None)
 
 
@@ -67,12 +67,12 @@ def _changed(problem: Problem, change: Change, order: Sequence[str], taken: Coll
     structure = structure_of(problem)
     if change.rule not in RULES:
         layers = range(1, problem.network.depth + 1)
-        places = [number for number in layers if change.where(Place(problem, number))]
+        places = [number for number in layers if change.where(RuleContext(problem, number))]
         names = [fill(change.rule, number, structure)[0] for number in places]
         return [Origin(order.index(name), name) for name in names if name in order]
     found = []
     for step in steps_of(structure):
-        if step.rule.name == change.rule and change.where(Place(problem, step.number)):
+        if step.rule.name == change.rule and change.where(RuleContext(problem, step.number)):
             is_constant = not step.inputs
             # a constant counts where it is first taken
             users = (other.output for other in steps_of(structure) if step.output in other.inputs)

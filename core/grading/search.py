@@ -298,7 +298,9 @@ class Search:
     def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Hypothesis:
         names = tuple(sorted(dict.fromkeys(names), key=PRECEDENCE.__getitem__))
         problem, key = self._suspects.problem, self._target.key
-        found = {s.mistake.name: find_origin(problem, s.way, key, self._upstream) for s in self._suspects.made(chosen)}
+        found = {
+            s.mistake.name: find_origin(problem, s.variant, key, self._upstream) for s in self._suspects.made(chosen)
+        }
         return Hypothesis(
             names=names,
             switches=self._suspects.switches(chosen),

@@ -1,4 +1,4 @@
-"""What can have gone wrong in a problem: the ways of all mistakes that apply there, and pairs of them."""
+"""What can have gone wrong in a problem: the variants of all mistakes that apply there, and pairs of them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -8,23 +8,23 @@ from operator import or_
 
 from core.arrays import Array
 from core.conventions import Switch
-from core.mistakes import MISTAKES, Mistake, Way
+from core.mistakes import MISTAKES, Mistake, Variant
 from core.problem import Problem
 from core.scenarios import Scenarios
 from core.steps import RULES, Change
 
 Factor = tuple[tuple[str, ...], float, int]
-"""The mistakes that multiply a quantity by a number, the number, and the bits of the ways that do."""
+"""The mistakes that multiply a quantity by a number, the number, and the bits of the variants that do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Suspect:
-    """One way of one mistake, in all layers or in one.
+    """One variant of one mistake, in all layers or in one.
 
     Parameters
     ----------
     mistake : Mistake
-    way : tuple of Change
+    variant : tuple of Change
     bit : int
         What chooses it among the scenarios.
     layer : int or None
@@ -32,14 +32,14 @@ class Suspect:
     """
 
     mistake: Mistake
-    way: Way
+    variant: Variant
     bit: int
     layer: int | None = None
 
     @property
     def switch(self) -> Switch | None:
         """The convention under which it is no mistake."""
-        return next((change.switch for change in self.way if change.switch), None)
+        return next((change.switch for change in self.variant if change.switch), None)
 
 
 class Suspects:
@@ -51,7 +51,7 @@ class Suspects:
     in_one_layer : bool
         Whether mistakes made in one layer only are suspected as well.
     exact : Scenarios, optional
-        Those of the problem without ways, for what they have computed already.
+        Those of the problem without variants, for what they have computed already.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Suspects:
         -------
         Scenarios
         """
-        return Scenarios(self.problem, [suspect.way for suspect in self.suspects], given=given, exact=self._exact)
+        return Scenarios(self.problem, [suspect.variant for suspect in self.suspects], given=given, exact=self._exact)
 
     def made(self, chosen: int) -> Iterator[Suspect]:
         """Give the suspects that are chosen, in the order of the registry.
@@ -119,7 +119,7 @@ class Suspects:
             chosen ^= lowest
 
     def names(self, chosen: int) -> tuple[str, ...]:
-        """Name the mistakes whose ways are chosen.
+        """Name the mistakes whose variants are chosen.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Suspects:
         return tuple(dict.fromkeys(suspect.mistake.name for suspect in self.made(chosen)))
 
     def switches(self, chosen: int) -> dict[str, Switch]:
-        """Find the conventions under which the mistakes whose ways are chosen are none.
+        """Find the conventions under which the mistakes whose variants are chosen are none.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Suspects:
         return {suspect.mistake.name: suspect.switch for suspect in self.made(chosen) if suspect.switch}
 
     def singles(self, scenarios: Scenarios, key: str) -> list[int]:
-        """List the ways that make a difference to a quantity.
+        """List the variants that make a difference to a quantity.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class Suspects:
         return [s.bit for s in self.suspects if s.bit & reach]
 
     def pairs(self, scenarios: Scenarios, key: str) -> list[int]:
-        """List the pairs of compatible ways of different mistakes that make a difference to a quantity.
+        """List the pairs of compatible variants of different mistakes that make a difference to a quantity.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class Suspects:
         ]
 
     def conventions(self, free: Collection[Switch], scenarios: Scenarios, key: str) -> list[int]:
-        """List the choices of ways that other conventions are, alone and together.
+        """List the choices of variants that other conventions are, alone and together.
 
         Parameters
         ----------
@@ -226,30 +226,34 @@ class Suspects:
         return found
 
     def _find_suspects(self, *, in_one_layer: bool) -> tuple[Suspect, ...]:
-        made: list[tuple[Mistake, Way, int | None]] = [(m, way, None) for m in self.mistakes for way in m.ways]
+        made: list[tuple[Mistake, Variant, int | None]] = [
+            (m, variant, None) for m in self.mistakes for variant in m.variants
+        ]
         depth = self.problem.network.depth
         if in_one_layer and 1 < depth <= DEEPEST_BY_LAYER:
             layers = range(1, depth + 1)
-            made += [(m, _in_layer(way, n), n) for m, way, _ in made if _is_of_layers(way) for n in layers]
-        return tuple(Suspect(mistake=m, way=way, bit=1 << i, layer=n) for i, (m, way, n) in enumerate(made))
+            made += [(m, _in_layer(variant, n), n) for m, variant, _ in made if _is_of_layers(variant) for n in layers]
+        return tuple(Suspect(mistake=m, variant=variant, bit=1 << i, layer=n) for i, (m, variant, n) in enumerate(made))
 
 
 DEEPEST_BY_LAYER = 8
 """The depth up to which the search includes mistakes made in one layer only."""
 
 
-def _is_of_layers(way: Way) -> bool:
-    return all((change.rule in RULES and RULES[change.rule].is_repeated) or change.rule not in RULES for change in way)
+def _is_of_layers(variant: Variant) -> bool:
+    return all(
+        (change.rule in RULES and RULES[change.rule].is_repeated) or change.rule not in RULES for change in variant
+    )
 
 
 def _kinds(suspect: Suspect) -> list[str]:
-    # the mistake that it is a way of, and the rules that it replaces
-    return [suspect.mistake.name, *(f"{change.rule}()" for change in suspect.way if change.replaces)]
+    # the mistake that it is a variant of, and the rules that it replaces
+    return [suspect.mistake.name, *(f"{change.rule}()" for change in suspect.variant if change.replaces)]
 
 
 @lru_cache(maxsize=4096)
-def _in_layer(way: Way, number: int) -> Way:
+def _in_layer(variant: Variant, number: int) -> Variant:
     def narrowed(change: Change) -> Change:
         return replace(change, where=lambda place: place.number == number and change.where(place))
 
-    return tuple(narrowed(change) for change in way)
+    return tuple(narrowed(change) for change in variant)

@@ -11,7 +11,7 @@ from core.budget import Budget
 from core.errors import NonFiniteError
 from core.problem import Problem
 from core.quantities import Quantity, n_components, public_name
-from core.steps import DEEP, LocalJacobian, Place, Step, Structure, evaluate, fill, steps_of, structure_of
+from core.steps import DEEP, LocalJacobian, RuleContext, Step, Structure, evaluate, fill, steps_of, structure_of
 
 MANY_ROWS = 16
 """From here on a softmax's Jacobians are written down as matrices."""
@@ -150,7 +150,9 @@ def multiply_links(problem: Problem, links: Sequence[Link], values: Mapping[str,
         # what was written down at once is made of slopes and inputs, none of which it exceeds
         is_bounded = not rest and rows.flags.writeable
         for link in rest:
-            rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in link.inputs))
+            rows = link.local.pull(
+                RuleContext(problem, link.step.number), rows, *(values[name] for name in link.inputs)
+            )
     if not is_bounded and not is_finite(rows):
         name = public_name(f"d{links[0].step.output}_d{links[-1].by}", problem)
         raise NonFiniteError(
@@ -164,12 +166,12 @@ def _first_rows(problem: Problem, links: Sequence[Link], values: Mapping[str, Ar
     # of many rows, a matrix is written down in a fraction of the time that an identity takes to be pulled back
     first = links[0]
     if n_components(first.step.output, problem) >= MANY_ROWS:
-        place = Place(problem, first.step.number)
+        context = RuleContext(problem, first.step.number)
         inputs = [values[name] for name in first.inputs]
-        by_columns = place.conventions.column_order == "columns_first"
-        if by_columns and len(links) > 1 and links[1].by.startswith("W") and place.activation.jacobian_by_weights:
-            return place.activation.jacobian_by_weights(inputs[1], values[links[1].inputs[0]]), links[2:]
-        matrix = first.local.matrix(place, *inputs)
+        by_columns = context.conventions.column_order == "columns_first"
+        if by_columns and len(links) > 1 and links[1].by.startswith("W") and context.activation.jacobian_by_weights:
+            return context.activation.jacobian_by_weights(inputs[1], values[links[1].inputs[0]]), links[2:]
+        matrix = first.local.matrix(context, *inputs)
         if matrix is not None:
             return matrix, links[1:]
     for done in range(len(links) - 1, 0, -1):

@@ -14,7 +14,7 @@ from core.mistakes.finished import FINISHED_MISTAKES
 from core.mistakes.layers import LAYER_MISTAKES
 from core.mistakes.logits import LOGITS_MISTAKES
 from core.mistakes.loss import LOSS_MISTAKES
-from core.mistakes.mistake import SAMPLE, Indices, Mistake, Signs, Transform, Way
+from core.mistakes.mistake import SAMPLE, Indices, Mistake, Signs, Transform, Variant
 from core.mistakes.parameters import PARAMETER_MISTAKES
 from core.mistakes.regularisation import REGULARISATION_MISTAKES
 from core.mistakes.sizes import SIZE_MISTAKES
@@ -35,7 +35,7 @@ MISTAKES: Registry[Mistake] = Registry(
     *FINISHED_MISTAKES,
 )
 
-PRECEDENCE = {name: place for place, name in enumerate(MISTAKES)}
+PRECEDENCE = {name: rank for rank, name in enumerate(MISTAKES)}
 """Where each stands in the registry; of several that give the same numbers, the first is named."""
 
-__all__ = ["MISTAKES", "PRECEDENCE", "SAMPLE", "SYMBOLS", "Indices", "Mistake", "Signs", "Transform", "Way"]
+__all__ = ["MISTAKES", "PRECEDENCE", "SAMPLE", "SYMBOLS", "Indices", "Mistake", "Signs", "Transform", "Variant"]

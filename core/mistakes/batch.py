@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from core.mistakes.mistake import Mistake, Transform, Way, multiply
-from core.mistakes.places import divides_otherwise, is_batch, is_fused
+from core.mistakes.conditions import divides_otherwise, is_batch, is_fused
+from core.mistakes.mistake import Mistake, Transform, Variant, multiply
 from core.mistakes.wording import averages, name_count, say_divisor, say_half, say_sign, say_twice
 from core.problem import Problem
 from core.quantities import Quantity
@@ -11,11 +11,11 @@ from core.steps import adjust_rule, keep_convention, replace_rule, scale_rule
 from core.steps.loss import divisor_of
 
 
-def _times(factor: float) -> tuple[Way, Way]:
+def _times(factor: float) -> tuple[Variant, Variant]:
     """Put a factor on the gradient where it leaves the loss, or on the losses."""
     gradient = (
         scale_rule("logits_gradient", factor),
-        scale_rule("loss_gradient", factor, where=lambda place: not is_fused(place)),
+        scale_rule("loss_gradient", factor, where=lambda context: not is_fused(context)),
     )
     return gradient, (scale_rule("losses", factor),)
 
@@ -36,7 +36,7 @@ BATCH_MISTAKES = (
         family="batch",
         produces="N·t",
         message=_say_summed,
-        ways=(keep_convention(("reduction", "sum"), "divisor"),),
+        variants=(keep_convention(("reduction", "sum"), "divisor"),),
         applies=lambda problem: divides_otherwise(problem, "sum"),
     ),
     Mistake(
@@ -44,7 +44,7 @@ BATCH_MISTAKES = (
         family="batch",
         produces="t·N/n",
         message=lambda problem, quantity: f"You divided by the number of samples. {say_divisor(problem)}",
-        ways=(keep_convention(("reduction", "mean"), "divisor"),),
+        variants=(keep_convention(("reduction", "mean"), "divisor"),),
         applies=lambda problem: divides_otherwise(problem, "mean"),
     ),
     Mistake(
@@ -52,20 +52,22 @@ BATCH_MISTAKES = (
         family="batch",
         produces="t/N",
         message=_say_twice_averaged,
-        ways=(
+        variants=(
             (
                 adjust_rule(
                     "grad_weights",
-                    lambda exact, place, inputs, grad, weights, decay: exact(
-                        inputs, grad / place.problem.n_samples, weights, decay
+                    lambda exact, context, inputs, grad, weights, l2_coefficient: exact(
+                        inputs, grad / context.problem.n_samples, weights, l2_coefficient
                     ),
                 ),
                 adjust_rule(
                     "grad_bias",
-                    lambda exact, place, grad, bias, decay: exact(grad / place.problem.n_samples, bias, decay),
+                    lambda exact, context, grad, bias, l2_coefficient: exact(
+                        grad / context.problem.n_samples, bias, l2_coefficient
+                    ),
                 ),
             ),
-            (replace_rule("divisor", lambda place: np.asarray(divisor_of(place) ** 2)),),
+            (replace_rule("divisor", lambda context: np.asarray(divisor_of(context) ** 2)),),
         ),
         applies=lambda problem: divides_otherwise(problem, "sum"),
     ),
@@ -76,7 +78,7 @@ BATCH_MISTAKES = (
         message=lambda problem, quantity: (
             f"You divided by the number of all entries, samples times outputs. {say_divisor(problem)}"
         ),
-        ways=(keep_convention(("reduction", "mean_over_entries"), "divisor"),),
+        variants=(keep_convention(("reduction", "mean_over_entries"), "divisor"),),
         applies=lambda problem: problem.n_out > 1 and divides_otherwise(problem, "mean_over_entries"),
     ),
     Mistake(
@@ -84,7 +86,7 @@ BATCH_MISTAKES = (
         family="sign and scale",
         produces="−t",
         message=say_sign,
-        ways=_times(-1.0),
+        variants=_times(-1.0),
         transforms=(Transform(apply=lambda problem, quantity, value, number: -value),),
     ),
     Mistake(
@@ -92,7 +94,7 @@ BATCH_MISTAKES = (
         family="sign and scale",
         produces="2·t",
         message=say_twice,
-        ways=_times(2.0),
+        variants=_times(2.0),
         transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 2.0),),
     ),
     Mistake(
@@ -100,7 +102,7 @@ BATCH_MISTAKES = (
         family="sign and scale",
         produces="t/2",
         message=say_half,
-        ways=_times(0.5),
+        variants=_times(0.5),
         transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 0.5),),
     ),
     Mistake(
@@ -111,7 +113,7 @@ BATCH_MISTAKES = (
             "You gave each sample's loss. The loss of the batch is one number: their sum"
             f"{', divided by ' + name_count(problem) if averages(problem) else ''}."
         ),
-        ways=((adjust_rule("loss", lambda exact, place, losses, *others: losses),),),
+        variants=((adjust_rule("loss", lambda exact, context, losses, *others: losses),),),
         applies=is_batch,
     ),
 )

@@ -146,7 +146,7 @@ FINISHED_MISTAKES = (
         family="orientation",
         produces="dZ/dW = rows_first(t)",
         message="Your columns follow the weights row by row. Here they follow them column by column.",
-        ways=(keep_convention(("column_order", "rows_first"), "dZ{l}_dW{l}"),),
+        variants=(keep_convention(("column_order", "rows_first"), "dZ{l}_dW{l}"),),
         applies=lambda problem: problem.conventions.column_order != "rows_first",
     ),
     Mistake(
@@ -154,7 +154,7 @@ FINISHED_MISTAKES = (
         family="orientation",
         produces="dZ/dW = columns_first(t)",
         message="Your columns follow the weights column by column. Here they follow them row by row.",
-        ways=(keep_convention(("column_order", "columns_first"), "dZ{l}_dW{l}"),),
+        variants=(keep_convention(("column_order", "columns_first"), "dZ{l}_dW{l}"),),
         applies=lambda problem: problem.conventions.column_order != "columns_first",
     ),
     Mistake(

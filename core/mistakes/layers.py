@@ -7,75 +7,75 @@ import numpy as np
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.conventions import RELU_SLOPES
-from core.mistakes.mistake import Mistake, Way
-from core.mistakes.places import has_slope
+from core.mistakes.conditions import has_slope
+from core.mistakes.mistake import Mistake, Variant
 from core.problem import Problem
-from core.steps import Place, adjust_rule, keep_convention, replace_rule
+from core.steps import RuleContext, adjust_rule, keep_convention, replace_rule
 from core.steps.changes import Where
 
 LEARNING_RATES = (1.0, 0.5, 0.1)
 """Those that exercises use; a step with one of them is recognised."""
 
 
-def _slope(vjp: Callable[[Place, Array, Array, Array], Array], *, where: Where = has_slope) -> Way:
-    """Put a wrong slope everywhere: ``vjp(place, rows, z, a)`` multiplies rows by it."""
+def _slope(vjp: Callable[[RuleContext, Array, Array, Array], Array], *, where: Where = has_slope) -> Variant:
+    """Put a wrong slope everywhere: ``vjp(context, rows, z, a)`` multiplies rows by it."""
     return (
         replace_rule("activation_gradient", vjp, where=where),
         replace_rule(
-            "dA{l}_dZ{l}", lambda place, rows, z, a: vjp(place, rows, z[..., None, :], a[..., None, :]), where=where
+            "dA{l}_dZ{l}", lambda context, rows, z, a: vjp(context, rows, z[..., None, :], a[..., None, :]), where=where
         ),
     )
 
 
-def _is_written_in_a(place: Place) -> bool:
-    return place.activation.slope is not None
+def _is_written_in_a(context: RuleContext) -> bool:
+    return context.activation.slope is not None
 
 
-def _slope_at(place: Place, x: Array) -> Array:
-    slope = place.activation.slope
+def _slope_at(context: RuleContext, x: Array) -> Array:
+    slope = context.activation.slope
     return np.ones(x.shape) if slope is None else slope(x)
 
 
 def _is_other(name: str) -> Where:
-    return lambda place: not place.activation.gives_distribution and place.layer.activation != name
+    return lambda context: not context.activation.gives_distribution and context.layer.activation != name
 
 
-def _with_activation(name: str) -> Way:
+def _with_activation(name: str) -> Variant:
     """Put another activation in a layer's place, its value and its slope."""
     other = ACTIVATIONS[name]
     return (
-        replace_rule("activation", lambda place, z: other.value(z), where=_is_other(name)),
-        *_slope(lambda place, rows, z, a: other.vjp(z, a, rows), where=_is_other(name)),
+        replace_rule("activation", lambda context, z: other.value(z), where=_is_other(name)),
+        *_slope(lambda context, rows, z, a: other.vjp(z, a, rows), where=_is_other(name)),
     )
 
 
-def _is_relu(place: Place) -> bool:
-    return place.layer.activation == "relu"
+def _is_relu(context: RuleContext) -> bool:
+    return context.layer.activation == "relu"
 
 
-def _is_square(place: Place) -> bool:
-    return place.layer.n_in == place.layer.n_out > 1
+def _is_square(context: RuleContext) -> bool:
+    return context.layer.n_in == context.layer.n_out > 1
 
 
 def _has_bias(problem: Problem) -> bool:
     return any(layer.bias is not None for layer in problem.network.layers)
 
 
-def _slope_of(name: str) -> tuple[Way, ...]:
+def _slope_of(name: str) -> tuple[Variant, ...]:
     """Put another activation's slope in a layer's place: at z, and written with the layer's own a."""
     other = ACTIVATIONS[name]
     slope = other.slope
-    at_z = _slope(lambda place, rows, z, a: other.vjp(z, other.value(z), rows), where=_is_other(name))
+    at_z = _slope(lambda context, rows, z, a: other.vjp(z, other.value(z), rows), where=_is_other(name))
     if slope is None:
         return (at_z,)
-    return (at_z, _slope(lambda place, rows, z, a: rows * slope(a), where=_is_other(name)))
+    return (at_z, _slope(lambda context, rows, z, a: rows * slope(a), where=_is_other(name)))
 
 
-def _stepped(rate: float) -> Way:
+def _stepped(rate: float) -> Variant:
     return (
         replace_rule(
             "grad_inputs",
-            lambda place, grad, weights, grad_weights: grad @ (weights - rate * grad_weights).mT,
+            lambda context, grad, weights, grad_weights: grad @ (weights - rate * grad_weights).mT,
             extra=("dL_dW{l}",),
         ),
     )
@@ -87,7 +87,7 @@ LAYER_MISTAKES = (
         family="forward pass",
         produces="Z = X·W",
         message="You left out the bias: Z = X·W + b.",
-        ways=((adjust_rule("affine", lambda exact, place, inputs, weights, *bias: exact(inputs, weights)),),),
+        variants=((adjust_rule("affine", lambda exact, context, inputs, weights, *bias: exact(inputs, weights)),),),
         applies=_has_bias,
     ),
     Mistake(
@@ -95,11 +95,11 @@ LAYER_MISTAKES = (
         family="forward pass",
         produces="Z = X·W + 2·b",
         message="You added the bias twice: Z = X·W + b.",
-        ways=(
+        variants=(
             (
                 adjust_rule(
                     "affine",
-                    lambda exact, place, inputs, weights, *bias: exact(inputs, weights, *(2.0 * b for b in bias)),
+                    lambda exact, context, inputs, weights, *bias: exact(inputs, weights, *(2.0 * b for b in bias)),
                 ),
             ),
         ),
@@ -110,37 +110,37 @@ LAYER_MISTAKES = (
         family="forward pass",
         produces="A = Z",
         message="You left out a layer's activation. Its outputs are f(Z), not Z.",
-        ways=(_with_activation("identity"),),
+        variants=(_with_activation("identity"),),
     ),
     Mistake(
         name="other_activation",
         family="forward pass",
         produces="A = sigmoid(Z) or A = tanh(Z) or A = relu(Z)",
         message="You used another activation than the layer's own. The problem names it.",
-        ways=tuple(_with_activation(name) for name in ("sigmoid", "tanh", "relu")),
+        variants=tuple(_with_activation(name) for name in ("sigmoid", "tanh", "relu")),
     ),
     Mistake(
         name="activation_derivative_dropped",
         family="way back",
         produces="dL/dZ = dL/dA",
         message="You left out the derivative of the activation. dL/dZ is dL/dA times f′(Z).",
-        ways=(_slope(lambda place, rows, z, a: rows),),
+        variants=(_slope(lambda context, rows, z, a: rows),),
     ),
     Mistake(
         name="derivative_at_activation",
         family="way back",
         produces="dL/dZ = dL/dA∘f′(A)",
         message="You took the derivative of the activation at A = f(Z). Take f′ at Z.",
-        ways=(_slope(lambda place, rows, z, a: place.activation.vjp(a, place.activation.value(a), rows)),),
+        variants=(_slope(lambda context, rows, z, a: context.activation.vjp(a, context.activation.value(a), rows)),),
     ),
     Mistake(
         name="derivative_fed_pre_activation",
         family="way back",
         produces="dL/dZ = dL/dA∘Z∘(1 − Z) or dL/dZ = dL/dA∘(1 − Z∘Z)",
         message="You put Z into the derivative that is written in terms of A. Put the activations A in.",
-        ways=(
+        variants=(
             _slope(
-                lambda place, rows, z, a: rows * _slope_at(place, z),
+                lambda context, rows, z, a: rows * _slope_at(context, z),
                 where=_is_written_in_a,
             ),
         ),
@@ -150,14 +150,14 @@ LAYER_MISTAKES = (
         family="way back",
         produces="dL/dZ = dL/dA∘sigmoid′(Z) or dL/dZ = dL/dA∘tanh′(Z) or dL/dZ = dL/dA∘relu′(Z)",
         message="You used the derivative of another activation than the layer's own.",
-        ways=(*_slope_of("sigmoid"), *_slope_of("tanh"), *_slope_of("relu")),
+        variants=(*_slope_of("sigmoid"), *_slope_of("tanh"), *_slope_of("relu")),
     ),
     Mistake(
         name="value_for_derivative",
         family="way back",
         produces="dL/dZ = dL/dA∘f(Z)",
         message="You multiplied by the activation f(Z). Multiply by its derivative f′(Z).",
-        ways=(_slope(lambda place, rows, z, a: rows * a),),
+        variants=(_slope(lambda context, rows, z, a: rows * a),),
     ),
     Mistake(
         name="derivative_of_gradient",
@@ -167,11 +167,11 @@ LAYER_MISTAKES = (
             "You took the derivative of the activation at the incoming gradient dL/dA. Take f′ at Z, "
             "and multiply dL/dA by it."
         ),
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "activation_gradient",
-                    lambda place, grad, z, a: place.activation.vjp(grad, place.activation.value(grad), grad),
+                    lambda context, grad, z, a: context.activation.vjp(grad, context.activation.value(grad), grad),
                     where=has_slope,
                 ),
             ),
@@ -182,7 +182,7 @@ LAYER_MISTAKES = (
         family="way back",
         produces="dL/dZ = dL/dA∘(Z ≥ 0)",
         message="You took another slope of relu at 0 than here. Look at the entries where z is exactly 0.",
-        ways=tuple(
+        variants=tuple(
             keep_convention(("relu_at_zero", slope), "activation_gradient", "dA{l}_dZ{l}", where=_is_relu)
             for slope in RELU_SLOPES
         ),
@@ -195,10 +195,10 @@ LAYER_MISTAKES = (
             "You used W where its transpose belongs: "
             f"{'dZ/dX = Wᵀ' if quantity.is_jacobian else 'dL/dX = dL/dZ·Wᵀ'}, X being the inputs of the layer."
         ),
-        ways=(
+        variants=(
             (
-                replace_rule("grad_inputs", lambda place, grad, weights: grad @ weights, where=_is_square),
-                replace_rule("dZ{l}_dA{l-1}", lambda place, rows, weights: rows @ weights, where=_is_square),
+                replace_rule("grad_inputs", lambda context, grad, weights: grad @ weights, where=_is_square),
+                replace_rule("dZ{l}_dA{l-1}", lambda context, rows, weights: rows @ weights, where=_is_square),
             ),
         ),
     ),
@@ -207,6 +207,6 @@ LAYER_MISTAKES = (
         family="way back",
         produces="dL/dX = dL/dZ·(W − η·dL/dW)ᵀ",
         message="You updated the weights first. Go back through the weights of the forward pass.",
-        ways=tuple(_stepped(rate) for rate in LEARNING_RATES),
+        variants=tuple(_stepped(rate) for rate in LEARNING_RATES),
     ),
 )

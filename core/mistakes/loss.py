@@ -6,12 +6,12 @@ import numpy as np
 
 from core.arrays import Array
 from core.losses import LOSSES
+from core.mistakes.conditions import is_fused, is_softmax_loss
 from core.mistakes.mistake import Mistake
-from core.mistakes.places import is_fused, is_softmax_loss
 from core.mistakes.wording import outputs_of
 from core.problem import Problem
 from core.quantities import Quantity
-from core.steps import Place, keep_convention, replace_rule
+from core.steps import RuleContext, keep_convention, replace_rule
 
 
 def _is_in_other_base(problem: Problem, base: str | int) -> bool:
@@ -22,8 +22,8 @@ def _binary_derivative(a: Array, y: Array) -> Array:
     return (a - y) / (a * (1.0 - a))
 
 
-def _binary_losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> Array:
-    return LOSSES["binary_cross_entropy"].value(a, y) / unit
+def _binary_losses(context: RuleContext, z: Array, a: Array, y: Array, log_of_base: Array) -> Array:
+    return LOSSES["binary_cross_entropy"].value(a, y) / log_of_base
 
 
 def _say_base(base: str, divisor: str) -> Callable[[Problem, Quantity], str]:
@@ -43,7 +43,7 @@ LOSS_MISTAKES = (
         family="loss",
         produces="t/ln(2)",
         message=_say_base("base 2", "ln 2"),
-        ways=(keep_convention(("log_base", 2), "unit"),),
+        variants=(keep_convention(("log_base", 2), "log_of_base"),),
         applies=lambda problem: _is_in_other_base(problem, 2),
     ),
     Mistake(
@@ -51,7 +51,7 @@ LOSS_MISTAKES = (
         family="loss",
         produces="t/ln(10)",
         message=_say_base("base 10", "ln 10"),
-        ways=(keep_convention(("log_base", 10), "unit"),),
+        variants=(keep_convention(("log_base", 10), "log_of_base"),),
         applies=lambda problem: _is_in_other_base(problem, 10),
     ),
     Mistake(
@@ -62,7 +62,7 @@ LOSS_MISTAKES = (
             f"Your logarithm is the natural one. Here it has base {problem.conventions.log_base}: "
             "divide the natural one by the natural logarithm of the base."
         ),
-        ways=(keep_convention(("log_base", "e"), "unit"),),
+        variants=(keep_convention(("log_base", "e"), "log_of_base"),),
         applies=lambda problem: _is_in_other_base(problem, "e"),
     ),
     Mistake(
@@ -70,7 +70,13 @@ LOSS_MISTAKES = (
         family="loss",
         produces="L = −sum(Y∘S)/N",
         message="You left out the logarithm. Cross-entropy adds up −y·ln s, not −y·s.",
-        ways=((replace_rule("losses", lambda place, z, a, y, unit: -(y * a).sum(axis=-1), where=is_softmax_loss),),),
+        variants=(
+            (
+                replace_rule(
+                    "losses", lambda context, z, a, y, log_of_base: -(y * a).sum(axis=-1), where=is_softmax_loss
+                ),
+            ),
+        ),
     ),
     Mistake(
         name="binary_terms",
@@ -80,25 +86,25 @@ LOSS_MISTAKES = (
             "You used the binary cross-entropy for each class, with its terms 1 − y and 1 − s. "
             "Among several classes the cross-entropy has −y·ln s only."
         ),
-        ways=(
+        variants=(
             (
                 replace_rule("losses", _binary_losses, where=is_softmax_loss),
                 replace_rule(
                     "loss_gradient",
-                    lambda place, z, a, y, divisor, unit: _binary_derivative(a, y) / (divisor * unit),
+                    lambda context, z, a, y, divisor, log_of_base: _binary_derivative(a, y) / (divisor * log_of_base),
                     where=is_softmax_loss,
                 ),
                 replace_rule(
                     "logits_gradient",
-                    lambda place, z, a, y, divisor, unit: _binary_derivative(a, y) / (divisor * unit),
+                    lambda context, z, a, y, divisor, log_of_base: _binary_derivative(a, y) / (divisor * log_of_base),
                     where=is_softmax_loss,
                 ),
             ),
             (
                 replace_rule(
                     "logits_gradient",
-                    lambda place, z, a, y, divisor, unit: (
-                        place.activation.vjp(z, a, _binary_derivative(a, y)) / (divisor * unit)
+                    lambda context, z, a, y, divisor, log_of_base: (
+                        context.activation.vjp(z, a, _binary_derivative(a, y)) / (divisor * log_of_base)
                     ),
                     where=is_softmax_loss,
                 ),
@@ -110,11 +116,11 @@ LOSS_MISTAKES = (
         family="loss",
         produces="dL/dS = Y/S/N",
         message="You left out the minus. The derivative of −y·ln s by s is −y/s.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "loss_gradient",
-                    lambda place, z, a, y, divisor, unit: y / a / (divisor * unit),
+                    lambda context, z, a, y, divisor, log_of_base: y / a / (divisor * log_of_base),
                     where=is_softmax_loss,
                 ),
             ),
@@ -125,11 +131,11 @@ LOSS_MISTAKES = (
         family="loss",
         produces="dL/dS = −1/S/N",
         message="You left out y. The derivative of −y·ln s by s is −y/s, which is 0 where y is 0.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "loss_gradient",
-                    lambda place, z, a, y, divisor, unit: -1.0 / a / (divisor * unit),
+                    lambda context, z, a, y, divisor, log_of_base: -1.0 / a / (divisor * log_of_base),
                     where=is_softmax_loss,
                 ),
             ),
@@ -140,11 +146,11 @@ LOSS_MISTAKES = (
         family="loss",
         produces="dL/dS = −Y∘ln(S)/N",
         message="You gave the terms of the loss, −y·ln s. Differentiate them by s.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "loss_gradient",
-                    lambda place, z, a, y, divisor, unit: -y * np.log(a) / (divisor * unit),
+                    lambda context, z, a, y, divisor, log_of_base: -y * np.log(a) / (divisor * log_of_base),
                     where=is_softmax_loss,
                 ),
             ),
@@ -158,10 +164,12 @@ LOSS_MISTAKES = (
             f"You gave the derivative by Z. The derivative by {outputs_of(problem)} comes one step before it: "
             f"the derivative of the {problem.network.output_activation} is not in it yet."
         ),
-        ways=(
+        variants=(
             (
                 replace_rule(
-                    "loss_gradient", lambda place, z, a, y, divisor, unit: (a - y) / (divisor * unit), where=is_fused
+                    "loss_gradient",
+                    lambda context, z, a, y, divisor, log_of_base: (a - y) / (divisor * log_of_base),
+                    where=is_fused,
                 ),
             ),
         ),

@@ -12,7 +12,7 @@ from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, n_components, shape_of, to_quantity
 from core.steps import Change
 
-Way = tuple[Change, ...]
+Variant = tuple[Change, ...]
 
 Message = str | Callable[[Problem, Quantity], str]
 
@@ -138,7 +138,7 @@ class Mistake:
     message : str or callable
         Feedback for the student: what is wrong and what to look at, without a number of the solution; or
         ``message(problem, quantity)``, where it depends on them. It begins so that it can follow "In dL/dZ, ".
-    ways : tuple of tuples of Change
+    variants : tuple of tuples of Change
         The ways in which it happens, each as changes of rules.
     transforms : tuple of Transform
         The ways in which it happens to a finished answer.
@@ -155,7 +155,7 @@ class Mistake:
     family: str
     produces: str
     message: Message
-    ways: tuple[Way, ...] = ()
+    variants: tuple[Variant, ...] = ()
     transforms: tuple[Transform, ...] = ()
     applies: Callable[[Problem], bool] = _always
 

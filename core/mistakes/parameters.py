@@ -3,14 +3,14 @@
 import numpy as np
 
 from core.arrays import Array
+from core.mistakes.conditions import is_batch, is_handed_in
 from core.mistakes.mistake import Mistake
-from core.mistakes.places import is_batch, is_handed_in
 from core.mistakes.wording import averages, name_count
-from core.steps import Place, replace_rule
+from core.steps import RuleContext, replace_rule
 
 
-def _decayed(grad: Array, parameter: Array, decay: Array) -> Array:
-    return np.asarray(grad + decay * parameter) if np.count_nonzero(decay) else grad
+def _penalised(grad: Array, parameter: Array, l2_coefficient: Array) -> Array:
+    return np.asarray(grad + l2_coefficient * parameter) if np.count_nonzero(l2_coefficient) else grad
 
 
 def _last(samples: Array) -> Array:
@@ -21,12 +21,12 @@ def _total(grad: Array) -> Array:
     return np.asarray(grad.sum(axis=(-2, -1)))
 
 
-def _is_hidden_above(place: Place) -> bool:
-    return place.number > 1
+def _is_hidden_above(context: RuleContext) -> bool:
+    return context.number > 1
 
 
-def _multiplies_inputs(place: Place) -> bool:
-    return _is_hidden_above(place) and is_handed_in(place, place.problem.n_features * place.layer.n_out)
+def _multiplies_inputs(context: RuleContext) -> bool:
+    return _is_hidden_above(context) and is_handed_in(context, context.problem.n_features * context.layer.n_out)
 
 
 PARAMETER_MISTAKES = (
@@ -35,11 +35,13 @@ PARAMETER_MISTAKES = (
         family="weights",
         produces="dL/dW = Z₋ᵀ·dL/dZ or dL/dW = X₀ᵀ·dL/dZ or dL/dW = Aᵀ·dL/dZ",
         message="You multiplied by another array than the inputs X of the layer: dL/dW is Xᵀ·dL/dZ.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay, cache: _decayed(cache.mT @ grad, weights, decay),
+                    lambda context, inputs, grad, weights, l2_coefficient, cache: _penalised(
+                        cache.mT @ grad, weights, l2_coefficient
+                    ),
                     where=_is_hidden_above,
                     extra=("Z{l-1}",),
                 ),
@@ -47,8 +49,8 @@ PARAMETER_MISTAKES = (
             (
                 replace_rule(
                     "grad_weights",
-                    # shapes that do not fit are no answer that anybody can hand in with the decay added
-                    lambda place, inputs, grad, weights, decay, cache: cache.mT @ grad,
+                    # shapes that do not fit are no answer that anybody can hand in with the L2 term added
+                    lambda context, inputs, grad, weights, l2_coefficient, cache: cache.mT @ grad,
                     where=_multiplies_inputs,
                     extra=("X",),
                 ),
@@ -56,8 +58,8 @@ PARAMETER_MISTAKES = (
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay, cache: cache.mT @ grad,
-                    where=lambda place: is_handed_in(place, place.layer.n_out**2),
+                    lambda context, inputs, grad, weights, l2_coefficient, cache: cache.mT @ grad,
+                    where=lambda context: is_handed_in(context, context.layer.n_out**2),
                     extra=("A{l}",),
                 ),
             ),
@@ -68,12 +70,12 @@ PARAMETER_MISTAKES = (
         family="weights",
         produces="dL/dW = mean_samples(X)ᵀ·sum_samples(dL/dZ)",
         message="You averaged the inputs over the samples before you multiplied. Multiply sample by sample, then add.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay: _decayed(
-                        inputs.mean(axis=-2)[..., :, None] * grad.sum(axis=-2)[..., None, :], weights, decay
+                    lambda context, inputs, grad, weights, l2_coefficient: _penalised(
+                        inputs.mean(axis=-2)[..., :, None] * grad.sum(axis=-2)[..., None, :], weights, l2_coefficient
                     ),
                 ),
             ),
@@ -88,12 +90,12 @@ PARAMETER_MISTAKES = (
             "You left out the inputs. The gradient of a weight is its input times the gradient of its output, "
             "added over the samples."
         ),
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay: _decayed(
-                        np.repeat(grad.sum(axis=-2, keepdims=True), weights.shape[-2], axis=-2), weights, decay
+                    lambda context, inputs, grad, weights, l2_coefficient: _penalised(
+                        np.repeat(grad.sum(axis=-2, keepdims=True), weights.shape[-2], axis=-2), weights, l2_coefficient
                     ),
                 ),
             ),
@@ -104,16 +106,19 @@ PARAMETER_MISTAKES = (
         family="weights",
         produces="dL/dW = last(X)ᵀ·last(dL/dZ)",
         message="You kept the last sample only. Add up the samples' terms instead of overwriting them.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay: _decayed(
-                        _last(inputs).mT @ _last(grad), weights, decay
+                    lambda context, inputs, grad, weights, l2_coefficient: _penalised(
+                        _last(inputs).mT @ _last(grad), weights, l2_coefficient
                     ),
                 ),
                 replace_rule(
-                    "grad_bias", lambda place, grad, bias, decay: _decayed(_last(grad).sum(axis=-2), bias, decay)
+                    "grad_bias",
+                    lambda context, grad, bias, l2_coefficient: _penalised(
+                        _last(grad).sum(axis=-2), bias, l2_coefficient
+                    ),
                 ),
             ),
         ),
@@ -124,12 +129,12 @@ PARAMETER_MISTAKES = (
         family="weights",
         produces="dL/dW = outer(X, dL/dZ)",
         message="You gave one gradient for each sample. Add them up.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "grad_weights",
-                    lambda place, inputs, grad, weights, decay: inputs[..., :, None] * grad[..., None, :],
-                    where=lambda place: is_handed_in(place, place.problem.n_samples * place.layer.weights.size),
+                    lambda context, inputs, grad, weights, l2_coefficient: inputs[..., :, None] * grad[..., None, :],
+                    where=lambda context: is_handed_in(context, context.problem.n_samples * context.layer.weights.size),
                 ),
             ),
         ),
@@ -147,8 +152,13 @@ PARAMETER_MISTAKES = (
                 else "do not divide."
             )
         ),
-        ways=(
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad.mean(axis=-2), bias, decay)),),
+        variants=(
+            (
+                replace_rule(
+                    "grad_bias",
+                    lambda context, grad, bias, l2_coefficient: _penalised(grad.mean(axis=-2), bias, l2_coefficient),
+                ),
+            ),
         ),
         applies=is_batch,
     ),
@@ -157,18 +167,22 @@ PARAMETER_MISTAKES = (
         family="bias",
         produces="dL/db = sum(dL/dZ) or dL/db = mean(dL/dZ) or dL/db = sum_outputs(dL/dZ)",
         message="You summed over the outputs. Sum over the samples: one number for each output.",
-        ways=(
+        variants=(
             (
                 replace_rule(
                     "grad_bias",
-                    lambda place, grad, bias, decay: _decayed(
-                        np.repeat(_total(grad)[..., None], len(bias), axis=-1), bias, decay
+                    lambda context, grad, bias, l2_coefficient: _penalised(
+                        np.repeat(_total(grad)[..., None], len(bias), axis=-1), bias, l2_coefficient
                     ),
                 ),
             ),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: _total(grad)),),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: np.asarray(grad.mean(axis=(-2, -1)))),),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: grad.sum(axis=-1)),),
+            (replace_rule("grad_bias", lambda context, grad, bias, l2_coefficient: _total(grad)),),
+            (
+                replace_rule(
+                    "grad_bias", lambda context, grad, bias, l2_coefficient: np.asarray(grad.mean(axis=(-2, -1)))
+                ),
+            ),
+            (replace_rule("grad_bias", lambda context, grad, bias, l2_coefficient: grad.sum(axis=-1)),),
         ),
         applies=lambda problem: max(problem.network.widths[1:]) > 1,
     ),
@@ -180,9 +194,14 @@ PARAMETER_MISTAKES = (
             "You did not add over the samples. The bias acts on every sample, so its gradient is the sum of the rows "
             "of dL/dZ."
         ),
-        ways=(
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: grad),),
-            (replace_rule("grad_bias", lambda place, grad, bias, decay: _decayed(grad[..., 0, :], bias, decay)),),
+        variants=(
+            (replace_rule("grad_bias", lambda context, grad, bias, l2_coefficient: grad),),
+            (
+                replace_rule(
+                    "grad_bias",
+                    lambda context, grad, bias, l2_coefficient: _penalised(grad[..., 0, :], bias, l2_coefficient),
+                ),
+            ),
         ),
         applies=is_batch,
     ),
@@ -194,12 +213,18 @@ PARAMETER_MISTAKES = (
             "You multiplied by the inputs. The bias is multiplied by 1: its gradient is the sum of dL/dZ "
             "over the samples."
         ),
-        ways=(
-            (replace_rule("grad_bias", lambda place, grad, bias, decay, inputs: inputs.mT @ grad, extra=("A{l-1}",)),),
+        variants=(
+            (
+                replace_rule(
+                    "grad_bias", lambda context, grad, bias, l2_coefficient, inputs: inputs.mT @ grad, extra=("A{l-1}",)
+                ),
+            ),
             (
                 replace_rule(
                     "grad_bias",
-                    lambda place, grad, bias, decay, inputs: _decayed((inputs.mT @ grad).sum(axis=-2), bias, decay),
+                    lambda context, grad, bias, l2_coefficient, inputs: _penalised(
+                        (inputs.mT @ grad).sum(axis=-2), bias, l2_coefficient
+                    ),
                     extra=("A{l-1}",),
                 ),
             ),

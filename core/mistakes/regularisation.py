@@ -6,41 +6,45 @@ import numpy as np
 
 from core.arrays import Array
 from core.conventions import L2_FACTORS, Switch
-from core.mistakes.mistake import Mistake, Way
-from core.mistakes.places import has_penalty, is_batch
+from core.mistakes.conditions import has_penalty, is_batch
+from core.mistakes.mistake import Mistake, Variant
 from core.problem import Problem
-from core.steps import Place, adjust_rule, replace_rule
+from core.steps import RuleContext, adjust_rule, replace_rule
 from core.steps.changes import Where, is_other
 
-Scale = Callable[[Place], float]
+Scale = Callable[[RuleContext], float]
 
 
-def _both(scale: Scale, *, switch: Switch | None = None) -> tuple[Way, Way]:
+def _both(scale: Scale, *, switch: Switch | None = None) -> tuple[Variant, Variant]:
     """Put a factor on the penalty, in the gradients alone and everywhere."""
-    where: Where = (lambda place: is_other(place, switch)) if switch else (lambda place: True)
+    where: Where = (lambda context: is_other(context, switch)) if switch else (lambda context: True)
     in_gradients = (
         adjust_rule(
             "grad_weights",
-            lambda exact, place, inputs, grad, weights, decay: exact(inputs, grad, weights, scale(place) * decay),
+            lambda exact, context, inputs, grad, weights, l2_coefficient: exact(
+                inputs, grad, weights, scale(context) * l2_coefficient
+            ),
             where=where,
             switch=switch,
         ),
         adjust_rule(
             "grad_bias",
-            lambda exact, place, grad, bias, decay: exact(grad, bias, np.asarray(scale(place) * decay)),
+            lambda exact, context, grad, bias, l2_coefficient: exact(
+                grad, bias, np.asarray(scale(context) * l2_coefficient)
+            ),
             where=where,
             switch=switch,
         ),
     )
     everywhere = tuple(
-        adjust_rule(rule, lambda exact, place: np.asarray(scale(place) * exact()), where=where, switch=switch)
-        for rule in ("decay", "bias_decay")
+        adjust_rule(rule, lambda exact, context: np.asarray(scale(context) * exact()), where=where, switch=switch)
+        for rule in ("l2_coefficient", "bias_l2_coefficient")
     )
     return in_gradients, everywhere
 
 
-def _with_factor(factor: float) -> tuple[Way, Way]:
-    return _both(lambda place: factor / place.conventions.l2.factor, switch=("l2.factor", factor))
+def _with_factor(factor: float) -> tuple[Variant, Variant]:
+    return _both(lambda context: factor / context.conventions.l2.factor, switch=("l2.factor", factor))
 
 
 def _is_divided(problem: Problem) -> bool:
@@ -51,8 +55,10 @@ def _spares_biases(problem: Problem) -> bool:
     return has_penalty(problem) and not problem.conventions.l2.biases
 
 
-def _decay_on_bias(exact: Callable[..., Array], place: Place, grad: Array, bias: Array, *decays: Array) -> Array:
-    return exact(grad, bias, decays[1])
+def _penalise_bias(
+    exact: Callable[..., Array], context: RuleContext, grad: Array, bias: Array, *coefficients: Array
+) -> Array:
+    return exact(grad, bias, coefficients[1])
 
 
 REGULARISATION_MISTAKES = (
@@ -61,7 +67,7 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="dL/dW = t − c·W",
         message="You left out the L2 term. It is in the loss, and in the gradient by each parameter that it covers.",
-        ways=_both(lambda place: 0.0),
+        variants=_both(lambda context: 0.0),
         applies=has_penalty,
     ),
     Mistake(
@@ -72,7 +78,7 @@ REGULARISATION_MISTAKES = (
             "You used another factor in the L2 term. Here it is "
             f"{'½' if problem.conventions.l2.factor == 0.5 else '1'}: look at the conventions."
         ),
-        ways=tuple(way for factor in L2_FACTORS for way in _with_factor(factor)),
+        variants=tuple(variant for factor in L2_FACTORS for variant in _with_factor(factor)),
         applies=has_penalty,
     ),
     Mistake(
@@ -80,7 +86,7 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="dL/dW = t − 2·c·W",
         message="You subtracted the L2 term. Add it: the loss has a plus before it.",
-        ways=_both(lambda place: -1.0),
+        variants=_both(lambda context: -1.0),
         applies=has_penalty,
     ),
     Mistake(
@@ -88,7 +94,7 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="dL/dW = t − c·W + c·W/n",
         message="You divided the L2 term by the number of samples. Here it is added as it is.",
-        ways=_both(lambda place: 1.0 / place.problem.n_samples, switch=("l2.per_sample", True)),
+        variants=_both(lambda context: 1.0 / context.problem.n_samples, switch=("l2.per_sample", True)),
         applies=lambda problem: has_penalty(problem) and is_batch(problem) and not _is_divided(problem),
     ),
     Mistake(
@@ -96,7 +102,7 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="dL/dW = t − c·W + n·c·W",
         message="You added the L2 term as it is. Here it is divided by the number of samples.",
-        ways=_both(lambda place: float(place.problem.n_samples), switch=("l2.per_sample", False)),
+        variants=_both(lambda context: float(context.problem.n_samples), switch=("l2.per_sample", False)),
         applies=lambda problem: has_penalty(problem) and is_batch(problem) and _is_divided(problem),
     ),
     Mistake(
@@ -104,9 +110,13 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="dL/db = t + c·b",
         message="You applied L2 to the biases as well. Here it covers the weights only.",
-        ways=(
-            (adjust_rule("grad_bias", _decay_on_bias, extra=("decay",)),),
-            (replace_rule("bias_decay", lambda place, decay: decay, extra=("decay",)),),
+        variants=(
+            (adjust_rule("grad_bias", _penalise_bias, extra=("l2_coefficient",)),),
+            (
+                replace_rule(
+                    "bias_l2_coefficient", lambda context, l2_coefficient: l2_coefficient, extra=("l2_coefficient",)
+                ),
+            ),
         ),
         applies=_spares_biases,
     ),
@@ -115,7 +125,7 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="dL/db = t − c·b",
         message="You left the biases out of the L2 term. Here it covers them.",
-        ways=((replace_rule("bias_decay", lambda place: np.asarray(0.0)),),),
+        variants=((replace_rule("bias_l2_coefficient", lambda context: np.asarray(0.0)),),),
         applies=lambda problem: has_penalty(problem) and problem.conventions.l2.biases,
     ),
     Mistake(
@@ -123,13 +133,15 @@ REGULARISATION_MISTAKES = (
         family="L2",
         produces="dL/dW = c·W",
         message="You gave the gradient of the L2 term alone. Add the gradient of the data's loss.",
-        ways=(
+        variants=(
             (
-                replace_rule("grad_weights", lambda place, inputs, grad, weights, decay: decay * weights),
+                replace_rule(
+                    "grad_weights", lambda context, inputs, grad, weights, l2_coefficient: l2_coefficient * weights
+                ),
                 replace_rule(
                     "grad_bias",
-                    lambda place, grad, bias, decay: decay * bias,
-                    where=lambda place: place.problem.conventions.l2.biases,
+                    lambda context, grad, bias, l2_coefficient: l2_coefficient * bias,
+                    where=lambda context: context.problem.conventions.l2.biases,
                 ),
             ),
         ),

@@ -7,30 +7,32 @@ import numpy as np
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.losses import log_softmax
-from core.mistakes.mistake import Mistake, Transform, Way
-from core.mistakes.places import is_softmax, is_softmax_loss, one_hot
+from core.mistakes.conditions import is_softmax, is_softmax_loss, one_hot
+from core.mistakes.mistake import Mistake, Transform, Variant
 from core.problem import Problem
 from core.quantities import Quantity, split_node
-from core.steps import Place, adjust_rule, evaluate, replace_rule
+from core.steps import RuleContext, adjust_rule, evaluate, replace_rule
 
 LARGEST_EXPONENT = 709.0
 """e to more than this does not fit float64."""
 
 
-def _in_place_of_softmax(value: Callable[[Array], Array]) -> Way:
-    return (replace_rule("activation", lambda place, z: value(z), where=is_softmax),)
+def _in_place_of_softmax(value: Callable[[Array], Array]) -> Variant:
+    return (replace_rule("activation", lambda context, z: value(z), where=is_softmax),)
 
 
-def _by_jacobian(vjp: Callable[[Array, Array], Array]) -> Way:
+def _by_jacobian(vjp: Callable[[Array, Array], Array]) -> Variant:
     """Put a wrong Jacobian everywhere: ``vjp(a, rows)`` multiplies rows by it."""
 
-    def through_the_loss(place: Place, z: Array, a: Array, y: Array, divisor: Array, unit: Array) -> Array:
-        return vjp(a, place.loss.grad_outputs(z, a, y) / (divisor * unit))
+    def through_the_loss(
+        context: RuleContext, z: Array, a: Array, y: Array, divisor: Array, log_of_base: Array
+    ) -> Array:
+        return vjp(a, context.loss.grad_outputs(z, a, y) / (divisor * log_of_base))
 
     return (
         replace_rule("logits_gradient", through_the_loss, where=is_softmax_loss),
-        replace_rule("activation_gradient", lambda place, grad, z, a: vjp(a, grad), where=is_softmax),
-        replace_rule("dA{l}_dZ{l}", lambda place, rows, z, a: vjp(a[..., None, :], rows), where=is_softmax),
+        replace_rule("activation_gradient", lambda context, grad, z, a: vjp(a, grad), where=is_softmax),
+        replace_rule("dA{l}_dZ{l}", lambda context, rows, z, a: vjp(a[..., None, :], rows), where=is_softmax),
     )
 
 
@@ -53,8 +55,8 @@ def _unstabilised(z: Array) -> Array:
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
-def _naive_losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> Array:
-    return np.asarray(-(y * np.log(a)).sum(axis=-1) / unit)
+def _naive_losses(context: RuleContext, z: Array, a: Array, y: Array, log_of_base: Array) -> Array:
+    return np.asarray(-(y * np.log(a)).sum(axis=-1) / log_of_base)
 
 
 def _overflows(problem: Problem) -> bool:
@@ -80,7 +82,7 @@ def _predicted(problem: Problem, quantity: Quantity, value: Array, number: float
 
 
 def _add_columns(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    # by weights the way above does it, on top of other mistakes as well
+    # by weights the variant above does it, on top of other mistakes as well
     return value.sum(axis=-2) if quantity.is_jacobian and str(quantity.by)[0] != "W" else None
 
 
@@ -100,7 +102,7 @@ SOFTMAX_MISTAKES = (
             "You kept only the diagonal s_i·(1 − s_i). Every probability depends on every pre-activation, "
             "because all of them are in the denominator: off the diagonal stands −s_i·s_j."
         ),
-        ways=(_by_jacobian(lambda a, rows: rows * a * (1.0 - a)),),
+        variants=(_by_jacobian(lambda a, rows: rows * a * (1.0 - a)),),
         transforms=(Transform(apply=_diagonals),),
         applies=_distributes,
     ),
@@ -112,7 +114,7 @@ SOFTMAX_MISTAKES = (
             "Your sign off the diagonal is wrong. Raising one pre-activation lowers every other probability: "
             "off the diagonal stands −s_i·s_j."
         ),
-        ways=(
+        variants=(
             _by_jacobian(
                 lambda a, rows: rows * a * (1.0 - 2.0 * a) + a * (rows * a).sum(axis=-1, keepdims=True),
             ),
@@ -124,7 +126,7 @@ SOFTMAX_MISTAKES = (
         family="softmax Jacobian",
         produces="dS/dZ = −s·sᵀ",
         message="You left out diag(s). On the diagonal stands s_i·(1 − s_i), not −s_i².",
-        ways=(_by_jacobian(lambda a, rows: -a * (rows * a).sum(axis=-1, keepdims=True)),),
+        variants=(_by_jacobian(lambda a, rows: -a * (rows * a).sum(axis=-1, keepdims=True)),),
         applies=_distributes,
     ),
     Mistake(
@@ -132,7 +134,7 @@ SOFTMAX_MISTAKES = (
         family="softmax Jacobian",
         produces="dS/dZ = diag(s)",
         message="You left out s·sᵀ. It comes from the denominator of the softmax.",
-        ways=(_by_jacobian(lambda a, rows: rows * a),),
+        variants=(_by_jacobian(lambda a, rows: rows * a),),
         applies=_distributes,
     ),
     Mistake(
@@ -140,10 +142,10 @@ SOFTMAX_MISTAKES = (
         family="softmax Jacobian",
         produces="dS/dW = sum_outputs(t)",
         message=_say_added,
-        ways=(
+        variants=(
             (
                 adjust_rule(
-                    "dZ{l}_dW{l}", lambda exact, place, rows, inputs: np.asarray(exact(rows, inputs).sum(axis=-2))
+                    "dZ{l}_dW{l}", lambda exact, context, rows, inputs: np.asarray(exact(rows, inputs).sum(axis=-2))
                 ),
             ),
         ),
@@ -155,17 +157,17 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = softmax(softmax(Z))",
         message="You applied the softmax twice. Perhaps you gave probabilities to a function that applies it itself.",
-        ways=(
+        variants=(
             _in_place_of_softmax(lambda z: _softmax(_softmax(z))),
             (
                 replace_rule(
                     "losses",
-                    lambda place, z, a, y, unit: place.loss.value(_softmax(a), y) / unit,
+                    lambda context, z, a, y, log_of_base: context.loss.value(_softmax(a), y) / log_of_base,
                     where=is_softmax_loss,
                 ),
                 replace_rule(
                     "logits_gradient",
-                    lambda place, z, a, y, divisor, unit: (_softmax(a) - y) / (divisor * unit),
+                    lambda context, z, a, y, divisor, log_of_base: (_softmax(a) - y) / (divisor * log_of_base),
                     where=is_softmax_loss,
                 ),
             ),
@@ -177,7 +179,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = e^Z/sum_samples(e^Z)",
         message="You normalised over the samples. Divide each row by its sum over the classes: every row sums to 1.",
-        ways=(_in_place_of_softmax(_over_batch),),
+        variants=(_in_place_of_softmax(_over_batch),),
         applies=_distributes,
     ),
     Mistake(
@@ -185,7 +187,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = e^Z/sum(e^Z)",
         message="You normalised over the whole array. Divide each row by its own sum: every row sums to 1.",
-        ways=(_in_place_of_softmax(_over_all),),
+        variants=(_in_place_of_softmax(_over_all),),
         applies=lambda problem: _distributes(problem) and problem.n_samples > 1,
     ),
     Mistake(
@@ -193,7 +195,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = Z",
         message="You left out the softmax. The pre-activations Z are no probabilities.",
-        ways=(_in_place_of_softmax(lambda z: z),),
+        variants=(_in_place_of_softmax(lambda z: z),),
         applies=_distributes,
     ),
     Mistake(
@@ -201,7 +203,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = Z/sum_outputs(Z)",
         message="You left out the exponential. The softmax divides e^z by the sum of them, not z.",
-        ways=(_in_place_of_softmax(lambda z: z / z.sum(axis=-1, keepdims=True)),),
+        variants=(_in_place_of_softmax(lambda z: z / z.sum(axis=-1, keepdims=True)),),
         applies=_distributes,
     ),
     Mistake(
@@ -212,7 +214,7 @@ SOFTMAX_MISTAKES = (
             "You took the sigmoid of each output on its own. The outputs of a softmax share one denominator "
             "and sum to 1."
         ),
-        ways=(_in_place_of_softmax(ACTIVATIONS["sigmoid"].value),),
+        variants=(_in_place_of_softmax(ACTIVATIONS["sigmoid"].value),),
         applies=_distributes,
     ),
     Mistake(
@@ -220,7 +222,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = e^Z",
         message="You did not divide by the sum of the exponentials. The softmax divides e^z by the sum of its row.",
-        ways=(_in_place_of_softmax(np.exp),),
+        variants=(_in_place_of_softmax(np.exp),),
         applies=_distributes,
     ),
     Mistake(
@@ -228,7 +230,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = ln(softmax(Z))",
         message="You took the logarithm of the probabilities. The outputs are the probabilities themselves.",
-        ways=(_in_place_of_softmax(log_softmax),),
+        variants=(_in_place_of_softmax(log_softmax),),
         applies=_distributes,
     ),
     Mistake(
@@ -236,7 +238,7 @@ SOFTMAX_MISTAKES = (
         family="softmax",
         produces="S = onehot(Z) or S = argmax(Z)",
         message="You gave the predicted class. S has the probability of each class.",
-        ways=(_in_place_of_softmax(one_hot),),
+        variants=(_in_place_of_softmax(one_hot),),
         transforms=(Transform(apply=_predicted, is_other=True),),
         applies=_distributes,
     ),
@@ -248,9 +250,9 @@ SOFTMAX_MISTAKES = (
             "Your exponentials overflow. Subtract the largest pre-activation of each row first; that changes no "
             "probability."
         ),
-        ways=(
+        variants=(
             (
-                replace_rule("activation", lambda place, z: _unstabilised(z), where=is_softmax),
+                replace_rule("activation", lambda context, z: _unstabilised(z), where=is_softmax),
                 replace_rule("losses", _naive_losses, where=is_softmax_loss),
             ),
         ),

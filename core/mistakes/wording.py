@@ -1,7 +1,7 @@
 """What messages say of a problem: its outputs by their name, its reduction, the factor that its loss has."""
 
 from core.losses import LOSSES
-from core.mistakes.places import has_penalty
+from core.mistakes.conditions import has_penalty
 from core.problem import Problem
 from core.quantities import Quantity, public_name
 

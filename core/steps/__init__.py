@@ -7,7 +7,8 @@ follow-through runs it with given values; the long way multiplies the local Jaco
 Names in the table are templates: ``{l}`` is the layer at hand, ``{n}`` the last one, ``{*}`` all layers;
 ``?`` marks what a layer may lack. ``A0`` is X. Beside the quantities of the grammar there are ``y`` (the
 targets per output), ``losses`` (one per sample), and the numbers by which conventions enter, each in one
-place: ``divisor`` (n_samples for a mean), ``unit`` (ln(log_base)) and the decays (2 · factor · strength).
+place: ``divisor`` (n_samples for a mean), ``log_of_base`` (ln(log_base)), and for L2 ``l2_coefficient`` and
+``bias_l2_coefficient`` (2 · factor · strength, the derivative of the penalty by w as a multiple of w).
 
 References
 ----------
@@ -17,8 +18,8 @@ References
 
 from core.steps.changes import Change, adjust_rule, keep_convention, replace_rule, scale_rule
 from core.steps.evaluation import evaluate, sources_of
-from core.steps.rules import LocalJacobian, Place, Rule, Structure
-from core.steps.spreads import Rounding
+from core.steps.rounding_bounds import Rounding
+from core.steps.rules import LocalJacobian, Rule, RuleContext, Structure
 from core.steps.table import DEEP, RULES, Step, fill, steps_of, structure_of
 
 __all__ = [
@@ -26,9 +27,9 @@ __all__ = [
     "RULES",
     "Change",
     "LocalJacobian",
-    "Place",
     "Rounding",
     "Rule",
+    "RuleContext",
     "Step",
     "Structure",
     "adjust_rule",

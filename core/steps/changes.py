@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from core.arrays import Array
 from core.conventions import Switch
-from core.steps.rules import Place
+from core.steps.rules import RuleContext
 from core.steps.table import RULES
 
-Where = Callable[[Place], bool]
+Where = Callable[[RuleContext], bool]
 
 
-def _everywhere(place: Place) -> bool:
+def _everywhere(context: RuleContext) -> bool:
     return True
 
 
@@ -24,7 +24,7 @@ class Change:
     rule : str
         The rule's name; for a local Jacobian its id with templates: ``"dA{l}_dZ{l}"``.
     apply : callable
-        ``apply(exact, place, *inputs)``, where ``exact(*inputs)`` is the rule itself, or the rule as other
+        ``apply(exact, context, *inputs)``, where ``exact(*inputs)`` is the rule itself, or the rule as other
         changes have made it. A local Jacobian's first input is the rows that it is multiplied by. As a rule
         does, it counts axes from the last, so that it may run on what it takes under many choices at once.
     replaces : bool
@@ -32,7 +32,7 @@ class Change:
     scales : float or None
         For what puts a factor on the result and does nothing else: that factor. It comes last.
     where : callable
-        ``where(place)``: the layers and networks in which it makes a difference.
+        ``where(context)``: the layers and networks in which it makes a difference.
     extra : tuple of str
         Templates of what it takes beside the rule's inputs; they come last.
     switch : Switch or None
@@ -51,7 +51,7 @@ class Change:
 def replace_rule(
     rule: str, apply: Callable[..., Array], *, where: Where = _everywhere, extra: tuple[str, ...] = ()
 ) -> Change:
-    """Return the change that computes a step by ``apply(place, *inputs)``.
+    """Return the change that computes a step by ``apply(context, *inputs)``.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def replace_rule(
     """
     return Change(
         rule=rule,
-        apply=lambda exact, place, *inputs: apply(place, *inputs),
+        apply=lambda exact, context, *inputs: apply(context, *inputs),
         replaces=True,
         where=where,
         extra=extra,
@@ -79,7 +79,7 @@ def adjust_rule(
     extra: tuple[str, ...] = (),
     switch: Switch | None = None,
 ) -> Change:
-    """Return the change that computes a step by ``apply(exact, place, *inputs)``, on top of what it is.
+    """Return the change that computes a step by ``apply(exact, context, *inputs)``, on top of what it is.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def scale_rule(rule: str, factor: float, *, where: Where = _everywhere) -> Chang
     """
     return Change(
         rule=rule,
-        apply=lambda exact, place, *inputs: factor * exact(*inputs),
+        apply=lambda exact, context, *inputs: factor * exact(*inputs),
         replaces=False,
         scales=factor,
         where=where,
@@ -136,19 +136,19 @@ def keep_convention(switch: Switch, *rules: str, where: Where = _everywhere) -> 
         compute = _exact_rule(rule)
         return Change(
             rule=rule,
-            apply=lambda exact, place, *inputs: compute(place.under(switch), *inputs),
+            apply=lambda exact, context, *inputs: compute(context.under(switch), *inputs),
             replaces=True,
-            where=lambda place: where(place) and is_other(place, switch),
+            where=lambda context: where(context) and is_other(context, switch),
             switch=switch,
         )
 
     return tuple(map(change, rules))
 
 
-def is_other(place: Place, switch: Switch) -> bool:
+def is_other(context: RuleContext, switch: Switch) -> bool:
     """Tell whether a convention is another one than the problem's."""
     key, value = switch
-    return place.conventions.value(key) != value
+    return context.conventions.value(key) != value
 
 
 def _exact_rule(name: str) -> Callable[..., Array]:

@@ -14,7 +14,7 @@ from core.problem import Problem
 from core.quantities import public_name, shape_of
 from core.steps.fusion import FusedStep, fuse
 from core.steps.loss import LOSS_RULES
-from core.steps.rules import Place, Structure
+from core.steps.rules import RuleContext, Structure
 from core.steps.table import DEEP, Step, steps_of, structure_of
 
 LOSS_OUTPUTS = frozenset(rule.output for rule in LOSS_RULES)
@@ -114,9 +114,9 @@ _many_plans = lru_cache(maxsize=256)(_make_plan)
 
 
 def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collection[str]) -> dict[str, Array]:
-    places = [Place(problem, number) for number in range(problem.network.depth + 1)]
+    contexts = [RuleContext(problem, number) for number in range(problem.network.depth + 1)]
     applying = (
-        pair for pair in zip(plan.fused, plan.rests, strict=True) if pair[0].rule.applies(places[pair[0].number])
+        pair for pair in zip(plan.fused, plan.rests, strict=True) if pair[0].rule.applies(contexts[pair[0].number])
     )
     waiting = {fused.start: (fused, rest) for fused, rest in applying}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
@@ -124,13 +124,13 @@ def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collect
         for step in plan.steps:
             if step.output in waiting:
                 fused, rest = waiting[step.output]
-                found = fused.compute(places[fused.number], values)
+                found = fused.compute(contexts[fused.number], values)
                 if found is not None:
                     values |= found
                     needed = rest
             if step.output not in values and (needed is None or step.output in needed):
-                plain = step.rule.plain if f"A{step.number}" in given else None
-                value = (plain or step.rule.apply)(places[step.number], *[values[name] for name in step.inputs])
+                plain = step.rule.from_outputs if f"A{step.number}" in given else None
+                value = (plain or step.rule.apply)(contexts[step.number], *[values[name] for name in step.inputs])
                 # what comes from conventions and targets alone has been checked with them
                 if step.inputs:
                     require_finite(value, step, problem)

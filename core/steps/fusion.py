@@ -18,8 +18,8 @@ from core.kernels.softmax_cross_entropy import (
     losses_of,
     to_unscaled_gradient,
 )
-from core.steps.loss import bias_decay_of, decay_of, divisor_of, unit_of
-from core.steps.rules import Place, Structure
+from core.steps.loss import bias_l2_coefficient_of, divisor_of, l2_coefficient_of, log_of_base
+from core.steps.rules import RuleContext, Structure
 from core.steps.table import Step, fill
 
 FUSED_FROM = 256
@@ -40,9 +40,9 @@ class FusedRule:
     outputs : tuple of str
         Templates of what it computes.
     applies : callable
-        ``applies(place)``: whether it computes what the rules do, and faster.
+        ``applies(context)``: whether it computes what the rules do, and faster.
     apply : callable
-        ``apply(place, wanted, *inputs)`` gives the wanted outputs by template; None where one of their numbers, or
+        ``apply(context, wanted, *inputs)`` gives the wanted outputs by template; None where one of their numbers, or
         one on the way to them, is not finite.
     """
 
@@ -50,7 +50,7 @@ class FusedRule:
     inputs: tuple[str, ...]
     hidden: tuple[str, ...]
     outputs: tuple[str, ...]
-    applies: Callable[[Place], bool]
+    applies: Callable[[RuleContext], bool]
     apply: Callable[..., Mapping[str, Array] | None]
 
 
@@ -89,12 +89,12 @@ class FusedStep:
         elsewhere = {name for step in steps if not self.replaces(step) for name in step.inputs}
         return self.hidden <= {step.output for step in steps} and self.hidden.isdisjoint(elsewhere.union(wanted))
 
-    def compute(self, place: Place, values: Mapping[str, Array]) -> dict[str, Array] | None:
+    def compute(self, context: RuleContext, values: Mapping[str, Array]) -> dict[str, Array] | None:
         """Compute what is needed of it.
 
         Parameters
         ----------
-        place : Place
+        context : RuleContext
         values : mapping of str to ndarray
             The inputs, by numbered names.
 
@@ -103,7 +103,7 @@ class FusedStep:
         dict of str to ndarray, or None
             By numbered names; None where a number is not finite.
         """
-        found = self.rule.apply(place, self.outputs.keys(), *(values[name] for name in self.inputs))
+        found = self.rule.apply(context, self.outputs.keys(), *(values[name] for name in self.inputs))
         if found is None:
             return None
         return {self.outputs[template]: value for template, value in found.items()}
@@ -144,15 +144,15 @@ def _fill(rule: FusedRule, structure: Structure, needed: Sequence[str]) -> Fused
     )
 
 
-def _is_large_and_labelled(place: Place) -> bool:
-    problem = place.problem
+def _is_large_and_labelled(context: RuleContext) -> bool:
+    problem = context.problem
     return problem.loss == "cross_entropy" and problem.has_labels and problem.n_samples * problem.n_out >= FUSED_FROM
 
 
 def _softmax_cross_entropy(
-    place: Place, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
+    context: RuleContext, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
 ) -> dict[str, Array] | None:
-    labels = np.asarray(place.problem.targets)
+    labels = np.asarray(context.problem.targets)
     logits = compute_logits(inputs, weights, bias)
     if not is_finite(logits):
         return None
@@ -160,18 +160,18 @@ def _softmax_cross_entropy(
     sums = to_unscaled_gradient(logits, labels, target_shifts)
     found: dict[str, Array] = {}
     if "losses" in wanted:
-        found["losses"] = losses_of(logits, labels, sums, target_shifts) / unit_of(place)
-    scale = 1.0 / (sums * (divisor_of(place) * unit_of(place)))
+        found["losses"] = losses_of(logits, labels, sums, target_shifts) / log_of_base(context)
+    scale = 1.0 / (sums * (divisor_of(context) * log_of_base(context)))
     # dL/dZ = scale ∘ unscaled gradient, row by row; of many classes only what is multiplied by it is scaled
     few = logits.shape[1] <= FEW_CLASSES
     if few:
         logits *= scale[:, None]
     if "dL_dW{l}" in wanted:
         scaled = inputs if few else inputs * scale[:, None]
-        found["dL_dW{l}"] = _add_penalty(scaled.T.dot(logits), decay_of(place), weights)
+        found["dL_dW{l}"] = _add_penalty(scaled.T.dot(logits), l2_coefficient_of(context), weights)
     if bias is not None and "dL_db{l}?" in wanted:
         grad_bias = logits.sum(axis=0) if few else scale.dot(logits)
-        found["dL_db{l}?"] = _add_penalty(grad_bias, bias_decay_of(place), bias)
+        found["dL_db{l}?"] = _add_penalty(grad_bias, bias_l2_coefficient_of(context), bias)
     if "dL_dA{l-1}" in wanted:
         grad_inputs = logits.dot(weights.T)
         found["dL_dA{l-1}"] = grad_inputs if few else np.multiply(grad_inputs, scale[:, None], out=grad_inputs)
@@ -181,18 +181,18 @@ def _softmax_cross_entropy(
 PRODUCTS = ("dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}")
 
 
-def _is_one_small_sample(place: Place) -> bool:
-    problem = place.problem
-    # then divisor and unit are 1, and nothing is added to the loss and its derivatives
+def _is_one_small_sample(context: RuleContext) -> bool:
+    problem = context.problem
+    # then divisor and log_of_base are 1, and nothing is added to the loss and its derivatives
     conventions = problem.conventions
     plain = problem.n_samples == 1 and conventions.log_base == "e" and not conventions.l2.strength
     return plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < FUSED_FROM
 
 
 def _one_sample(
-    place: Place, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
+    context: RuleContext, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
 ) -> dict[str, Array] | None:
-    sample = compute_one_sample(inputs, weights, int(np.asarray(place.problem.targets)[0]), bias)
+    sample = compute_one_sample(inputs, weights, int(np.asarray(context.problem.targets)[0]), bias)
     if sample is None:
         return None
     grad = sample.grad_logits
@@ -215,9 +215,9 @@ def _one_sample(
     return {template: found[template] for template in wanted} if all(map(is_finite, products)) else None
 
 
-def _add_penalty(grad: Array, decay: Array, parameter: Array) -> Array:
-    if decay:
-        grad += decay * parameter
+def _add_penalty(grad: Array, l2_coefficient: Array, parameter: Array) -> Array:
+    if l2_coefficient:
+        grad += l2_coefficient * parameter
     return grad
 
 

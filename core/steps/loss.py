@@ -6,32 +6,32 @@ import numpy as np
 
 from core.arrays import Array
 from core.conventions import LOG_BASES, REDUCTIONS
-from core.steps.rules import Place, Rule
-from core.steps.spreads import spread_loss, spread_losses, spread_penalty
+from core.steps.rounding_bounds import bound_loss, bound_losses, bound_penalty
+from core.steps.rules import Rule, RuleContext
 
 
-def _number(place: Place, value: float) -> Array:
+def _number(context: RuleContext, value: float) -> Array:
     # an array of float64, even one without axes, would turn what is computed in float32 into float64
-    return np.array(value, place.problem.dtype)
+    return np.array(value, context.problem.dtype)
 
 
-def divisor_of(place: Place) -> Array:
+def divisor_of(context: RuleContext) -> Array:
     """Return what the losses' sum is divided by: n_samples for a mean, 1 for a sum."""
-    problem = place.problem
-    return _number(place, float(REDUCTIONS[place.conventions.reduction](problem.n_samples, problem.n_out)))
+    problem = context.problem
+    return _number(context, float(REDUCTIONS[context.conventions.reduction](problem.n_samples, problem.n_out)))
 
 
-def unit_of(place: Place) -> Array:
+def log_of_base(context: RuleContext) -> Array:
     """Return the logarithm of the base in which losses are counted."""
-    return _number(place, math.log(LOG_BASES[place.conventions.log_base]))
+    return _number(context, math.log(LOG_BASES[context.conventions.log_base]))
 
 
-def _losses(place: Place, z: Array, a: Array, y: Array, unit: Array) -> Array:
-    logits = place.loss.logits
-    return np.asarray((logits.value(z, y) if logits else place.loss.value(a, y)) / unit)
+def _losses(context: RuleContext, z: Array, a: Array, y: Array, log_of_base: Array) -> Array:
+    logits = context.loss.logits
+    return np.asarray((logits.value(z, y) if logits else context.loss.value(a, y)) / log_of_base)
 
 
-def _reduce(place: Place, losses: Array, divisor: Array, *penalties: Array) -> Array:
+def _reduce(context: RuleContext, losses: Array, divisor: Array, *penalties: Array) -> Array:
     total = losses.sum(axis=-1) / divisor
     if not np.isfinite(total).all():
         # a mean may fit float64 where the sum does not
@@ -39,22 +39,22 @@ def _reduce(place: Place, losses: Array, divisor: Array, *penalties: Array) -> A
     return np.asarray(total + sum(penalties))
 
 
-def decay_of(place: Place) -> Array:
+def l2_coefficient_of(context: RuleContext) -> Array:
     """Return the derivative of the penalty by a weight, as a part of the weight."""
-    l2 = place.conventions.l2
-    return _number(place, 2.0 * l2.factor * l2.strength / (place.problem.n_samples if l2.per_sample else 1))
+    l2 = context.conventions.l2
+    return _number(context, 2.0 * l2.factor * l2.strength / (context.problem.n_samples if l2.per_sample else 1))
 
 
-def bias_decay_of(place: Place) -> Array:
+def bias_l2_coefficient_of(context: RuleContext) -> Array:
     """Return the same for a bias: 0 where the penalty leaves biases alone."""
-    return decay_of(place) if place.conventions.l2.biases else _number(place, 0.0)
+    return l2_coefficient_of(context) if context.conventions.l2.biases else _number(context, 0.0)
 
 
-def _penalty(place: Place, decay: Array, *parameters: Array) -> Array:
-    # without a decay nothing is squared, so nothing can overflow for nothing
-    if not np.count_nonzero(decay):
-        return _number(place, 0.0)
-    return np.where(decay != 0, 0.5 * decay * sum((p * p).sum() for p in parameters), 0.0)
+def _penalty(context: RuleContext, l2_coefficient: Array, *parameters: Array) -> Array:
+    # without a coefficient nothing is squared, so nothing can overflow for nothing
+    if not np.count_nonzero(l2_coefficient):
+        return _number(context, 0.0)
+    return np.where(l2_coefficient != 0, 0.5 * l2_coefficient * sum((p * p).sum() for p in parameters), 0.0)
 
 
 LOSS_RULES = (
@@ -62,7 +62,7 @@ LOSS_RULES = (
         name="targets",
         output="y",
         inputs=(),
-        apply=lambda place: place.problem.target_distribution(),
+        apply=lambda context: context.problem.target_distribution(),
         quantity="targets",
         formula="Y: a row of numbers per sample; a class index becomes a one-hot row",
         latex=r"Y",
@@ -79,11 +79,11 @@ LOSS_RULES = (
         shape="()",
     ),
     Rule(
-        name="unit",
-        output="unit",
+        name="log_of_base",
+        output="log_of_base",
         inputs=(),
-        apply=unit_of,
-        quantity="unit",
+        apply=log_of_base,
+        quantity="log_of_base",
         formula="ln(log_base)",
         latex=r"\ln b",
         shape="()",
@@ -91,58 +91,58 @@ LOSS_RULES = (
     Rule(
         name="losses",
         output="losses",
-        inputs=("Z{n}", "A{n}", "y", "unit"),
+        inputs=("Z{n}", "A{n}", "y", "log_of_base"),
         apply=_losses,
         quantity="losses",
         formula="loss(a, y) of each sample / ln(log_base)",
         latex=r"\ell_i = \ell(a_i, y_i) / \ln b",
         shape="(n_samples,)",
-        plain=lambda place, z, a, y, unit: place.loss.value(a, y) / unit,
-        spread=spread_losses,
+        from_outputs=lambda context, z, a, y, log_of_base: context.loss.value(a, y) / log_of_base,
+        rounding_bound=bound_losses,
     ),
     Rule(
-        name="decay",
-        output="decay",
+        name="l2_coefficient",
+        output="l2_coefficient",
         inputs=(),
-        apply=decay_of,
-        quantity="decay",
+        apply=l2_coefficient_of,
+        quantity="l2_coefficient",
         formula="2 · factor · strength of L2, with per_sample over n_samples",
         latex=r"2 c \lambda",
         shape="()",
         advice="a smaller strength of l2 helps",
     ),
     Rule(
-        name="bias_decay",
-        output="bias_decay",
+        name="bias_l2_coefficient",
+        output="bias_l2_coefficient",
         inputs=(),
-        apply=bias_decay_of,
-        quantity="bias_decay",
-        formula="the decay where L2 covers biases, else 0",
+        apply=bias_l2_coefficient_of,
+        quantity="bias_l2_coefficient",
+        formula="the L2 term where L2 covers biases, else 0",
         latex=r"2 c \lambda",
         shape="()",
     ),
     Rule(
         name="weights_penalty",
         output="weights_penalty",
-        inputs=("decay", "W{*}"),
+        inputs=("l2_coefficient", "W{*}"),
         apply=_penalty,
         quantity="weights_penalty",
-        formula="½ · decay · Σ w²",
+        formula="½ · l2_coefficient · Σ w²",
         latex=r"c \lambda \sum w^2",
         shape="()",
         advice="a smaller strength of l2, or smaller weights, help",
-        spread=spread_penalty,
+        rounding_bound=bound_penalty,
     ),
     Rule(
         name="bias_penalty",
         output="bias_penalty",
-        inputs=("bias_decay", "b{*}?"),
+        inputs=("bias_l2_coefficient", "b{*}?"),
         apply=_penalty,
         quantity="bias_penalty",
-        formula="½ · bias_decay · Σ b²",
+        formula="½ · bias_l2_coefficient · Σ b²",
         latex=r"c \lambda \sum b^2",
         shape="()",
-        spread=spread_penalty,
+        rounding_bound=bound_penalty,
     ),
     Rule(
         name="loss",
@@ -154,6 +154,6 @@ LOSS_RULES = (
         "mean_over_entries",
         latex=r"L = \frac{1}{N}\sum_i \ell_i + c \lambda \sum w^2",
         shape="()",
-        spread=spread_loss,
+        rounding_bound=bound_loss,
     ),
 )

@@ -11,7 +11,7 @@ from core.problem import Layer, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RuleContext:
     """Where a rule is applied: what it may know beside its inputs."""
 
     problem: Problem
@@ -24,9 +24,9 @@ class Place:
         """The conventions to apply the rule under."""
         return self.others or self.problem.conventions
 
-    def under(self, switch: Switch) -> "Place":
-        """Return the same place under another convention."""
-        return Place(self.problem, self.number, self.conventions.under(switch))
+    def under(self, switch: Switch) -> "RuleContext":
+        """Return the same context under another convention."""
+        return RuleContext(self.problem, self.number, self.conventions.under(switch))
 
     @property
     def layer(self) -> Layer:
@@ -76,16 +76,17 @@ class LocalJacobian:
     inputs : tuple of str
         Templates of the quantities it is computed from.
     pull : callable
-        ``pull(place, rows, *inputs)`` multiplies rows, shape (n_samples, n_rows, n_out), by the matrix
+        ``pull(context, rows, *inputs)`` multiplies rows, shape (n_samples, n_rows, n_out), by the matrix
         from the right. Applied to the identity it gives the matrix itself.
     matrix : callable or None
-        ``matrix(place, *inputs)`` gives the matrix itself, where that takes less than pulling the identity;
+        ``matrix(context, *inputs)`` gives the matrix itself, where that takes less than pulling the identity;
         None where it does not.
-    spread : callable
-        ``spread(place, rounding, errors, rows, *inputs)`` bounds the error of the product, as `Rule.spread` does;
-        the errors are of the rows and of each input.
-    plain : callable or None
-        ``plain(place, rows, *inputs)``: the textbook's form of `pull`, as `Rule.plain` is that of `Rule.apply`.
+    rounding_bound : callable
+        ``rounding_bound(context, rounding, errors, rows, *inputs)`` bounds the error of the product, as
+        `Rule.rounding_bound` does; the errors are of the rows and of each input.
+    from_outputs : callable or None
+        ``from_outputs(context, rows, *inputs)``: the textbook's form of `pull`, as `Rule.from_outputs` is that
+        of `Rule.apply`.
     """
 
     by: str
@@ -94,9 +95,9 @@ class LocalJacobian:
     shape: str
     inputs: tuple[str, ...]
     pull: Callable[..., Array]
-    spread: Callable[..., Array]
-    matrix: Callable[..., Array | None] = lambda place, *inputs: None
-    plain: Callable[..., Array] | None = None
+    rounding_bound: Callable[..., Array]
+    matrix: Callable[..., Array | None] = lambda context, *inputs: None
+    from_outputs: Callable[..., Array] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +113,7 @@ class Rule:
     inputs : tuple of str
         Templates of what it takes.
     apply : callable
-        ``apply(place, *inputs)``. It counts axes from the last: inputs may be stacks, one entry for each of
+        ``apply(context, *inputs)``. It counts axes from the last: inputs may be stacks, one entry for each of
         several cases along a first axis more, and then so is the output. A stack of numbers has further axes
         of length 1, as many as the output has without its first.
     quantity, formula, latex, shape : str
@@ -123,12 +124,13 @@ class Rule:
         Local Jacobians by input template; forward rules only.
     advice : str
         What helps when the result overflows.
-    plain : callable or None
-        ``plain(place, *inputs)``: the textbook's form, where `apply` goes past the layer's activations, for
+    from_outputs : callable or None
+        ``from_outputs(context, *inputs)``: the textbook's form, where `apply` goes past the layer's activations, for
         activations that are not those of the pre-activations: a student's own, or a mistake's.
-    spread : callable or None
-        ``spread(place, rounding, errors, *inputs)`` bounds, entry by entry and to first order, how far the output
-        lies off when each input lies off by up to its error, and what is written down on the way is rounded.
+    rounding_bound : callable or None
+        ``rounding_bound(context, rounding, errors, *inputs)`` bounds, entry by entry and to first order, how far
+        the output lies off when each input lies off by up to its error, and what is written down on the way is
+        rounded.
         None where nothing is rounded.
     """
 
@@ -143,8 +145,8 @@ class Rule:
     applies: Callable[[Structure, int], bool] = lambda structure, layer: True
     jacobians: Mapping[str, LocalJacobian] = field(default_factory=dict)
     advice: str = "smaller inputs, weights or targets help"
-    plain: Callable[..., Array] | None = None
-    spread: Callable[..., Array] | None = None
+    from_outputs: Callable[..., Array] | None = None
+    rounding_bound: Callable[..., Array] | None = None
 
     @property
     def is_repeated(self) -> bool:

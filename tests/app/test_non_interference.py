@@ -70,7 +70,7 @@ def nudge(source: np.random.Generator, problem: Problem) -> Problem:
 def draw_answer(source: np.random.Generator, problem: Problem, key: str) -> object:
     """Draw what a student may hand in for a quantity: right, mistaken, careless, or nothing that was computed."""
     mistake = source.choice(list(MISTAKES))
-    ways = MISTAKES[mistake].ways if MISTAKES[mistake].applies(problem) else ()
+    ways = MISTAKES[mistake].variants if MISTAKES[mistake].applies(problem) else ()
     truth: Array = Scenarios(problem).value(key)
     decimals = int(source.choice([2, 3, 4, 4, 6, 9]))
     match int(source.integers(9)):

@@ -74,7 +74,7 @@ def keys_of(problem: Problem) -> list[str]:
 
 def made(mistake: Mistake, problem: Problem, key: str, scenarios: Scenarios) -> Iterator[Array]:
     """Make a mistake in each of its ways and transforms, the ones that overflow left out."""
-    answers: list[Array | None] = [scenarios.value(key, 1 << bit) for bit in range(len(mistake.ways))]
+    answers: list[Array | None] = [scenarios.value(key, 1 << bit) for bit in range(len(mistake.variants))]
     truth, quantity = scenarios.value(key), to_quantity(key)
     for transform in mistake.transforms:
         answers += [transform.apply(problem, quantity, truth, number) for number in transform.examples]
@@ -101,7 +101,7 @@ def test_every_mistake_is_diagnosed_by_its_name_wherever_it_shows(problem: Probl
     for key in keys_of(problem):
         marker = set_question(problem, key, stated=None, decimals=DECIMALS)
         for mistake in [mistake for mistake in MISTAKES.values() if mistake.applies(problem)]:
-            scenarios = Scenarios(problem, mistake.ways)
+            scenarios = Scenarios(problem, mistake.variants)
             truth = scenarios.value(key)
             for answer in made(mistake, problem, key, scenarios):
                 limits = find_precision(scenarios, key, truth).limits(DECIMALS)
@@ -251,7 +251,7 @@ def test_a_diagnosis_reads_as_what_it_says() -> None:
 def test_of_a_class_the_mistake_nearest_to_the_quantity_speaks(
     problem: Problem, key: str, mistake: str, first: str
 ) -> None:
-    answer = Scenarios(problem, MISTAKES[mistake].ways).value(key, 1)
+    answer = Scenarios(problem, MISTAKES[mistake].variants).value(key, 1)
     part = hand_in(set_question(problem, key, stated=None, decimals=DECIMALS), {key: np.round(answer, 6)}).parts[0]
     assert part.diagnoses is not None
     (diagnosis,) = part.diagnoses

@@ -44,7 +44,7 @@ THREE_LAYERS = Problem(
 
 def make(problem: Problem, keys: tuple[str, ...], mistake: str, *, way: int = 0) -> dict[str, Array]:
     """Make a mistake in all that is asked."""
-    scenarios = Scenarios(problem, MISTAKES[mistake].ways)
+    scenarios = Scenarios(problem, MISTAKES[mistake].variants)
     return {key: np.round(scenarios.value(key, 1 << way), DECIMALS) for key in keys}
 
 

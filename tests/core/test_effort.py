@@ -12,12 +12,12 @@ from core.grading.suspects import Suspects
 from core.jacobians import measure_derivatives
 from core.marking import GradeRequest, MarkingDesk
 from core.mistakes import MISTAKES
-from core.mistakes.places import FEW
+from core.mistakes.conditions import FEW
 from core.problem import Layer, Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
-from core.steps import Place
-from core.steps.spreads import Rounding, spread_local_activation
+from core.steps import RuleContext
+from core.steps.rounding_bounds import Rounding, bound_local_activation
 from tests.students import TWO_LAYERS
 
 LONG_WAY = [to_quantity("dZ2_dW1")]
@@ -74,7 +74,7 @@ def test_the_inputs_are_no_cache_of_a_layer_that_is_too_wide_for_them() -> None:
         network=Network(layers=layers), inputs=np.ones((1, 400)), targets=np.zeros((1, 400)), loss="squared_error"
     )
     suspects = Suspects(problem)
-    [ways] = [mistake.ways for mistake in suspects.mistakes if mistake.name == "wrong_cache"]
+    [ways] = [mistake.variants for mistake in suspects.mistakes if mistake.name == "wrong_cache"]
     reach = suspects.scenarios.reach("dL_dW2")
     made = [s for s in suspects.suspects if s.mistake.name == "wrong_cache" and s.bit & reach]
     # that of pre-activations has the gradient's own shape; 400 · 400 numbers are too many
@@ -94,7 +94,7 @@ def test_a_product_with_a_softmax_is_bounded_as_with_its_matrix_written_down() -
     a = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     rows, errors = source.normal(size=(4, 2, 5)), source.uniform(size=(4, 2, 5))
     own = source.uniform(size=(4, 5))
-    found = spread_local_activation(Place(problem, 1), Rounding(0), [errors, own, own], rows, z, a)
+    found = bound_local_activation(RuleContext(problem, 1), Rounding(0), [errors, own, own], rows, z, a)
     through = a[:, None] * (errors * (1 - 2 * a[:, None]) + (a[:, None] * errors).sum(axis=-1, keepdims=True))
     for n, row, column in np.ndindex(4, 2, 5):
         total = through[n, row, column]

@@ -49,7 +49,7 @@ def test_asking_for_one_quantity_gives_what_asking_for_all_gives(seed: int) -> N
 
 
 @pytest.mark.parametrize(
-    "changed", ["X", "W1", "b1", "Z1", "A1", "W2", "Z2", "A2", "divisor", "decay", "dL_dZ2", "dL_dA1"]
+    "changed", ["X", "W1", "b1", "Z1", "A1", "W2", "Z2", "A2", "divisor", "l2_coefficient", "dL_dZ2", "dL_dA1"]
 )
 def test_a_given_value_changes_exactly_what_is_downstream(changed: str) -> None:
     problem = two_layers(loss="squared_error", l2=0.1)
@@ -133,8 +133,8 @@ def test_the_penalty_enters_the_loss_and_the_parameters_gradients_only(*, biases
     plain = two_layers()
     penalised = replace(plain, conventions=Conventions(l2=L2(strength=0.4, factor=factor, biases=biases)))
     before, after = (evaluate(problem, everything(plain)) for problem in (plain, penalised))
-    touched = {"L", "dL_dW1", "dL_dW2", "decay", "weights_penalty"}
-    touched |= {"dL_db1", "bias_decay", "bias_penalty"} if biases else set()
+    touched = {"L", "dL_dW1", "dL_dW2", "l2_coefficient", "weights_penalty"}
+    touched |= {"dL_db1", "bias_l2_coefficient", "bias_penalty"} if biases else set()
     assert {name for name in before if not np.array_equal(before[name], after[name])} == touched
     first, second = plain.network.layers
     assert first.bias is not None

@@ -234,8 +234,8 @@ def mistakes_in(exercise: Exercise) -> Iterator[tuple[str, dict[str, Array]]]:
     """Make each mistake that applies, in each of its ways, in all that is asked; none that overflow."""
     asks, truths = read_asks(exercise.asks, exercise.problem), truths_of(exercise)
     for mistake in [mistake for mistake in MISTAKES.values() if mistake.applies(exercise.problem)]:
-        scenarios = Scenarios(exercise.problem, mistake.ways)
-        for bit in range(len(mistake.ways)):
+        scenarios = Scenarios(exercise.problem, mistake.variants)
+        for bit in range(len(mistake.variants)):
             answers = {name: scenarios.value(key, 1 << bit) for name, key in asks.items()}
             if all(np.isfinite(answer).all() for answer in answers.values()):
                 yield mistake.name, answers

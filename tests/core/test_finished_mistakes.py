@@ -127,13 +127,13 @@ def flattened(problem: Problem, key: str) -> Array:
     """Make the mistake of the other order of columns."""
     by_rows = problem.conventions.column_order == "rows_first"
     mistake = MISTAKES["flattened_columns_first" if by_rows else "flattened_rows_first"]
-    return Scenarios(problem, mistake.ways).value(key, 1)
+    return Scenarios(problem, mistake.variants).value(key, 1)
 
 
 @pytest.mark.parametrize("quantity", [Quantity("L", "W1"), Quantity("A2", "Z2"), Quantity("Z1", "b1")], ids=str)
 def test_only_jacobians_by_weights_have_columns_of_weights(quantity: Quantity) -> None:
     assert hand_in("inputs_given_for_jacobian", np.ones((3, 2, 3)), quantity, two_layers()) is None
-    assert not Scenarios(two_layers(), MISTAKES["flattened_rows_first"].ways).reach(quantity.key)
+    assert not Scenarios(two_layers(), MISTAKES["flattened_rows_first"].variants).reach(quantity.key)
 
 
 @pytest.mark.parametrize("order", COLUMN_ORDERS)

@@ -12,7 +12,7 @@ from core.errors import NonFiniteError
 from core.kernels.softmax_cross_entropy import FEW_CLASSES, Labels
 from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
-from core.steps import Place, evaluate, fill, steps_of, structure_of
+from core.steps import RuleContext, evaluate, fill, steps_of, structure_of
 from core.steps.evaluation import needed_steps, sources_of
 from core.steps.fusion import FUSED_FROM, FUSED_RULES, FusedStep, fuse
 
@@ -51,7 +51,7 @@ def fused_steps(problem: Problem, wanted: list[str]) -> list[FusedStep]:
     """List the fused steps that run for what is wanted."""
     structure = structure_of(problem)
     steps = needed_steps(steps_of(structure), wanted, sources_of(problem))
-    places = [Place(problem, number) for number in range(structure.depth + 1)]
+    places = [RuleContext(problem, number) for number in range(structure.depth + 1)]
     return [step for step in fuse(structure, steps, wanted) if step.rule.applies(places[step.number])]
 
 

@@ -19,7 +19,9 @@ OUTPUTS = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
 def test_given_values_are_taken_as_evaluating_takes_them(given: str) -> None:
     problem = two_layers(l2=0.1)
     handed_in = {given: evaluate(problem, [given])[given] * 1.25}
-    scenarios = Scenarios(problem, [[adjust_rule("decay", lambda exact, place: 2.0 * exact())]], given=handed_in)
+    scenarios = Scenarios(
+        problem, [[adjust_rule("l2_coefficient", lambda exact, place: 2.0 * exact())]], given=handed_in
+    )
     for name, value in evaluate(problem, [s.output for s in steps_of(structure_of(problem))], given=handed_in).items():
         np.testing.assert_array_equal(scenarios.value(name), value)
 

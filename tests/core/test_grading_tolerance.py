@@ -268,7 +268,7 @@ def test_a_truth_that_is_too_large_is_refused_where_it_is_asked() -> None:
 
 def test_a_mistake_that_is_met_exactly_where_the_truth_is_0_is_named() -> None:
     still = replace(SOFTMAX_LAYER, inputs=np.zeros_like(SOFTMAX_LAYER.inputs))
-    mistaken = Scenarios(still, MISTAKES["inputs_missing"].ways).value("dL_dW1", 1)
+    mistaken = Scenarios(still, MISTAKES["inputs_missing"].variants).value("dL_dW1", 1)
     part = mark(still, "dL_dW", mistaken, tolerance=Tolerance(absolute=1e-3))
     assert part.verdict == "incorrect"
     assert "inputs_missing" in names_in(part)

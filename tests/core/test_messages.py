@@ -150,7 +150,7 @@ def test_two_other_conventions_are_both_named() -> None:
 
 
 def test_every_convention_that_an_answer_can_be_right_under_has_words() -> None:
-    changes = [change for mistake in MISTAKES.values() for way in mistake.ways for change in way]
+    changes = [change for mistake in MISTAKES.values() for way in mistake.variants for change in way]
     switches = {change.switch for change in changes if change.switch}
     default = Conventions()
     told = {(key, value) for key, values in CHOICES.items() for value in values if key != "l2.biases"}

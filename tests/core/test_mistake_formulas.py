@@ -228,7 +228,7 @@ def test_a_mistake_produces_what_its_formula_says(
 ) -> None:
     problem = problem_of(case)
     assert MISTAKES[mistake].applies(problem)
-    found = Scenarios(problem, [MISTAKES[mistake].ways[way]]).value(key, 1)
+    found = Scenarios(problem, [MISTAKES[mistake].variants[way]]).value(key, 1)
     with np.errstate(all="ignore"):
         expected = np.asarray(formula(redo(case)))
     assert found.shape == expected.shape
@@ -254,4 +254,4 @@ def test_without_a_mistake_the_pass_by_hand_agrees(case: str) -> None:
 def test_every_family_is_covered_and_most_mistakes_are() -> None:
     covered = {line[0] for line in LINES}
     assert len(covered) >= 55
-    assert {MISTAKES[name].family for name in covered} == {m.family for m in MISTAKES.values() if m.ways}
+    assert {MISTAKES[name].family for name in covered} == {m.family for m in MISTAKES.values() if m.variants}

@@ -150,7 +150,7 @@ def test_two_mistakes_never_have_the_same_feedback() -> None:
     ],
 )
 def test_feedback_on_a_mistake_further_up_names_the_step(problem: Problem, key: str, mistake: str, start: str) -> None:
-    answer = Scenarios(problem, MISTAKES[mistake].ways).value(key, 1)
+    answer = Scenarios(problem, MISTAKES[mistake].variants).value(key, 1)
     part = hand_in(set_question(problem, key, stated=None, decimals=DECIMALS), {key: np.round(answer, 6)}).parts[0]
     assert part.diagnoses is not None
     assert part.diagnoses[0].mistakes == (mistake,)

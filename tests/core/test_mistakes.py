@@ -117,7 +117,7 @@ def quantities(problem: Problem) -> list[Quantity]:
 
 def changes(mistake: Mistake) -> Iterator[Change]:
     """List the changes of all ways."""
-    return (change for way in mistake.ways for change in way)
+    return (change for way in mistake.variants for change in way)
 
 
 def differs(value: Array | None, truth: Array) -> bool:
@@ -129,10 +129,10 @@ def differs(value: Array | None, truth: Array) -> bool:
 
 def showing(mistake: Mistake, problem: Problem) -> set[str]:
     """Name the quantities of a problem in which some way or transform makes a difference."""
-    scenarios, found = Scenarios(problem, mistake.ways), set()
+    scenarios, found = Scenarios(problem, mistake.variants), set()
     for quantity in quantities(problem):
         truth = scenarios.value(quantity.key)
-        answers: list[Array | None] = [scenarios.value(quantity.key, 1 << bit) for bit in range(len(mistake.ways))]
+        answers: list[Array | None] = [scenarios.value(quantity.key, 1 << bit) for bit in range(len(mistake.variants))]
         for transform in mistake.transforms:
             answers += [transform.apply(problem, quantity, truth, number) for number in transform.examples]
         if any(differs(answer, truth) for answer in answers):
@@ -144,8 +144,8 @@ def showing(mistake: Mistake, problem: Problem) -> set[str]:
 def test_every_entry_says_what_it_is(mistake: Mistake) -> None:
     assert all((mistake.name, mistake.family, mistake.produces, mistake.message))
     assert re.fullmatch("[a-z][a-z0-9_]*", mistake.name)
-    assert mistake.ways or mistake.transforms
-    assert all(mistake.ways)
+    assert mistake.variants or mistake.transforms
+    assert all(mistake.variants)
 
 
 @each_mistake
@@ -155,7 +155,7 @@ def test_every_change_is_of_a_rule_or_a_local_jacobian_that_there_is(mistake: Mi
 
 @each_mistake
 def test_no_way_replaces_one_step_twice(mistake: Mistake) -> None:
-    for way in mistake.ways:
+    for way in mistake.variants:
         replaced = [change.rule for change in way if change.replaces]
         assert len(replaced) == len(set(replaced))
 
@@ -164,8 +164,8 @@ def test_no_way_replaces_one_step_twice(mistake: Mistake) -> None:
 def test_every_way_and_transform_shows_in_some_problem_where_it_applies(mistake: Mistake) -> None:
     fitting = [problem for problem in PROBLEMS.values() if mistake.applies(problem)]
     assert fitting
-    alone = [replace(mistake, ways=(way,), transforms=()) for way in mistake.ways]
-    alone += [replace(mistake, ways=(), transforms=(transform,)) for transform in mistake.transforms]
+    alone = [replace(mistake, variants=(way,), transforms=()) for way in mistake.variants]
+    alone += [replace(mistake, variants=(), transforms=(transform,)) for transform in mistake.transforms]
     for single in alone:
         assert any(showing(single, problem) for problem in fitting)
 
@@ -241,13 +241,13 @@ def test_every_choice_that_a_convention_has_is_a_mistake_where_another_is_stated
 
 @each_mistake
 def test_a_way_is_of_one_convention_or_of_none(mistake: Mistake) -> None:
-    assert all(len({change.switch for change in way}) == 1 for way in mistake.ways)
+    assert all(len({change.switch for change in way}) == 1 for way in mistake.variants)
 
 
 @pytest.mark.parametrize("name", ["square", "sigmoid", "hidden softmax", "L2 with biases", "squared error"])
 def test_any_two_ways_together_give_numbers_or_nan(name: str) -> None:
     problem = PROBLEMS[name]
-    ways = [way for mistake in MISTAKES.values() if mistake.applies(problem) for way in mistake.ways]
+    ways = [way for mistake in MISTAKES.values() if mistake.applies(problem) for way in mistake.variants]
     scenarios = Scenarios(problem, ways)
     choices = [1 << one | 1 << other for one, other in combinations(range(len(ways)), 2)]
     last = f"A{problem.network.depth}"

@@ -188,7 +188,7 @@ def test_components_are_labelled_from_one(node: str, problem: Problem, expected:
         ("L", True),
         ("losses", False),
         ("divisor", False),
-        ("bias_decay", False),
+        ("bias_l2_coefficient", False),
         ("weights_penalty", False),
     ],
 )

@@ -11,7 +11,7 @@ from core.budget import Budget
 from core.jacobians import multiply_path
 from core.problem import Layer, Network, Problem
 from core.scenarios import Scenarios
-from core.steps import RULES, Change, Place, adjust_rule, evaluate, fill, replace_rule, steps_of, structure_of
+from core.steps import RULES, Change, RuleContext, adjust_rule, evaluate, fill, replace_rule, steps_of, structure_of
 from tests.problems import numbered_quantities, random_problem, two_layers
 
 LOCAL = [f"d{rule.output}_d{template}" for rule in RULES.values() for template in rule.jacobians if rule.name in RULES]
@@ -167,7 +167,7 @@ def test_a_change_may_take_more_than_the_rule_does() -> None:
 def test_an_extra_that_layers_lack_is_left_out() -> None:
     noted: list[int] = []
 
-    def note(place: Place, grad: Array, weights: Array, *biases: Array) -> Array:
+    def note(place: RuleContext, grad: Array, weights: Array, *biases: Array) -> Array:
         noted.append(len(biases))
         return grad @ weights.T
 
@@ -184,9 +184,9 @@ def test_a_change_is_made_where_it_says_and_nowhere_else() -> None:
 
 
 def test_a_change_knows_its_place() -> None:
-    places: list[Place] = []
+    places: list[RuleContext] = []
 
-    def note(place: Place, z: Array) -> Array:
+    def note(place: RuleContext, z: Array) -> Array:
         places.append(place)
         return place.activation.value(z)
 
@@ -204,7 +204,7 @@ def test_upstream_is_all_that_a_quantity_is_computed_from() -> None:
     assert scenarios.upstream("X") == frozenset()
     assert scenarios.upstream("dA2_dA1") == {"dA2_dZ2", "dZ2_dA1", "A2", "Z2", "A1", "W2", "Z1", "X", "W1", "b1"}
     assert scenarios.upstream("dL_dW1") == {
-        *("X", "W1", "b1", "Z1", "A1", "W2", "Z2", "A2", "y", "divisor", "unit", "decay"),
+        *("X", "W1", "b1", "Z1", "A1", "W2", "Z2", "A2", "y", "divisor", "log_of_base", "l2_coefficient"),
         *("dL_dZ2", "dL_dA1", "dL_dZ1"),
     }
 

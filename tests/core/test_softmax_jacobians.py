@@ -12,7 +12,7 @@ from core.jacobians import compute_jacobians
 from core.jacobians.paths import MANY_ROWS, identity_rows, path_between
 from core.kernels.softmax_jacobians import LONG_ROW, jacobian_softmax, jacobian_softmax_by_weights
 from core.problem import Layer, Network, Problem
-from core.steps import Place, evaluate
+from core.steps import RuleContext, evaluate
 from tests import oracles
 
 CLASSES = [1, 2, 5, MANY_ROWS, LONG_ROW - 1, LONG_ROW, 130]
@@ -56,7 +56,7 @@ def test_derivatives_of_many_outputs_are_those_of_the_long_way(n_classes: int, b
     values = evaluate(problem, {name for link in links for name in link.inputs})
     rows: Array = identity_rows(problem, "A2")
     for link in links:
-        rows = link.local.pull(Place(problem, link.step.number), rows, *(values[name] for name in link.inputs))
+        rows = link.local.pull(RuleContext(problem, link.step.number), rows, *(values[name] for name in link.inputs))
     found = compute_jacobians(problem, [f"dS_d{by}"]).jacobians[f"dS_d{by}"].value
     assert found.shape == rows.shape
     # roundings in another order

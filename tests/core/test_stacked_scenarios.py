@@ -14,7 +14,7 @@ from core.losses import LOSSES
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Problem
 from core.scenarios import Scenarios
-from core.steps import RULES, Change, Place, adjust_rule, replace_rule, scale_rule
+from core.steps import RULES, Change, RuleContext, adjust_rule, replace_rule, scale_rule
 from tests.core.test_mistakes import PROBLEMS
 from tests.problems import numbered_quantities, random_problem, two_layers
 
@@ -73,7 +73,7 @@ def test_a_mistake_under_many_others_is_what_it_is_under_each(
     fitting = [PROBLEMS[name] for name in STACKING if mistake.applies(PROBLEMS[name])]
     assert fitting
     for problem in fitting:
-        for way in mistake.ways:
+        for way in mistake.variants:
             choices = [1 | 2 << other for other in range(len(MOVED))]
             require_same(problem, [way, *MOVED], choices, monkeypatch)
 
@@ -82,7 +82,7 @@ def test_a_mistake_under_many_others_is_what_it_is_under_each(
 def test_every_mistake_takes_stacks(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "MISFITS", ())  # so that one that does not raises
     for problem in [PROBLEMS[name] for name in STACKING if mistake.applies(PROBLEMS[name])]:
-        for way in mistake.ways:
+        for way in mistake.variants:
             if not _takes_another_shape(way):
                 scenarios = Scenarios(problem, [way, *MOVED])
                 for key in (key for key in quantities(problem) if scenarios.reach(key) & 1):
@@ -118,7 +118,7 @@ def test_every_activation_and_loss_takes_stacks(activation: str, loss: str, monk
 
 
 def test_what_cannot_take_a_stack_is_computed_one_by_one() -> None:
-    def first_row(place: Place, grad: Array, bias: Array, decay: Array) -> Array:
+    def first_row(place: RuleContext, grad: Array, bias: Array, decay: Array) -> Array:
         (row, *_) = grad.reshape(3, 3)
         return np.asarray(row)
 

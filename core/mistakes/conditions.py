@@ -1,11 +1,11 @@
-"""Where mistakes can be made: conditions on problems and on places in the table."""
+"""Where mistakes can be made: conditions on problems and on rules of the table."""
 
 import numpy as np
 
 from core.arrays import Array
 from core.conventions import REDUCTIONS
 from core.problem import Problem
-from core.steps import Place
+from core.steps import RuleContext
 
 FEW = 100_000
 """A gradient in another shape than its own is looked for up to so many numbers, or twice its own: none is longer."""
@@ -29,44 +29,44 @@ def has_penalty(problem: Problem) -> bool:
     return problem.conventions.l2.strength > 0
 
 
-def is_last(place: Place) -> bool:
+def is_last(context: RuleContext) -> bool:
     """Tell whether the layer is the output layer."""
-    return place.number == place.problem.network.depth
+    return context.number == context.problem.network.depth
 
 
-def is_softmax(place: Place) -> bool:
+def is_softmax(context: RuleContext) -> bool:
     """Tell whether the layer's activation is a softmax."""
-    return place.activation.gives_distribution
+    return context.activation.gives_distribution
 
 
-def is_fused(place: Place) -> bool:
+def is_fused(context: RuleContext) -> bool:
     """Tell whether the loss goes straight to the pre-activations of the layer."""
-    return is_last(place) and place.problem.loss is not None and place.loss.logits is not None
+    return is_last(context) and context.problem.loss is not None and context.loss.logits is not None
 
 
-def is_softmax_loss(place: Place) -> bool:
+def is_softmax_loss(context: RuleContext) -> bool:
     """Tell whether the layer is a softmax whose cross-entropy goes straight to its pre-activations."""
-    return is_softmax(place) and is_fused(place)
+    return is_softmax(context) and is_fused(context)
 
 
-def has_slope(place: Place) -> bool:
+def has_slope(context: RuleContext) -> bool:
     """Tell whether the activation works entry by entry and has a derivative other than 1."""
-    return not is_softmax(place) and place.layer.activation != "identity"
+    return not is_softmax(context) and context.layer.activation != "identity"
 
 
-def is_handed_in(place: Place, numbers: int) -> bool:
+def is_handed_in(context: RuleContext, numbers: int) -> bool:
     """Tell whether a gradient of weights in another shape may have been handed in with so many numbers.
 
     Parameters
     ----------
-    place : Place
+    context : RuleContext
     numbers : int
 
     Returns
     -------
     bool
     """
-    return numbers <= max(FEW, 2 * place.layer.weights.size)
+    return numbers <= max(FEW, 2 * context.layer.weights.size)
 
 
 def one_hot(a: Array) -> Array:

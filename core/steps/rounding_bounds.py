@@ -1,4 +1,4 @@
-"""How rounding spreads through the steps, when work is done by hand to a few decimals.
+"""How rounding errors grow through the steps, when work is done by hand to a few decimals.
 
 Each function bounds the error of one rule's output, entry by entry and to first order, from bounds of its
 inputs' errors and from the products that are rounded on the way. It is the worst case, in which all errors
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Array
-from core.steps.rules import Place
+from core.steps.rules import RuleContext
 
 STEEPEST = 2.0
 """How fast the slope of an activation changes with the activation, at most: 1 − a² of tanh by a."""
@@ -68,32 +68,32 @@ class Rounding:
         return np.asarray(np.minimum(np.nan_to_num(error, nan=largest, posinf=largest), largest))
 
 
-def spread_affine(
-    place: Place, rounding: Rounding, errors: Errors, inputs: Array, weights: Array, bias: Array | None = None
+def bound_affine(
+    context: RuleContext, rounding: Rounding, errors: Errors, inputs: Array, weights: Array, bias: Array | None = None
 ) -> Array:
     """Bound the error of X·W + b; weights and bias are given exactly."""
     return np.asarray(errors[0] @ np.abs(weights))
 
 
-def spread_activation(place: Place, rounding: Rounding, errors: Errors, z: Array) -> Array:
+def bound_activation(context: RuleContext, rounding: Rounding, errors: Errors, z: Array) -> Array:
     """Bound the error of f(Z)."""
-    if place.activation.gives_distribution:
-        return _spread_softmax(rounding, errors[0], z)
-    a = place.activation.value(z)
-    through = _through(place, z, a, errors[0])
+    if context.activation.gives_distribution:
+        return _bound_softmax(rounding, errors[0], z)
+    a = context.activation.value(z)
+    through = _through(context, z, a, errors[0])
     # an exponential is written down, and the value follows it no faster than itself
-    return through + rounding.of(a, through) if place.activation.uses_exponential else through
+    return through + rounding.of(a, through) if context.activation.uses_exponential else through
 
 
-def _spread_softmax(rounding: Rounding, error: Array, z: Array) -> Array:
+def _bound_softmax(rounding: Rounding, error: Array, z: Array) -> Array:
     """Bound the error of e^z / Σe^z, where both are written down, with the largest z taken off first or not."""
-    plain, total = _spread_quotient(rounding, error, np.exp(z))
-    shifted, _ = _spread_quotient(rounding, error, np.exp(z - z.max(axis=-1, keepdims=True)))
+    plain, total = _bound_quotient(rounding, error, np.exp(z))
+    shifted, _ = _bound_quotient(rounding, error, np.exp(z - z.max(axis=-1, keepdims=True)))
     # where a sum is so small that a digit is lost, or overflows, careful work takes the largest z off
     return rounding.cap(np.where((total >= 0.1) & np.isfinite(total), np.fmax(plain, shifted), shifted))
 
 
-def _spread_quotient(rounding: Rounding, error: Array, exponentials: Array) -> tuple[Array, Array]:
+def _bound_quotient(rounding: Rounding, error: Array, exponentials: Array) -> tuple[Array, Array]:
     own = exponentials * error
     own = own + rounding.of(exponentials, own)
     total, owns = exponentials.sum(axis=-1, keepdims=True), own.sum(axis=-1, keepdims=True)
@@ -104,76 +104,104 @@ def _spread_quotient(rounding: Rounding, error: Array, exponentials: Array) -> t
     return np.maximum(summed, apart) / total, total
 
 
-def spread_losses(place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, unit: Array) -> Array:
+def bound_losses(
+    context: RuleContext, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, log_of_base: Array
+) -> Array:
     """Bound the error of each sample's loss, computed from rounded outputs, each term rounded."""
-    terms = place.loss.value(a[..., None], y[..., None])
-    through = rounding.cap(np.abs(place.loss.grad_outputs(z, a, y)) * errors[1])
-    return np.asarray((through + rounding.of(terms, through)).sum(axis=-1) / unit)
+    terms = context.loss.value(a[..., None], y[..., None])
+    through = rounding.cap(np.abs(context.loss.grad_outputs(z, a, y)) * errors[1])
+    return np.asarray((through + rounding.of(terms, through)).sum(axis=-1) / log_of_base)
 
 
-def spread_penalty(place: Place, rounding: Rounding, errors: Errors, decay: Array, *parameters: Array) -> Array:
+def bound_penalty(
+    context: RuleContext, rounding: Rounding, errors: Errors, l2_coefficient: Array, *parameters: Array
+) -> Array:
     """Bound the error of an L2 term: nothing but its own rounding."""
     return np.zeros(())
 
 
-def spread_loss(
-    place: Place, rounding: Rounding, errors: Errors, losses: Array, divisor: Array, *penalties: Array
+def bound_loss(
+    context: RuleContext, rounding: Rounding, errors: Errors, losses: Array, divisor: Array, *penalties: Array
 ) -> Array:
     """Bound the error of the reduced loss."""
     return np.asarray(errors[0].sum() / divisor + sum(errors[2:]))
 
 
-def spread_loss_gradient(
-    place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, divisor: Array, unit: Array
+def bound_loss_gradient(
+    context: RuleContext,
+    rounding: Rounding,
+    errors: Errors,
+    z: Array,
+    a: Array,
+    y: Array,
+    divisor: Array,
+    log_of_base: Array,
 ) -> Array:
     """Bound the error of dL/dA, computed from rounded outputs."""
-    return rounding.cap(place.loss.curvature(a, y) * errors[1]) / (divisor * unit)
+    return rounding.cap(context.loss.curvature(a, y) * errors[1]) / (divisor * log_of_base)
 
 
-def spread_logits_gradient(
-    place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, divisor: Array, unit: Array
+def bound_logits_gradient(
+    context: RuleContext,
+    rounding: Rounding,
+    errors: Errors,
+    z: Array,
+    a: Array,
+    y: Array,
+    divisor: Array,
+    log_of_base: Array,
 ) -> Array:
     """Bound the error of (A − Y)/N."""
-    return np.asarray(errors[1] / (divisor * unit))
+    return np.asarray(errors[1] / (divisor * log_of_base))
 
 
-def spread_activation_gradient(
-    place: Place, rounding: Rounding, errors: Errors, grad: Array, z: Array, a: Array
+def bound_activation_gradient(
+    context: RuleContext, rounding: Rounding, errors: Errors, grad: Array, z: Array, a: Array
 ) -> Array:
     """Bound the error of dL/dA ∘ f′(Z), the slope computed from rounded activations and written down."""
-    if place.activation.gives_distribution:
+    if context.activation.gives_distribution:
         # s ∘ (g − ⟨s, g⟩) by s
         centred = np.abs(grad - (a * grad).sum(axis=-1, keepdims=True)) * errors[2]
         through = _through_softmax(a, errors[0])
         return np.asarray(through + centred + a * (np.abs(grad) * errors[2]).sum(axis=-1, keepdims=True))
-    return np.asarray(_through(place, z, a, errors[0]) + np.abs(grad) * _slope_error(place, rounding, errors, z, a))
+    return np.asarray(_through(context, z, a, errors[0]) + np.abs(grad) * _slope_error(context, rounding, errors, z, a))
 
 
-def spread_grad_weights(
-    place: Place, rounding: Rounding, errors: Errors, inputs: Array, grad: Array, weights: Array, decay: Array
+def bound_grad_weights(
+    context: RuleContext,
+    rounding: Rounding,
+    errors: Errors,
+    inputs: Array,
+    grad: Array,
+    weights: Array,
+    l2_coefficient: Array,
 ) -> Array:
-    """Bound the error of Xᵀ·dL/dZ + decay · W."""
+    """Bound the error of Xᵀ·dL/dZ + l2_coefficient · W."""
     products = np.abs(inputs).T @ errors[1] + errors[0].T @ np.abs(grad)
-    return np.asarray(products + rounding.of(decay * weights))
+    return np.asarray(products + rounding.of(l2_coefficient * weights))
 
 
-def spread_grad_bias(place: Place, rounding: Rounding, errors: Errors, grad: Array, bias: Array, decay: Array) -> Array:
+def bound_grad_bias(
+    context: RuleContext, rounding: Rounding, errors: Errors, grad: Array, bias: Array, l2_coefficient: Array
+) -> Array:
     """Bound the error of the sum over samples."""
-    return np.asarray(errors[0].sum(axis=0) + rounding.of(decay * bias))
+    return np.asarray(errors[0].sum(axis=0) + rounding.of(l2_coefficient * bias))
 
 
-def spread_grad_inputs(place: Place, rounding: Rounding, errors: Errors, grad: Array, weights: Array) -> Array:
+def bound_grad_inputs(context: RuleContext, rounding: Rounding, errors: Errors, grad: Array, weights: Array) -> Array:
     """Bound the error of dL/dZ·Wᵀ."""
     return np.asarray(errors[0] @ np.abs(weights).T)
 
 
-def spread_local_activation(place: Place, rounding: Rounding, errors: Errors, rows: Array, z: Array, a: Array) -> Array:
+def bound_local_activation(
+    context: RuleContext, rounding: Rounding, errors: Errors, rows: Array, z: Array, a: Array
+) -> Array:
     """Bound the error of rows times the activation's Jacobian, both rounded."""
     # the matrix is written down before it multiplies rows other than the identity, which have no error
     is_written = bool(errors[0].any())
-    if not place.activation.gives_distribution:
-        through = _through(place, z[:, None, :], a[:, None, :], errors[0])
-        slope_error = _slope_error(place, rounding, errors, z, a, is_written=is_written)
+    if not context.activation.gives_distribution:
+        through = _through(context, z[:, None, :], a[:, None, :], errors[0])
+        slope_error = _slope_error(context, rounding, errors, z, a, is_written=is_written)
         return np.asarray(through + np.abs(rows) * slope_error[:, None, :])
     # J = diag(s) − s·sᵀ, so s_i·(1 − s_i) on the diagonal and −s_i·s_j off it
     through = _through_softmax(a[:, None, :], errors[0])
@@ -191,21 +219,21 @@ def spread_local_activation(place: Place, rounding: Rounding, errors: Errors, ro
 
 
 def _slope_error(
-    place: Place, rounding: Rounding, errors: Errors, z: Array, a: Array, *, is_written: bool = True
+    context: RuleContext, rounding: Rounding, errors: Errors, z: Array, a: Array, *, is_written: bool = True
 ) -> Array:
-    activation = place.activation
+    activation = context.activation
     # some slopes are computed from the activation, others from the pre-activation
     by_value = STEEPEST * errors[2] if activation.slope else 0.0
     error = np.maximum(by_value, activation.steepest * errors[1])
-    return error + rounding.of(_slope(place, z, a), error) if is_written else error
+    return error + rounding.of(_slope(context, z, a), error) if is_written else error
 
 
-def _slope(place: Place, z: Array, a: Array) -> Array:
-    return place.activation.vjp(z, a, np.ones(z.shape))
+def _slope(context: RuleContext, z: Array, a: Array) -> Array:
+    return context.activation.vjp(z, a, np.ones(z.shape))
 
 
-def _through(place: Place, z: Array, a: Array, error: Array) -> Array:
-    return np.abs(_slope(place, z, a)) * error
+def _through(context: RuleContext, z: Array, a: Array, error: Array) -> Array:
+    return np.abs(_slope(context, z, a)) * error
 
 
 def _through_softmax(a: Array, error: Array) -> Array:

@@ -12,8 +12,8 @@ from core.jacobians.paths import path_between
 from core.losses import LOSSES
 from core.problem import Layer, Network, Problem
 from core.scenarios import Scenarios
-from core.steps import RULES, Place, Rounding, Step, sources_of, steps_of, structure_of
-from core.steps.spreads import LARGEST_BOUND
+from core.steps import RULES, Rounding, RuleContext, Step, sources_of, steps_of, structure_of
+from core.steps.rounding_bounds import LARGEST_BOUND
 from tests import oracles
 from tests.problems import KINKED, numbered_quantities, random_problem
 
@@ -56,13 +56,13 @@ def rounded_steps(problem: Problem, decimals: int) -> dict[str, Array]:
     values = sources_of(problem)
     for step in steps_of(structure_of(problem)):
         value = by_hand(problem, step, [values[name] for name in step.inputs], decimals)
-        values[step.output] = value if step.rule.spread is None else np.round(value, decimals)
+        values[step.output] = value if step.rule.rounding_bound is None else np.round(value, decimals)
     return values
 
 
 def by_hand(problem: Problem, step: Step, inputs: list[Array], decimals: int) -> Array:
     """Compute one step by the textbook's formula, with exponentials and slopes written down."""
-    place = Place(problem, step.number)
+    place = RuleContext(problem, step.number)
     if step.rule.name == "activation" and place.layer.activation in WRITTEN:
         return WRITTEN[place.layer.activation](inputs[0], lambda value: np.asarray(np.round(value, decimals)))
     if step.rule.name == "activation_gradient":
@@ -71,7 +71,7 @@ def by_hand(problem: Problem, step: Step, inputs: list[Array], decimals: int) ->
             return np.asarray(a * (grad - (a * grad).sum(axis=1, keepdims=True)))
         if place.layer.activation in SLOPES:
             return grad * np.round(SLOPES[place.layer.activation](a), decimals)
-    return (step.rule.plain or step.rule.apply)(place, *inputs)
+    return (step.rule.from_outputs or step.rule.apply)(place, *inputs)
 
 
 def rounded_jacobian(problem: Problem, values: dict[str, Array], key: str, decimals: int) -> Array:
@@ -87,7 +87,7 @@ def rounded_jacobian(problem: Problem, values: dict[str, Array], key: str, decim
 
 def slope(problem: Problem, step: Step, z: Array, a: Array) -> Array:
     """Compute the slope of a layer's activation from rounded numbers."""
-    place = Place(problem, step.number)
+    place = RuleContext(problem, step.number)
     in_a = SLOPES.get(place.layer.activation)
     return place.activation.vjp(z, a, np.ones(a.shape)) if in_a is None else in_a(a)
 
@@ -185,12 +185,12 @@ def test_a_student_who_rounds_every_number_stays_within_the_bound() -> None:
     counts: Counter[str] = Counter()
     for student in students(range(300), (3, 4, 5)):
         for step in steps_of(structure_of(student.problem)):
-            ratio = None if step.rule.spread is None else student.ratio(step.output)
+            ratio = None if step.rule.rounding_bound is None else student.ratio(step.output)
             if ratio is not None:
                 counts[step.rule.name] += 1
                 assert ratio <= SLACK, (step.output, student.decimals, student.problem)
     # enough of each is looked at
-    assert set(counts) == {rule.name for rule in RULES.values() if rule.spread}
+    assert set(counts) == {rule.name for rule in RULES.values() if rule.rounding_bound}
     assert min(counts.values()) > 40
 
 
@@ -248,7 +248,7 @@ def test_the_bound_of_a_small_network_holds(decimals: int) -> None:
 def test_what_is_given_has_no_error_and_what_is_exact_none_to_spread() -> None:
     problem = three_five_four()
     scenarios = Scenarios(problem, given={"A1": np.full((4, 5), 0.5)})
-    for name in ("X", "W1", "b2", "A1", "y", "divisor", "unit", "decay", "weights_penalty"):
+    for name in ("X", "W1", "b2", "A1", "y", "divisor", "log_of_base", "l2_coefficient", "weights_penalty"):
         assert not bound_of(scenarios, name, 4).any()
     # half of two decimals' products: nothing is rounded
     assert not bound_of(scenarios, "Z2", 4).any()
