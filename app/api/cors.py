@@ -5,7 +5,8 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from app.errors import ErrorItem, problem_response, write_problem
+from app.api.error_handlers import problem_response
+from app.errors import ErrorItem, write_problem
 
 METHODS = ("GET", "HEAD", "POST")
 TAKEN_HEADERS = ("Authorization", "Content-Type", "X-Request-ID", "traceparent")
@@ -18,13 +19,7 @@ REFUSED = (
 
 
 def add_cors(app: FastAPI, origins: str) -> None:
-    """Let pages of other origins read replies.
-
-    Parameters
-    ----------
-    origins : str
-        Apart by commas, or ``*`` for all; empty for none.
-    """
+    """Let pages of other origins read replies: those named, apart by commas; ``*`` stands for all."""
     if origins:
         app.add_middleware(
             ProblemCORSMiddleware,

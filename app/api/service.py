@@ -10,8 +10,9 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from app import __version__
 from app.access import Access
+from app.api.error_handlers import problem_response
 from app.api.route import Endpoints, json_response
-from app.errors import problem_response, write_problem
+from app.errors import write_problem
 from app.schemas.compute_replies import HealthReply, VersionReply
 from app.watch.metrics import Metrics
 from app.wire import encode

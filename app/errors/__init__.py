@@ -5,7 +5,7 @@
 Nothing of the input is repeated: a message says what kind of thing was found, what was needed, and why.
 """
 
-from app.errors.describe import describe_error
+from app.errors.describe import describe_error, describe_validation
 from app.errors.messages import CORE_ERRORS, PYDANTIC_ERRORS, BodyError, describe, name_key, stopping, to_pointer
 from app.errors.problem import (
     MEDIA_TYPE,
@@ -13,7 +13,6 @@ from app.errors.problem import (
     ErrorItem,
     ProblemDocument,
     name_reason,
-    problem_response,
     write_problem,
 )
 
@@ -27,9 +26,9 @@ __all__ = [
     "ProblemDocument",
     "describe",
     "describe_error",
+    "describe_validation",
     "name_key",
     "name_reason",
-    "problem_response",
     "stopping",
     "to_pointer",
     "write_problem",

@@ -1,12 +1,11 @@
 """From exceptions to problem documents."""
 
 import logging
+from collections.abc import Sequence
 
 from asgi_correlation_id import correlation_id
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from starlette.exceptions import HTTPException
 
 from app.errors.messages import CORE_ERRORS, BodyError, to_item, to_pointer
 from app.errors.problem import ErrorItem, ProblemDocument, write_problem
@@ -16,33 +15,24 @@ logger = logging.getLogger("gradmark")
 
 MOST_ERRORS = 20
 
-HTTP_DETAILS = {
-    404: "there is no such path; /docs shows those there are",
-    405: "this path takes another method; needed {Allow}",
-}
-
 
 def describe_error(error: Exception) -> ProblemDocument:
     """Turn an exception, whatever raised it, into a problem document."""
     match error:
         case BodyError():
             return write_problem(error.status, [ErrorItem(to_pointer(error.path), error.code, str(error))])
-        case ValidationError() | RequestValidationError():
-            return _describe_validation(list(error.errors()))
+        case ValidationError():
+            return describe_validation(error.errors())
         case CoreError():
             status, code = CORE_ERRORS[type(error)]
             return write_problem(status, [ErrorItem(to_pointer(error.path), code, str(error))])
-        case HTTPException():
-            detail = HTTP_DETAILS.get(error.status_code, str(error.detail)).format(
-                **{"Allow": ""} | dict(error.headers or {})
-            )
-            return write_problem(error.status_code, [], detail=detail)
         case _:
             logger.error("unforeseen error in request %s", correlation_id.get(), exc_info=error)
             return write_problem(500, [], detail="this is a bug of the service; its log has the cause")
 
 
-def _describe_validation(details: list[ErrorDetails]) -> ProblemDocument:
+def describe_validation(details: Sequence[ErrorDetails]) -> ProblemDocument:
+    """Turn what pydantic found into a problem document."""
     if details[0]["type"] == "json_invalid":
         # what the check of the body let pass and pydantic's parser does not: lone surrogates, deep nesting
         return write_problem(400, [ErrorItem("", "json", details[0]["msg"])])

@@ -56,17 +56,9 @@ HINTS = {
 
 
 class BodyError(Exception):
-    """A request that is refused before its values are looked at.
+    """A request that is refused before its values are looked at: `path` is where in its body, when known.
 
-    Parameters
-    ----------
-    status : int
-        400, 401, 403, 406, 408, 413, 415, 431, or 422 for too much of everything; 503 when it is not the request's
-        fault.
-    path : tuple
-        Where in the body, when known.
-    headers : mapping, optional
-        Those of the reply.
+    Its status is 422 for too much of everything, 503 when it is not the request's fault, and 4xx else.
     """
 
     def __init__(
@@ -87,11 +79,7 @@ def stopping() -> BodyError:
 def to_pointer(path: Sequence[str | int]) -> str:
     """Write a path as a JSON pointer.
 
-    Parameters
-    ----------
-    path : sequence of str and int
-        Keys and indices; union tags, in angle brackets, are left out, and a key that is too long or not
-        printable ends the pointer at its object.
+    Union tags, in angle brackets, are left out. A key that is too long or not printable ends the pointer at its object.
     """
     pointer = ""
     # what the framework read itself stands in the path or the query: a pointer names the parameter alone

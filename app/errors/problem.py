@@ -1,12 +1,10 @@
 """The problem document: its classes, and how it is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import orjson
 from asgi_correlation_id import correlation_id
-from fastapi import Response
 from pydantic import with_config
 
 MEDIA_TYPE = "application/problem+json"
@@ -67,17 +65,7 @@ class ProblemDocument:
 
 
 def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, detail: str = "") -> ProblemDocument:
-    """Write a problem document.
-
-    Parameters
-    ----------
-    items : sequence of ErrorItem
-        What is wrong, at most 20.
-    count : int
-        How many errors there are in all.
-    detail : str
-        Said where there is no item.
-    """
+    """Write a problem document with at most 20 of `count` errors; `detail` counts where there is none."""
     name, title = PROBLEMS.get(status, (f"http-{status}", HTTPStatus(status).phrase))
     if items:
         place = f"{items[0].pointer}: " if items[0].pointer else ""
@@ -95,19 +83,3 @@ def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, de
 def name_reason(status: int) -> str:
     """Name the kind of problem that a status stands for, in one word."""
     return PROBLEMS[status][0].replace("-", "_") if status in PROBLEMS else "other"
-
-
-def problem_response(document: ProblemDocument, *, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with a problem document.
-
-    Parameters
-    ----------
-    headers : mapping, optional
-        Further headers.
-    """
-    return Response(
-        orjson.dumps(document),
-        status_code=document.status,
-        media_type=MEDIA_TYPE,
-        headers=dict(headers or {}),
-    )

@@ -3,10 +3,11 @@
 import asyncio
 import time
 
+import orjson
 from asgi_correlation_id import correlation_id
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import describe_error, problem_response, stopping
+from app.errors import MEDIA_TYPE, BodyError, describe_error, stopping
 from app.record import Facts
 from app.watch.exchange import Exchange
 from app.watch.line import write_line
@@ -60,5 +61,9 @@ async def _answer(exchange: Exchange, error: Exception) -> None:
     document = describe_error(error)
     exchange.record.facts = Facts(reason=document.reason)
     if not exchange.status:
-        response = problem_response(document, headers=getattr(error, "headers", None))
-        await response(exchange.scope, exchange.receive, exchange.send)
+        content = orjson.dumps(document)
+        own = error.headers if isinstance(error, BodyError) else {}
+        headers = {"content-type": MEDIA_TYPE, "content-length": str(len(content)), **own}
+        written = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        await exchange.send({"type": "http.response.start", "status": document.status, "headers": written})
+        await exchange.send({"type": "http.response.body", "body": content})
