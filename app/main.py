@@ -15,6 +15,7 @@ from app.api.cors import add_cors
 from app.api.docs import add_documentation
 from app.api.error_handlers import add_error_handlers
 from app.api.openapi import add_openapi
+from app.api.prefix import add_prefix
 from app.api.routes import make_routes
 from app.cores import settle
 from app.examples import ARTICLE
@@ -77,13 +78,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.routes.extend(make_routes())
     add_error_handlers(app)
     add_openapi(app)
-    add_documentation(app)
+    add_documentation(app, app.state.settings.root_path)
     for route in app.routes:
         # the server leaves the body out
         if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
             route.methods.add("HEAD")
     # the last that is added is the outermost
     add_cors(app, app.state.settings.cors_origins)
+    add_prefix(app, app.state.settings.root_path)
     app.add_middleware(Watch, metrics=app.state.metrics)
     return app
 

@@ -20,6 +20,13 @@ DEFAULT_PORT = 8000
 
 PREFIX = "GRADMARK_"
 
+# no % and no dot at the beginning of a segment: proxies write those anew
+ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+NO_ROOT_PATH = (
+    "needed a path like /gradmark or /courses/ml: a slash before each part and none at the end, parts of letters, "
+    "digits and -._~ without a dot at the beginning"
+)
+
 ORIGIN = r"https?://[a-z0-9.:\[\]-]+"
 ORIGINS = re.compile(rf"\*|{ORIGIN}(,{ORIGIN})*")
 NO_ORIGINS = (
@@ -41,6 +48,11 @@ class Chosen(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on. The image sets 0.0.0.0.")
     port: int = Field(DEFAULT_PORT, ge=0, le=65535, description="Port to listen on. 0 picks a free port.")
+    root_path: str = Field(
+        "",
+        description="Path prefix of the service behind a proxy, such as /gradmark. Needed where the proxy passes it "
+        "on. Paths without it are served, too.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest severity to log: debug, info, warning or error."
     )
@@ -83,6 +95,13 @@ class Chosen(BaseModel):
     @classmethod
     def _pass_over_case(cls, given: object) -> object:
         return given.lower() if isinstance(given, str) else given
+
+    @field_validator("root_path")
+    @classmethod
+    def _require_prefix(cls, given: str) -> str:
+        if given and not ROOT_PATH.fullmatch(given):
+            raise PydanticCustomError("root_path", NO_ROOT_PATH)
+        return given
 
     @field_validator("cors_origins")
     @classmethod

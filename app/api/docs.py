@@ -1,11 +1,13 @@
-"""The page of documentation: Swagger UI with its assets in the package, and a policy that allows those alone."""
+"""The page of documentation and the way to it: Swagger UI, its assets in the package, and a policy for those alone."""
 
 import base64
 import hashlib
 import re
 
-from fastapi import FastAPI, Response
+import orjson
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import RedirectResponse
 
 ASSETS = "static-offline-docs"
 """Where the application serves what is in the package, seen from the page: a proxy may put a prefix before both."""
@@ -13,8 +15,8 @@ ASSETS = "static-offline-docs"
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
-def add_documentation(app: FastAPI) -> None:
-    """Add the page to an application that serves its assets."""
+def add_documentation(app: FastAPI, root_path: str) -> None:
+    """Add the page to an application that serves its assets, and send people there who open the service itself."""
     page = get_swagger_ui_html(
         openapi_url=str(app.openapi_url).removeprefix("/"),
         title=app.title,
@@ -28,6 +30,16 @@ def add_documentation(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def read_documentation() -> Response:
         return Response(content, media_type="text/html", headers=headers)
+
+    # with a prefix in full: from the prefix itself, without a slash at its end, docs would be beside it
+    target = f"{root_path}/docs" if root_path else "docs"
+    index = orjson.dumps({"name": "gradmark", "documentation": "docs", "openapi": "openapi.json"})
+
+    @app.get("/", include_in_schema=False)
+    async def read_index(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse(target, status_code=303)
+        return Response(index, media_type="application/json")
 
 
 def write_policy(page: bytes) -> str:

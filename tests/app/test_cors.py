@@ -94,6 +94,14 @@ async def test_what_a_browser_asks_is_logged_with_the_route_that_it_asks_for(
     assert [(line["method"], line["route"]) for line in lines] == [("OPTIONS", route)]
 
 
+async def test_what_a_browser_asks_under_a_prefix_is_logged_with_the_route_that_it_asks_for() -> None:
+    app = create_app(Settings.model_construct(cors_origins=ORIGIN, root_path="/ml"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        with collected() as lines:
+            await client.options("/ml/v1/grades", headers={"Origin": ORIGIN} | ASKED)
+    assert [line["route"] for line in lines] == ["/v1/grades"]
+
+
 async def test_a_browser_may_ask_without_a_key_and_read_that_one_is_needed() -> None:
     transport = httpx.ASGITransport(keyed_app(cors_origins=ORIGIN))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -20,6 +20,8 @@ from core.budget import Budget
 
 pytestmark = pytest.mark.anyio
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -66,15 +68,31 @@ async def test_the_version_is_the_projects(client: httpx.AsyncClient) -> None:
     assert (await client.get("/version")).json()["version"] == __version__
 
 
-@pytest.mark.parametrize("prefix", ["", "/gradmark", "/courses/ml"])
-async def test_the_documentation_page_loads_what_it_needs_behind_any_prefix(app: FastAPI, prefix: str) -> None:
-    async def behind_prefix(scope: Scope, receive: Receive, send: Send) -> None:
-        """Forward what stands under the prefix, without it, as a proxy does."""
-        assert scope["path"].startswith(f"{prefix}/"), scope["path"]
-        await app(dict(scope) | {"path": scope["path"].removeprefix(prefix)}, receive, send)
+@pytest.mark.parametrize(
+    ("prefix", "root_path", "is_stripped"),
+    [
+        ("", "", True),
+        ("/gradmark", "", True),
+        ("/courses/ml", "", True),
+        ("/courses/ml", "/courses/ml", True),
+        ("/gradmark", "/gradmark", False),
+        ("/courses/ml", "/courses/ml", False),
+    ],
+)
+async def test_people_find_the_documentation_and_it_what_it_needs_behind_any_prefix(
+    prefix: str, root_path: str, is_stripped: bool
+) -> None:
+    app = create_app(Settings.model_construct(root_path=root_path))
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(behind_prefix)) as client:
-        reply = await client.get(f"http://host.example{prefix}/docs")
+    async def proxied(scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward what stands under the prefix, without it or as it is, as a proxy does."""
+        path: str = scope["path"]
+        assert path.startswith(f"{prefix}/"), path
+        await app(dict(scope) | {"path": path.removeprefix(prefix) if is_stripped else path}, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(proxied), follow_redirects=True) as client:
+        reply = await client.get(f"http://host.example{prefix}/", headers={"Accept": BROWSER})
+        assert str(reply.url) == f"http://host.example{prefix}/docs"
         sources = re.findall(r"""(?:(?:src|href)=|\burl: )['"]([^'"]+)['"]""", reply.text)
         assert len(sources) == 4
         for source in sources:
@@ -84,6 +102,29 @@ async def test_the_documentation_page_loads_what_it_needs_behind_any_prefix(app:
         [server] = (await client.get(document)).json()["servers"]
         live = str(document.join(server["url"])).removesuffix("/") + "/health/live"
         assert (await client.get(live)).status_code == 200
+
+
+async def test_the_prefix_itself_leads_to_the_documentation() -> None:
+    transport = httpx.ASGITransport(create_app(Settings.model_construct(root_path="/courses/ml")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", follow_redirects=True) as client:
+        reply = await client.get("/courses/ml", headers={"Accept": BROWSER})
+        assert (reply.status_code, reply.url.path) == (200, "/courses/ml/docs")
+        assert (await client.get("/courses/mlx/docs")).status_code == 404
+
+
+async def test_programs_that_open_the_service_itself_read_where_its_documents_are(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/")
+    found = reply.json()
+    assert found.pop("name") == "gradmark"
+    for path in found.values():
+        assert (await client.get(reply.url.join(path))).status_code == 200
+
+
+@pytest.mark.parametrize("root_path", ["gradmark", "/", "/gradmark/", "/a//b", "/%67", "/../x", "/a b", "/a\n"])
+def test_a_prefix_that_no_proxy_would_pass_on_is_refused(monkeypatch: pytest.MonkeyPatch, root_path: str) -> None:
+    monkeypatch.setenv("GRADMARK_ROOT_PATH", root_path)
+    with pytest.raises(ValidationError, match="GRADMARK_ROOT_PATH"):
+        Settings()
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
