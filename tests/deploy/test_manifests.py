@@ -20,11 +20,13 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 KUBERNETES = ROOT / "deploy" / "kubernetes.yaml"
+NGINX = ROOT / "deploy" / "nginx.conf"
+HAPROXY = ROOT / "deploy" / "haproxy.cfg"
 
 # the oldest that has every field that is used (matchLabelKeys), and the newest that there is a schema for
 VERSIONS = ["1.27", kubernetes_validate.latest_version()]
 MIB = 1024**2
-UNITS = {"m": 1, "G": 1024, "Mi": 1, "Gi": 1024}
+UNITS = {"m": 1, "g": 1024, "G": 1024, "Mi": 1, "Gi": 1024}
 WORST = 1300
 """MiB that both processes held in the worst mix of requests within the default limits."""
 KINDS = ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"]
@@ -162,7 +164,7 @@ def test_every_path_is_one_of_the_service_s(resources: dict[str, Json], containe
     assert annotations["prometheus.io/path"] in paths
 
 
-@pytest.mark.parametrize("file", [COMPOSE, KUBERNETES, ROOT / "README.md"], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [COMPOSE, KUBERNETES, NGINX, HAPROXY, ROOT / "README.md"], ids=lambda file: file.name)
 def test_every_variable_that_is_named_is_a_setting(file: Path) -> None:
     settings = {f"GRADMARK_{name.upper()}" for name in Settings.model_fields}
     named = set(re.findall(r"GRADMARK_\w+", file.read_text()))
@@ -199,6 +201,11 @@ def test_bulk_requests_fit_into_tmp(service: Json, pod: Json, container: Json) -
     size = mebibytes(volume["emptyDir"]["sizeLimit"])
     assert size * MIB > max(Settings.model_fields[name].default for name in names)
     assert mebibytes(container["resources"]["limits"]["ephemeral-storage"]) > size
+
+
+def test_a_proxy_lets_the_largest_bulk_request_pass() -> None:
+    size = fact(NGINX.read_text(), r"client_max_body_size (\w+);")
+    assert mebibytes(size) * MIB == Settings.model_fields["max_bulk_bytes"].default
 
 
 def test_the_worst_mix_of_requests_fits_into_a_pod(container: Json) -> None:
