@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.marking import small_problem
 from benchmarks.students import make_mistakes, work_by_hand
-from core.grading import Marker, Question, read_asks
+from core.grading import Question, Solution, read_asks
 from core.problem import Problem
 from tests.app.server import run_server
 
@@ -27,7 +27,7 @@ def write_lines(count: int) -> Iterator[str]:
     """Write a course's submissions to one problem: honest work, and mistakes of the catalogue."""
     problem = small_problem()
     ids = read_asks(ASKS, problem)
-    suspects = Marker(Question(problem=problem, asks=ids)).solution.suspects
+    suspects = Solution(Question(problem=problem, asks=ids)).suspects
     right = {text: value.tolist() for text, value in work_by_hand(problem, ids, 4).items()}
     wrong = [
         {text: np.round(value, 4).tolist() for text, value in answers.items()}

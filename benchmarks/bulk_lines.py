@@ -24,7 +24,7 @@ from benchmarks.environment import describe_threads
 from benchmarks.harness import Goal, Row, hand_over, measure, set_beside
 from benchmarks.students import make_mistakes
 from core.budget import Budget
-from core.grading import Marker, Question, read_asks
+from core.grading import Question, Solution, read_asks
 from core.problem import Layer, Network, Problem
 
 EVERYBODY = Access(Settings.model_construct()).everybody
@@ -51,7 +51,7 @@ def shared_problem() -> Problem:
 
 PROBLEM = shared_problem()
 IDS = read_asks(("dL_dW",), PROBLEM)
-SUSPECTS = Marker(Question(problem=PROBLEM, asks=IDS)).solution.suspects
+SUSPECTS = Solution(Question(problem=PROBLEM, asks=IDS)).suspects
 TRUTH = SUSPECTS.scenarios.value("dL_dW1")
 WRONG = [
     np.round(answers["dL_dW"], 6).tolist()

@@ -28,7 +28,7 @@ from benchmarks.report import seconds as write_seconds
 from benchmarks.servers import serve_ours, write_request
 from benchmarks.students import keys_of, make_mistakes
 from core.exercises import draw_exercise
-from core.grading import Marker, Question
+from core.grading import Question, Solution
 
 LARGE_WIDTH = 230
 MEDIUM_WIDTH = 70
@@ -109,7 +109,7 @@ def make_submissions() -> list[bytes]:
     for seed in range(SEEDS):
         exercise = draw_exercise("two_layer_network", seed)
         ids = keys_of(exercise)
-        made = make_mistakes(Marker(Question(problem=exercise.problem, asks=ids)).solution.suspects, ids)
+        made = make_mistakes(Solution(Question(problem=exercise.problem, asks=ids)).suspects, ids)
         for _, answers in islice(made, seed, None, SEEDS):
             written = {text: np.round(value, exercise.decimals).tolist() for text, value in answers.items()}
             reference = {"kind": exercise.kind, "seed": seed}

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.students import make_mistakes, make_pairs, work_by_hand
 from core.answers import read_answer
 from core.arrays import Array
-from core.grading import Marker, Question, Submission, read_asks
+from core.grading import Question, Solution, Submission, grade_submission, read_asks
 from core.problem import Layer, Network, Problem
 
 ROUNDS = 40
@@ -42,8 +42,8 @@ def time_marking(problem: Problem, text: str, answer: Array) -> float:
     ids = read_asks((text,), problem)
     raw = np.round(answer, 4).tolist()
     start = time.perf_counter()
-    marker = Marker(Question(problem=problem, asks=ids, decimals=4, stated=None))
-    marker.grade(Submission(answers={text: read_answer(raw)}))
+    solution = Solution(Question(problem=problem, asks=ids, decimals=4, stated=None))
+    grade_submission(solution, Submission(answers={text: read_answer(raw)}))
     return time.perf_counter() - start
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     """Print a table: right answers, single mistakes, pairs, and what nothing explains, pairs searched."""
     problem = small_problem()
     ids = read_asks(ASKS, problem)
-    suspects = Marker(Question(problem=problem, asks=ids)).solution.suspects
+    suspects = Solution(Question(problem=problem, asks=ids)).suspects
     scenarios = suspects.scenarios
     exact = {text: [scenarios.value(key)] * ROUNDS for text, key in ids.items()}
     by_hand = {text: [value] * ROUNDS for text, value in work_by_hand(problem, ids, 4).items()}

@@ -12,15 +12,15 @@ from benchmarks.students import Answers, keys_of, make_mistakes, make_pairs, sli
 from core.answers import read_answer
 from core.arrays import Array
 from core.exercises import KINDS, draw_exercise
-from core.grading import Grade, Marker, Part, Question, Submission
+from core.grading import Grade, Part, Question, Solution, Submission, grade_submission
 
 Counts = Counter[str]
 
 
-def hand_in(marker: Marker, answers: Answers, decimals: int) -> Grade:
+def hand_in(solution: Solution, answers: Answers, decimals: int) -> Grade:
     """Hand answers in, rounded to their decimals."""
     written = {text: read_answer(np.round(value, decimals).tolist()) for text, value in answers.items()}
-    return marker.grade(Submission(answers=written))
+    return grade_submission(solution, Submission(answers=written))
 
 
 def first_fault(grade: Grade) -> Part | None:
@@ -28,18 +28,18 @@ def first_fault(grade: Grade) -> Part | None:
     return next((part for part in grade.parts if part.quantity == grade.first_wrong), None)
 
 
-def is_named(marker: Marker, part: Part | None, key: str, names: set[str], answer: Array) -> bool:
+def is_named(solution: Solution, part: Part | None, key: str, names: set[str], answer: Array) -> bool:
     """Tell whether a diagnosis is of these mistakes, or of others that give the same numbers."""
     for diagnosis in (part.diagnoses or ()) if part else ():
         classes = [set(diagnosis.mistakes), *(set(text.split("+")) for text in diagnosis.equivalent)]
-        if any(found and found <= names for found in classes) or _produces(marker, key, diagnosis.mistakes, answer):
+        if any(found and found <= names for found in classes) or _produces(solution, key, diagnosis.mistakes, answer):
             return True
     return False
 
 
-def _produces(marker: Marker, key: str, names: tuple[str, ...], answer: Array) -> bool:
-    made = [[s.bit for s in marker.solution.suspects.suspects if s.mistake.name == name] for name in names]
-    values = (marker.solution.suspects.scenarios.value(key, sum(bits)) for bits in product(*made))
+def _produces(solution: Solution, key: str, names: tuple[str, ...], answer: Array) -> bool:
+    made = [[s.bit for s in solution.suspects.suspects if s.mistake.name == name] for name in names]
+    values = (solution.suspects.scenarios.value(key, sum(bits)) for bits in product(*made))
     return any(value.shape == answer.shape and np.allclose(value, answer, rtol=1e-9, atol=1e-12) for value in values)
 
 
@@ -47,29 +47,29 @@ def check_exercise(kind: str, seed: int, counts: dict[str, Counts], *, pairs: in
     """Mark every kind of student on one exercise."""
     exercise = draw_exercise(kind, seed)
     ids, decimals = keys_of(exercise), exercise.decimals
-    marker = Marker(Question(problem=exercise.problem, asks=ids, decimals=decimals, stated=None))
+    solution = Solution(Question(problem=exercise.problem, asks=ids, decimals=decimals, stated=None))
     source = random.Random(f"{kind} {seed}")
     honest = work_by_hand(exercise.problem, ids, decimals)
-    verdict = hand_in(marker, honest, decimals).verdict
+    verdict = hand_in(solution, honest, decimals).verdict
     counts["honest work"]["right" if verdict == "correct" else "wrong"] += 1
-    for suspect, answers in make_mistakes(marker.solution.suspects, ids):
-        grade = hand_in(marker, answers, decimals)
+    for suspect, answers in make_mistakes(solution.suspects, ids):
+        grade = hand_in(solution, answers, decimals)
         counts["mistakes not accepted"]["right" if grade.verdict != "correct" else "wrong"] += 1
         part = first_fault(grade)
         name = part.quantity if part else ""
-        named = part is not None and is_named(marker, part, ids[name], {suspect.mistake.name}, answers[name])
+        named = part is not None and is_named(solution, part, ids[name], {suspect.mistake.name}, answers[name])
         counts["mistakes named"]["right" if named else "wrong"] += 1
         if not named:
             counts.setdefault("  not named: " + suspect.mistake.name, Counter())["wrong"] += 1
-    for (one, other), answers in make_pairs(marker.solution.suspects, ids, source, pairs):
+    for (one, other), answers in make_pairs(solution.suspects, ids, source, pairs):
         names = {one.mistake.name, other.mistake.name}
-        grade = hand_in(marker, answers, decimals)
+        grade = hand_in(solution, answers, decimals)
         # the two may go wrong in different parts
         parts = [part for part in grade.parts if part.diagnoses]
-        found = all(is_named(marker, p, ids[p.quantity], names, answers[p.quantity]) for p in parts) and bool(parts)
+        found = all(is_named(solution, p, ids[p.quantity], names, answers[p.quantity]) for p in parts) and bool(parts)
         counts["pairs named"]["right" if found else "wrong"] += 1
     for _ in range(slips):
-        grade = hand_in(marker, slip(honest, source, decimals), decimals)
+        grade = hand_in(solution, slip(honest, source, decimals), decimals)
         explained = any(part.diagnoses for part in grade.parts)
         counts["slips not explained"]["wrong" if explained else "right"] += 1
 
@@ -101,8 +101,8 @@ def check_honest(kind: str, seed: int, counts: dict[str, Counts]) -> None:
     """Mark honest work only."""
     exercise = draw_exercise(kind, seed)
     ids = keys_of(exercise)
-    marker = Marker(Question(problem=exercise.problem, asks=ids, decimals=exercise.decimals, stated=None))
-    verdict = hand_in(marker, work_by_hand(exercise.problem, ids, exercise.decimals), exercise.decimals).verdict
+    solution = Solution(Question(problem=exercise.problem, asks=ids, decimals=exercise.decimals, stated=None))
+    verdict = hand_in(solution, work_by_hand(exercise.problem, ids, exercise.decimals), exercise.decimals).verdict
     counts["honest work"]["right" if verdict == "correct" else "wrong"] += 1
 
 

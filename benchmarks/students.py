@@ -9,7 +9,7 @@ import numpy as np
 from core.arrays import Array
 from core.exercises import Exercise
 from core.grading import read_asks
-from core.grading.suspects import Suspect, Suspects
+from core.grading.diagnosis.suspects import Suspect, Suspects
 from core.jacobians.paths import identity_rows, own_rows, path_between
 from core.problem import Problem
 from core.steps import RuleContext, sources_of, steps_of, structure_of

@@ -8,7 +8,7 @@ import numpy as np
 from core.answers import read_answer
 from core.arrays import Array
 from core.conventions import Conventions
-from core.grading import Grade, Marker, Part, Policy, Question, Submission, Tolerance, read_asks
+from core.grading import Grade, Part, Policy, Question, Solution, Submission, Tolerance, grade_submission, read_asks
 from core.problem import Layer, Network, Problem
 
 DECIMALS = 4
@@ -82,13 +82,13 @@ def with_hidden(activation: str) -> Problem:
 
 def set_question(
     problem: Problem, *asks: str, stated: frozenset[str] | None = frozenset(), decimals: int | None = None
-) -> Marker:
+) -> Solution:
     """Ask for quantities of a problem."""
-    return Marker(Question(problem=problem, asks=read_asks(asks, problem), decimals=decimals, stated=stated))
+    return Solution(Question(problem=problem, asks=read_asks(asks, problem), decimals=decimals, stated=stated))
 
 
 def hand_in(
-    marker: Marker,
+    solution: Solution,
     answers: Mapping[str, object],
     *,
     tolerance: Tolerance | None = None,
@@ -97,13 +97,14 @@ def hand_in(
 ) -> Grade:
     """Hand in arrays, lists, numbers or text."""
     written = {name: raw.tolist() if isinstance(raw, np.ndarray) else raw for name, raw in answers.items()}
-    return marker.grade(
+    return grade_submission(
+        solution,
         Submission(
             answers={name: read_answer(raw) for name, raw in written.items()},
             tolerance=tolerance,
             policy=policy or Policy(),
             follow_through=follow_through,
-        )
+        ),
     )
 
 
@@ -119,8 +120,8 @@ def grade_of(
     written = {
         key: np.round(value, DECIMALS) if isinstance(value, np.ndarray) else value for key, value in answers.items()
     }
-    marker = set_question(problem, *answers, stated=None, decimals=DECIMALS)
-    return hand_in(marker, written, policy=policy, follow_through=follow_through)
+    solution = set_question(problem, *answers, stated=None, decimals=DECIMALS)
+    return hand_in(solution, written, policy=policy, follow_through=follow_through)
 
 
 def part_of(grade: Grade, name: str) -> Part:

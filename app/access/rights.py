@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 from app.access import Caller, forbidden, unauthorized
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
+from core.grade_requests import Grader, GradeRequest, GrantedExercise
 from core.grading import LEVELS, ExactMatcher, Grade
-from core.marking import GradeRequest, GrantedExercise, MarkingDesk
 
 HIGHEST_WITHOUT_AUTHOR = "location"
 """The highest level that shows no number of the solution."""
@@ -15,8 +15,8 @@ LOWEST_WITH_POLICY = "diagnosis"
 """The lowest level that names mistakes: credits of its own for each would name them in the score."""
 
 
-class GradeDesk:
-    """Marks what a caller may have marked, as far as they may see it.
+class AuthorisedGrader:
+    """Grades what a caller may have graded, as far as they may see it.
 
     Parameters
     ----------
@@ -33,31 +33,26 @@ class GradeDesk:
 
     def __init__(self, caller: Caller, defaults: GradeLineBody | None = None, *, budget: Budget) -> None:
         self._caller = caller
-        self._defaults = GradeRequest() if defaults is None else self._redeem(defaults)
-        self._desk = MarkingDesk(self._defaults, budget=budget, may_widen=caller.may("author"))
-        if defaults is not None:
-            self._require(self._defaults)
+        whole = None if defaults is None else self._redeem(defaults)
+        self._grader = Grader(whole, budget=budget, may_widen=caller.may("author"), require=self._require)
+        if whole is not None:
+            self._require(whole)
 
-    def mark(self, submission: GradeLineBody) -> Grade:
-        """Mark a submission.
+    def grade(self, submission: GradeLineBody) -> Grade:
+        """Grade a submission.
 
         Raises
         ------
         AccessError
             401 for a token that is none, 403 for what the caller may not.
         CoreError
-            As `MarkingDesk.mark` raises it.
+            As `Grader.grade` raises it.
         """
-        return self._desk.mark(self._admit(submission))
+        return self._grader.grade(self._redeem(submission))
 
     def find_exact_matcher(self, submission: GradeLineBody) -> ExactMatcher | None:
-        """Return what finds submissions that are right outright, as `MarkingDesk.find_exact_matcher` does."""
-        return self._desk.find_exact_matcher(self._admit(submission))
-
-    def _admit(self, submission: GradeLineBody) -> GradeRequest:
-        whole = self._redeem(submission).over(self._defaults)
-        self._require(whole)
-        return whole
+        """Return what finds submissions that are right to the last digit, as `Grader.find_exact_matcher` does."""
+        return self._grader.find_exact_matcher(self._redeem(submission))
 
     def _redeem(self, submission: GradeLineBody) -> GradeRequest:
         """Put the exercise in the place of a token."""

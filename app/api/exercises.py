@@ -15,7 +15,7 @@ from app.schemas.grade_bodies import ExerciseQuery
 from app.wire import KindName, encode
 from app.work.computation import Call
 from app.work.dispatch import Placement
-from core.marking import ExerciseReference
+from core.grade_requests import ExerciseReference
 
 
 async def read_exercise(

@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Generic, TypeVar
 
 from app.access import Caller
-from app.access.rights import GradeDesk
+from app.access.rights import AuthorisedGrader
 from app.errors import BodyError
 from app.marking.forms import Form, FormKey, find_key, has_form
 from app.marking.ids import KEY, Line, take_id, take_ids
@@ -83,7 +83,7 @@ class ChunkMarker:
 
     def __init__(self, terms: Terms, give_way: Callable[[float], None] | None = None) -> None:
         self._terms, self._give_way = terms, give_way
-        self._desk = GradeDesk(terms.caller, terms.defaults, budget=terms.budget)
+        self._grader = AuthorisedGrader(terms.caller, terms.defaults, budget=terms.budget)
         self._form: Form | None = None
         self._forms: Recent[Form] = Recent(MOST_FORMS)
         # those to lines, and those to all lines of a form that are right and written alike
@@ -166,7 +166,7 @@ class ChunkMarker:
         try:
             request = read_submission(line, self._terms.limits)
             holds_text = any(isinstance(answer, str) for answer in (request.answers or {}).values())
-            return None if holds_text else self._desk.find_exact_matcher(request)
+            return None if holds_text else self._grader.find_exact_matcher(request)
         except Exception:  # noqa: BLE001 - what is wrong with the line is said where it is marked
             return None
 
@@ -185,7 +185,7 @@ class ChunkMarker:
         submission = None
         try:
             submission = self._read(line)
-            return write_grade(self._desk.mark(submission), submission.id)
+            return write_grade(self._grader.grade(submission), submission.id)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a line, the others are marked
             return write_refusal(error, submission.id if submission else self._find_id(line))
         finally:

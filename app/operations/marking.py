@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from app.access import EVERY_KEY, TOKEN, Caller, Grant
-from app.access.rights import GradeDesk
+from app.access.rights import AuthorisedGrader
 from app.examples import AUDITS, BULK, GRADES, TOKENS
 from app.operations.operation import BODY_PROBLEMS, Operation
 from app.schemas.grade_bodies import AuditBody, ExerciseBody, GradeBody, TokenBody
@@ -26,7 +26,7 @@ def create_grade(body: GradeBody, budget: Budget, caller: Caller) -> Grade:
     be read are verdicts. Who holds a token for an exercise needs no key, and may have it marked up to the token's
     level.
     """
-    return GradeDesk(caller, budget=budget).mark(body)
+    return AuthorisedGrader(caller, budget=budget).grade(body)
 
 
 def read_exercises() -> KindsReply:

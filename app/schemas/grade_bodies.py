@@ -36,8 +36,8 @@ from app.wire import (
 )
 from core.conventions import StatedConventions
 from core.errors import DomainError
+from core.grade_requests import ExerciseReference, GradeRequest
 from core.grading import Policy, Tolerance
-from core.marking import ExerciseReference, GradeRequest
 
 
 def note_stated(value: object, read: Callable[[object], ConventionsBody]) -> StatedConventions:

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from core.arrays import Array, Flags
 from core.grading.allowance import growth
-from core.grading.matches import SAME_WITHIN
+from core.grading.diagnosis.hypothesis import SAME_WITHIN
+from core.grading.diagnosis.suspects import Suspects
 from core.grading.precision import Precision, fewest_decimals, find_precision, own_rounding
-from core.grading.suspects import Suspects
 from core.problem import Problem
 from core.quantities import to_quantity
 

@@ -1,18 +1,13 @@
 """Marking answers: verdicts, reasons by name, credit for what follows."""
 
 from core.grading.allowance import FEWEST_DECIMALS
+from core.grading.credit import Policy
 from core.grading.exact import NO_MATCH, ExactMatcher, find_exact_matcher
-from core.grading.grade import Diagnosis, Grade, MarkedAgainst, Part, UsedTolerance
-from core.grading.marker import Marker
-from core.grading.submission import (
-    LEVELS,
-    Policy,
-    Question,
-    Submission,
-    Tolerance,
-    read_asks,
-    read_ids,
-)
+from core.grading.grade import LEVELS, Diagnosis, Grade, MarkedAgainst, Part
+from core.grading.question import Question, read_asks, read_ids
+from core.grading.solution import Solution
+from core.grading.submission_grader import Submission, grade_submission
+from core.grading.tolerance import Tolerance, UsedTolerance
 from core.grading.verdicts import Outcome, Verdict
 
 __all__ = [
@@ -23,16 +18,17 @@ __all__ = [
     "ExactMatcher",
     "Grade",
     "MarkedAgainst",
-    "Marker",
     "Outcome",
     "Part",
     "Policy",
     "Question",
+    "Solution",
     "Submission",
     "Tolerance",
     "UsedTolerance",
     "Verdict",
     "find_exact_matcher",
+    "grade_submission",
     "read_asks",
     "read_ids",
 ]

@@ -11,10 +11,9 @@ import numpy as np
 
 from core.answers import DECIMALS_OF_ZERO, Counts, count_decimals
 from core.arrays import Array, Flags
-from core.grading.grade import UsedTolerance
 from core.grading.precision import MACHINE_NOISE, MACHINE_RELATIVE, Precision, fewest_decimals, own_rounding, unit_of
 from core.grading.shapes import fit_shape
-from core.grading.submission import Tolerance
+from core.grading.tolerance import Tolerance, UsedTolerance
 
 FEWEST_DECIMALS = 2
 """The fewest decimals that an answer is read with where none are asked."""

@@ -10,7 +10,7 @@ from core.arrays import Array
 from core.grading.allowance import HALF_UNIT, MOST_BY_HAND, allow
 from core.grading.shapes import fit_shape
 from core.grading.solution import Solution
-from core.grading.submission import Tolerance
+from core.grading.tolerance import Tolerance
 
 NO_MATCH = -1
 """Stands for submissions that have to be marked one by one."""

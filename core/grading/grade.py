@@ -7,8 +7,11 @@ from core import __version__
 from core.answers import ReadingFault
 from core.arrays import Array, Flags
 from core.conventions import Conventions
-from core.grading.submission import LEVELS
+from core.grading.tolerance import UsedTolerance
 from core.grading.verdicts import Outcome, Switches, Verdict, describe_part, describe_whole
+
+LEVELS = ("verdict", "hint", "diagnosis", "location", "full")
+"""Feedback levels, each adding to the one before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,26 +36,6 @@ class Diagnosis:
     def causes(self) -> tuple[tuple[str, ...], ...]:
         """The mistakes that give the answer's numbers: those named, then each of the equivalent ones."""
         return (self.mistakes, *(tuple(names.split("+")) for names in self.equivalent))
-
-
-@dataclass(frozen=True, kw_only=True)
-class UsedTolerance:
-    """The tolerance that a part was marked with.
-
-    Parameters
-    ----------
-    decimals : int or None
-        The decimals that the answer was read with.
-    relative, absolute : float or None
-        The tolerance for answers by machine.
-    allowed : float or None
-        How far an entry may lie off; it depends on the truth, so only the level full shows it.
-    """
-
-    decimals: int | None = None
-    relative: float | None = None
-    absolute: float | None = None
-    allowed: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,10 +7,10 @@ from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Switch
 from core.errors import NonFiniteError
-from core.grading.diagnosis import free_switches
+from core.grading.diagnosis.choice import free_switches
+from core.grading.diagnosis.suspects import Suspects
 from core.grading.precision import Precision, find_precision
-from core.grading.submission import Question
-from core.grading.suspects import Suspects
+from core.grading.question import Question, read_ids
 from core.jacobians import multiply_path, require_room
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
@@ -23,13 +23,13 @@ class Solution:
     Parameters
     ----------
     question : Question
-    budget : Budget
+    budget : Budget, optional
         What the truth and the search for mistakes may take.
     """
 
-    def __init__(self, question: Question, budget: Budget) -> None:
+    def __init__(self, question: Question, *, budget: Budget | None = None) -> None:
         self.question = question
-        self.budget = budget
+        self.budget = budget or Budget()
         self.scenarios = Scenarios(question.problem)
         self._suspected: list[Suspects] = []
         self._truths: dict[str, Array] = {}
@@ -65,6 +65,29 @@ class Solution:
         if key not in self._precisions:
             self._precisions[key] = find_precision(self.scenarios, key, self._truths[key])
         return self._precisions[key]
+
+    def find_shapes(self, answers: Mapping[str, object]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes that answers need.
+
+        Parameters
+        ----------
+        answers : mapping of str to object
+            Under quantity ids.
+
+        Returns
+        -------
+        dict of str to tuple of int
+
+        Raises
+        ------
+        UnknownNameError, DomainError
+            If an id names nothing of the problem.
+        TooLargeError, NonFiniteError
+            If a truth is too large, or does not fit float64.
+        """
+        ids = read_ids(answers, self.question.problem)
+        self.compute_truths({key: text for text, key in {**ids, **self.question.asks}.items()})
+        return {text: self.truth(key).shape for text, key in ids.items()}
 
     def compute_truths(self, spelt: Mapping[str, str]) -> None:
         """Compute what is right of quantities.

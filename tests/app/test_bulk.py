@@ -13,8 +13,8 @@ from app.main import create_app
 from app.record import MOST_COUNTED, OTHERS, Summary
 from app.settings import Settings
 from core.conventions import Conventions
+from core.grade_requests import Grader, GradeRequest
 from core.grading import Grade, Part
-from core.marking import GradeRequest, MarkingDesk
 from tests.app.bulk_lines import (
     ANSWERS,
     DEFAULTS,
@@ -254,15 +254,15 @@ async def test_a_reply_that_is_cut_can_be_told(client: httpx.AsyncClient) -> Non
 async def test_a_bug_is_a_problem_of_its_line_and_is_logged(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mark = MarkingDesk.mark
+    mark = Grader.grade
 
-    def stumble(desk: MarkingDesk, request: GradeRequest) -> Grade:
+    def stumble(grader: Grader, request: GradeRequest) -> Grade:
         if request.answers == {"L": 13}:
             raise RuntimeError("secret")
-        return mark(desk, request)
+        return mark(grader, request)
 
     # no request is known that the core fails at
-    monkeypatch.setattr(MarkingDesk, "mark", stumble)
+    monkeypatch.setattr(Grader, "grade", stumble)
     lines, summary = await send(client, dump_lines(DEFAULTS, RIGHT, {"answers": {"L": 13}}, RIGHT))
     assert [line.get("problem", {}).get("status") for line in lines] == [None, 500, None]
     assert "secret" not in json.dumps(lines)

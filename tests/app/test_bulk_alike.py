@@ -18,8 +18,8 @@ from app.marking.lines import write_summary
 from app.record import Summary
 from app.wire import DEFAULT_LIMITS
 from core.budget import Budget
+from core.grade_requests import Grader, GradeRequest
 from core.grading import Grade
-from core.marking import GradeRequest, MarkingDesk
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines
 from tests.app.placing import EVERYBODY
 
@@ -155,13 +155,13 @@ def count_marked(content: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
     """Mark lines, and count those that are marked by themselves."""
     marked = []
 
-    def count(desk: MarkingDesk, request: GradeRequest) -> Grade:
+    def count(grader: Grader, request: GradeRequest) -> Grade:
         marked.append(request)
-        return mark_request(desk, request)
+        return mark_request(grader, request)
 
-    mark_request = MarkingDesk.mark
+    mark_request = Grader.grade
     with monkeypatch.context() as patch:
-        patch.setattr(MarkingDesk, "mark", count)
+        patch.setattr(Grader, "grade", count)
         mark(content)
     return len(marked)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from app.marking.forms import Form, find_key, has_form
+from core.grade_requests import Grader, GradeRequest
 from core.grading import NO_MATCH
-from core.marking import GradeRequest, MarkingDesk
 from core.problem import Layer, Network, Problem
 
 IDENTITY = Layer(weights=np.eye(2), bias=np.zeros(2), activation="identity")
@@ -17,8 +17,8 @@ LINE = f'{{"answers": {{"Z1": {ROWS}, "A1": {ROWS}, "Z2": {ROWS}}}}}\n'.encode()
 @pytest.fixture(scope="module")
 def form() -> Form:
     value = [[1.0, 2.0], [3.0, 4.0]]
-    desk = MarkingDesk(GradeRequest(problem=PROBLEM))
-    matcher = desk.find_exact_matcher(GradeRequest(answers={"Z1": value, "A1": value, "Z2": value}))
+    grader = Grader(GradeRequest(problem=PROBLEM))
+    matcher = grader.find_exact_matcher(GradeRequest(answers={"Z1": value, "A1": value, "Z2": value}))
     assert matcher is not None
     return Form(LINE, matcher)
 

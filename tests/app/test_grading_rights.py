@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.access import AccessError
-from app.access.rights import GradeDesk
+from app.access.rights import AuthorisedGrader
 from app.examples import ARTICLE_PROBLEM
 from app.marking import MEDIA_TYPE
 from app.schemas.grade_bodies import GradeLineBody
@@ -238,7 +238,7 @@ def test_the_search_for_numbers_finds_them_in_words_too() -> None:
 def test_nobody_without_a_key_and_a_token_has_anything_marked() -> None:
     nobody = replace(APP.state.access.everybody, scopes=frozenset())
     with pytest.raises(AccessError) as caught:
-        GradeDesk(nobody, budget=Budget()).mark(GradeLineBody(answers={}))
+        AuthorisedGrader(nobody, budget=Budget()).grade(GradeLineBody(answers={}))
     assert caught.value.status == 401
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.access import Access, Caller
-from app.access.rights import GradeDesk
+from app.access.rights import AuthorisedGrader
 from app.schemas.grade_bodies import GradeLineBody, MarkedProblemBody, PolicyBody
 from app.settings import Settings
 from app.wire import encode
@@ -107,7 +107,7 @@ def grade_at(
         feedback=level,
         policy=policy,
     )
-    return GradeDesk(caller, budget=Budget()).mark(submission)
+    return AuthorisedGrader(caller, budget=Budget()).grade(submission)
 
 
 def told(grade: Grade, level: str) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.answers import FORMS, MOST_NUMBERS, read_answer
-from core.marking import GradeRequest, MarkingDesk
+from core.grade_requests import Grader, GradeRequest
 from core.problem import Layer, Network, Problem
 
 pytestmark = pytest.mark.long
@@ -162,7 +162,7 @@ def test_the_articles_tables_are_marked_as_printed_their_digits_cut_off(
         targets=np.array([2]),
         loss="cross_entropy",
     )
-    [part] = MarkingDesk().mark(GradeRequest(problem=problem, answers={key: PRINTED[name][0]})).parts
+    [part] = Grader().grade(GradeRequest(problem=problem, answers={key: PRINTED[name][0]})).parts
     assert (part.verdict, [diagnosis.mistakes for diagnosis in part.diagnoses or ()]) == (verdict, mistakes)
 
 
@@ -269,5 +269,5 @@ def test_the_core_marks_arrays_of_any_real_type(dtype: str) -> None:
     layer = Layer(weights=np.eye(2), activation="identity")
     problem = Problem(network=Network(layers=(layer,)), inputs=np.array([[1.0, 2.0]]))
     answers = {"Z": np.array([[1, 2]], dtype=dtype)}
-    grade = MarkingDesk().mark(GradeRequest(problem=problem, answers=answers))
+    grade = Grader().grade(GradeRequest(problem=problem, answers=answers))
     assert grade.parts[0].verdict == "correct"

@@ -11,7 +11,7 @@ from app.examples import ARTICLE_INPUTS, ARTICLE_TARGET, ARTICLE_WEIGHTS, PRINTE
 from core.arrays import Array
 from core.budget import Budget
 from core.conventions import L2, Conventions
-from core.grading import Marker, Part
+from core.grading import Part, Solution
 from core.grading.precision import find_precision
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Layer, Network, Problem
@@ -99,14 +99,14 @@ def is_telling(name: str, answer: Array) -> bool:
 @each_problem
 def test_every_mistake_is_diagnosed_by_its_name_wherever_it_shows(problem: Problem) -> None:
     for key in keys_of(problem):
-        marker = set_question(problem, key, stated=None, decimals=DECIMALS)
+        solution = set_question(problem, key, stated=None, decimals=DECIMALS)
         for mistake in [mistake for mistake in MISTAKES.values() if mistake.applies(problem)]:
             scenarios = Scenarios(problem, mistake.variants)
             truth = scenarios.value(key)
             for answer in made(mistake, problem, key, scenarios):
                 limits = find_precision(scenarios, key, truth).limits(DECIMALS)
                 if is_visible(answer, truth, limits) and is_telling(mistake.name, answer):
-                    part = hand_in(marker, {key: np.round(answer, DECIMALS)}).parts[0]
+                    part = hand_in(solution, {key: np.round(answer, DECIMALS)}).parts[0]
                     assert (part.verdict == "incorrect") == (answer.shape == truth.shape)
                     assert mistake.name in names_in(part), f"{mistake.name} in {key}: {part.diagnoses}"
 
@@ -131,8 +131,8 @@ def classes_in(part: Part) -> list[set[str]]:
     ],
 )
 def test_pairs_of_mistakes_are_diagnosed_as_pairs(problem: Problem, key: str) -> None:
-    marker = set_question(problem, key, stated=None, decimals=DECIMALS)
-    suspects, scenarios = marker.solution.suspects, marker.solution.suspects.scenarios
+    solution = set_question(problem, key, stated=None, decimals=DECIMALS)
+    suspects, scenarios = solution.suspects, solution.suspects.scenarios
     truth = scenarios.value(key)
     pairs = [
         bits
@@ -142,7 +142,7 @@ def test_pairs_of_mistakes_are_diagnosed_as_pairs(problem: Problem, key: str) ->
     ]
     named = []
     for bits in random.Random(key).sample(pairs, 80):
-        part = hand_in(marker, {key: np.round(scenarios.value(key, bits), DECIMALS)}).parts[0]
+        part = hand_in(solution, {key: np.round(scenarios.value(key, bits), DECIMALS)}).parts[0]
         # one of them may make no difference beside the other
         named.append(any(names and names <= set(suspects.names(bits)) for names in classes_in(part)))
         assert part.verdict != "correct"
@@ -176,13 +176,13 @@ def slips(answer: Array, source: random.Random) -> Array:
 def test_slips_and_noise_get_no_name(problem: Problem) -> None:
     source, rng = random.Random(5), np.random.default_rng(5)
     for key, truth in work_out(problem, DECIMALS).items():
-        marker = set_question(problem, key, stated=None, decimals=DECIMALS)
+        solution = set_question(problem, key, stated=None, decimals=DECIMALS)
         for _ in range(10):
             noise = np.round(rng.normal(0.0, 0.3, truth.shape), DECIMALS)
             answers = [noise, truth + noise] if truth.ndim else []
             answers += [slips(truth, source)] if np.unique(np.abs(truth)).size > 2 else []
             for answer in answers:
-                part = hand_in(marker, {key: answer}).parts[0]
+                part = hand_in(solution, {key: answer}).parts[0]
                 assert names_in(part) == set()
                 assert part.convention is None
 
@@ -190,9 +190,9 @@ def test_slips_and_noise_get_no_name(problem: Problem) -> None:
 @pytest.mark.parametrize("problem", [SOFTMAX_LAYER, TWO_LAYERS], ids=["softmax layer", "two layers"])
 def test_a_number_alone_that_is_wrong_is_seldom_explained(problem: Problem) -> None:
     rng = np.random.default_rng(3)
-    marker = set_question(problem, "L", stated=None, decimals=DECIMALS)
+    solution = set_question(problem, "L", stated=None, decimals=DECIMALS)
     guesses = np.round(work_out(problem)["L"] + rng.normal(0.0, 0.5, 200), DECIMALS)
-    named = sum(bool(names_in(hand_in(marker, {"L": float(guess)}).parts[0])) for guess in guesses)
+    named = sum(bool(names_in(hand_in(solution, {"L": float(guess)}).parts[0])) for guess in guesses)
     # a number that stands alone hits a mistake, or two, now and then
     assert named <= 0.05 * len(guesses)
 
@@ -277,17 +277,17 @@ def test_of_equally_near_mistakes_the_first_in_the_registry_speaks() -> None:
 )  # fmt: skip
 def test_a_search_that_would_take_too_much_is_left_out(operations: int, single: set[str], pair: set[str]) -> None:
     budget = Budget(operations=operations)
-    marker = Marker(set_question(SOFTMAX_LAYER, "dL_dW", stated=None).question, budget=budget)
+    solution = Solution(set_question(SOFTMAX_LAYER, "dL_dW", stated=None).question, budget=budget)
     s, y = work_out(SOFTMAX_LAYER)["S"], np.eye(3)[np.asarray(SOFTMAX_LAYER.targets)]
     for answer, names in (
         (SOFTMAX_LAYER.inputs.T @ (s - y), single),
         (np.tile((s + y).sum(axis=0) / 4.0, (2, 1)), pair),
         (work_out(SOFTMAX_LAYER)["dL_dW1"].T, {"transposed"}),
     ):
-        part = hand_in(marker, {"dL_dW": np.round(answer, DECIMALS)}).parts[0]
+        part = hand_in(solution, {"dL_dW": np.round(answer, DECIMALS)}).parts[0]
         assert names_in(part) <= {*names, "+".join(sorted(names))}
         assert {name for diagnosis in part.diagnoses or () for name in diagnosis.mistakes} == names
-    grade = hand_in(marker, {"dL_dW": work_out(SOFTMAX_LAYER, DECIMALS)["dL_dW1"]})
+    grade = hand_in(solution, {"dL_dW": work_out(SOFTMAX_LAYER, DECIMALS)["dL_dW1"]})
     assert (grade.verdict, grade.parts[0].cut) == ("correct", None)
 
 
@@ -320,12 +320,12 @@ def test_a_factor_that_has_a_name_is_called_by_it(
     problem: Problem, key: str, factor: float, name: str, operations: int
 ) -> None:
     question = set_question(problem, key, stated=None).question
-    marker = Marker(question, budget=Budget(operations=operations))
+    solution = Solution(question, budget=Budget(operations=operations))
     truth = Scenarios(problem).value(key)
     # a number of the student's own has no sign beside it
     negative = {"negated_step"} if name in FITTED else {"sign_flipped", name}
     for sign, names in ((1.0, {name}), (-1.0, negative)):
-        part = hand_in(marker, {key: np.round(sign * factor * truth, 6)}).parts[0]
+        part = hand_in(solution, {key: np.round(sign * factor * truth, 6)}).parts[0]
         assert names in classes_in(part)
         assert name == "scaled" or "scaled" not in names_in(part)
 
@@ -344,7 +344,7 @@ def test_a_factor_on_top_of_a_mistake_is_called_by_its_name() -> None:
 def test_a_part_says_that_its_search_was_shortened(operations: int, cut: bool | None) -> None:
     question = set_question(SOFTMAX_LAYER, "dL_dZ", "dL_dW", stated=None).question
     nonsense = [[0.1, 0.7, -0.3], [0.9, 0.2, -0.6]]
-    grade = hand_in(Marker(question, budget=Budget(operations=operations)), {"dL_dW": nonsense})
+    grade = hand_in(Solution(question, budget=Budget(operations=operations)), {"dL_dW": nonsense})
     missing, part = grade.parts
     assert (missing.verdict, missing.cut) == ("missing", None)
     assert (part.verdict, part.cut, part.diagnoses) == ("incorrect", cut, ())

@@ -220,9 +220,9 @@ def test_in_an_exercise_the_prompt_states_every_convention(seed: int) -> None:
     exercise = draw_exercise("conventions", seed)
     factor = 1.5 - exercise.problem.conventions.l2.factor
     other = under(exercise.problem, l2=replace(exercise.problem.conventions.l2, factor=factor))
-    marker = set_question(exercise.problem, *exercise.asks, stated=None, decimals=exercise.decimals)
+    solution = set_question(exercise.problem, *exercise.asks, stated=None, decimals=exercise.decimals)
     right, wrong = work_out(exercise.problem, 4), work_out(other, 4)
-    assert hand_in(marker, {"L": right["L"], "dL_dW": right["dL_dW1"], "dL_db": right["dL_db1"]}).verdict == "correct"
-    grade = hand_in(marker, {"L": wrong["L"], "dL_dW": wrong["dL_dW1"], "dL_db": wrong["dL_db1"]})
+    assert hand_in(solution, {"L": right["L"], "dL_dW": right["dL_dW1"], "dL_db": right["dL_db1"]}).verdict == "correct"
+    grade = hand_in(solution, {"L": wrong["L"], "dL_dW": wrong["dL_dW1"], "dL_db": wrong["dL_db1"]})
     assert grade.first_wrong == "L"
     assert "l2_factor" in names_in(part_of(grade, "L"))

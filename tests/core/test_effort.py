@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from core import marking
+from core import grade_requests
 from core.budget import Budget, forward_operations
 from core.errors import TooLargeError
 from core.exercises.audit import COMPARISON_COST, N_LOOKS, N_WRONG_ANSWERS, audit_problem
-from core.grading.effort import Effort
-from core.grading.suspects import Suspects
+from core.grade_requests import Grader, GradeRequest
+from core.grading.diagnosis.effort import Effort
+from core.grading.diagnosis.suspects import Suspects
 from core.jacobians import measure_derivatives
-from core.marking import GradeRequest, MarkingDesk
 from core.mistakes import MISTAKES
 from core.mistakes.conditions import FEW
 from core.problem import Layer, Network, Problem
@@ -110,16 +110,16 @@ def test_a_product_with_a_softmax_is_bounded_as_with_its_matrix_written_down() -
 ASKED = [("L",), ("dL_dZ2",), ("dL_dW2", "L"), ("dL_dW1",)]
 
 
-@pytest.mark.parametrize(("most", "kept"), [(marking.MOST_NUMBERS_KEPT, 4), (1, 1)])
+@pytest.mark.parametrize(("most", "kept"), [(grade_requests.MOST_NUMBERS_KEPT, 4), (1, 1)])
 def test_questions_are_kept_as_long_as_there_is_room(monkeypatch: pytest.MonkeyPatch, most: int, kept: int) -> None:
-    monkeypatch.setattr(marking, "MOST_NUMBERS_KEPT", most)
-    desk = MarkingDesk(GradeRequest(problem=TWO_LAYERS))
+    monkeypatch.setattr(grade_requests, "MOST_NUMBERS_KEPT", most)
+    grader = Grader(GradeRequest(problem=TWO_LAYERS))
     lines = [GradeRequest(asks=asks, answers={"L": 0.1, "dL_dW1": [[1.0]]}) for asks in ASKED]
-    first = [desk.mark(line).score for line in lines]
-    assert len(desk._kept) == kept
-    assert [desk.mark(line).score for line in lines] == first
+    first = [grader.grade(line).score for line in lines]
+    assert len(grader._kept) == kept
+    assert [grader.grade(line).score for line in lines] == first
     # the truth and what was searched are counted
-    held = [marker.solution.held for marker in desk._kept.values()]
+    held = [solution.held for solution in grader._kept.values()]
     assert min(held) > 100
 
 

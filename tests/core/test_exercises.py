@@ -18,7 +18,7 @@ from core.arrays import Array
 from core.conventions import L2
 from core.errors import CoreError, DomainError, UnknownNameError
 from core.exercises import KINDS, LATEST_VERSION, Exercise, draw_exercise
-from core.grading import Marker, Question, read_asks
+from core.grading import Question, Solution, read_asks
 from core.mistakes import MISTAKES
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
@@ -199,10 +199,10 @@ def test_the_conventions_exercise_has_every_convention_sooner_or_later() -> None
 
 
 @cache
-def opened(kind: str, seed: int) -> tuple[Exercise, Marker]:
+def opened(kind: str, seed: int) -> tuple[Exercise, Solution]:
     exercise = draw_exercise(kind, seed)
     asks = read_asks(exercise.asks, exercise.problem)
-    return exercise, Marker(Question(problem=exercise.problem, asks=asks, decimals=exercise.decimals, stated=None))
+    return exercise, Solution(Question(problem=exercise.problem, asks=asks, decimals=exercise.decimals, stated=None))
 
 
 def truths_of(exercise: Exercise) -> dict[str, Array]:
@@ -222,8 +222,8 @@ def truths_of(exercise: Exercise) -> dict[str, Array]:
 @each_kind
 @each_seed
 def test_the_solution_agrees_with_complex_steps(kind: str, seed: int) -> None:
-    exercise, marker = opened(kind, seed)
-    grade = hand_in(marker, {})
+    exercise, solution = opened(kind, seed)
+    grade = hand_in(solution, {})
     for name, truth in truths_of(exercise).items():
         expected = part_of(grade, name).expected
         assert expected is not None
@@ -254,30 +254,30 @@ def differs(answer: Array, truth: Array) -> bool:
 @each_kind
 @each_seed
 def test_no_mistake_hides_in_the_rounding(kind: str, seed: int) -> None:
-    exercise, marker = opened(kind, seed)
+    exercise, solution = opened(kind, seed)
     truths, asks = truths_of(exercise), read_asks(exercise.asks, exercise.problem)
-    assert hand_in(marker, {}).verdict == "incorrect"
+    assert hand_in(solution, {}).verdict == "incorrect"
     for mistake, answers in mistakes_in(exercise):
         for name, answer in answers.items():
-            limits = marker.solution.precision(asks[name]).limits(exercise.decimals)
+            limits = solution.precision(asks[name]).limits(exercise.decimals)
             if differs(answer, truths[name]) and answer.shape == truths[name].shape:
                 # by more than the rounding of the right answer and that of the mistake's
                 assert (np.abs(answer - truths[name]) > 2.0 * limits).any(), f"{mistake} in {name}"
     for name, truth in truths.items():
-        limits = marker.solution.precision(asks[name]).limits(exercise.decimals)
+        limits = solution.precision(asks[name]).limits(exercise.decimals)
         assert (np.abs(truth) > limits)[truth != 0].all()
 
 
 @each_kind
 @each_seed
 def test_every_mistake_is_named_where_it_first_shows_and_never_accepted(kind: str, seed: int) -> None:
-    exercise, marker = opened(kind, seed)
+    exercise, solution = opened(kind, seed)
     truths, tried = truths_of(exercise), 0
     for mistake, answers in mistakes_in(exercise):
         wrong = [name for name, answer in answers.items() if differs(answer, truths[name])]
         if wrong:
             written = {name: np.round(answer, exercise.decimals) for name, answer in answers.items()}
-            grade = hand_in(marker, written)
+            grade = hand_in(solution, written)
             assert grade.verdict != "correct"
             assert grade.first_wrong in wrong
             assert mistake in names_in(part_of(grade, grade.first_wrong)), f"{mistake}: {grade.first_wrong}"
@@ -290,9 +290,9 @@ def test_every_mistake_is_named_where_it_first_shows_and_never_accepted(kind: st
 )
 @pytest.mark.parametrize("seed", range(8))
 def test_a_forgotten_target_is_called_that_first(kind: str, seed: int) -> None:
-    exercise, marker = opened(kind, seed)
+    exercise, solution = opened(kind, seed)
     answers = next(answers for mistake, answers in mistakes_in(exercise) if mistake == "one_hot_missing")
-    grade = hand_in(marker, {name: np.round(answer, exercise.decimals) for name, answer in answers.items()})
+    grade = hand_in(solution, {name: np.round(answer, exercise.decimals) for name, answer in answers.items()})
     assert grade.first_wrong is not None
     assert [d.mistakes for d in part_of(grade, grade.first_wrong).diagnoses or ()] == [("one_hot_missing",)]
 
@@ -316,9 +316,9 @@ def work_of(exercise: Exercise, decimals: int | None) -> dict[str, Array]:
 @each_kind
 @pytest.mark.parametrize("seed", range(10))
 def test_right_answers_are_correct_and_have_no_diagnosis(kind: str, seed: int) -> None:
-    exercise, marker = opened(kind, seed)
+    exercise, solution = opened(kind, seed)
     for decimals in (None, exercise.decimals, exercise.decimals + 1):
-        grade = hand_in(marker, work_of(exercise, decimals))
+        grade = hand_in(solution, work_of(exercise, decimals))
         assert (grade.verdict, grade.score, grade.first_wrong) == ("correct", 1.0, None)
         assert not any(part.diagnoses or part.convention or part.hints for part in grade.parts)
 
@@ -329,8 +329,8 @@ def test_honest_work_is_correct_in_all_of_1250_seeds(kind: str) -> None:
     for seed in range(1250):
         exercise = draw_exercise(kind, seed)
         asks = read_asks(exercise.asks, exercise.problem)
-        marker = Marker(Question(problem=exercise.problem, asks=asks, decimals=exercise.decimals, stated=None))
-        assert hand_in(marker, work_of(exercise, exercise.decimals)).verdict == "correct", f"seed {seed}"
+        solution = Solution(Question(problem=exercise.problem, asks=asks, decimals=exercise.decimals, stated=None))
+        assert hand_in(solution, work_of(exercise, exercise.decimals)).verdict == "correct", f"seed {seed}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from core.arrays import Array
 from core.exercises import draw_exercise
 from core.exercises.kind import Kind
 from core.exercises.prompts import write_prompt
-from core.grading import Grade, Marker, Question, Submission, Tolerance, read_asks
+from core.grading import Grade, Question, Solution, Submission, Tolerance, grade_submission, read_asks
 from core.problem import Layer, Network, Problem
 from tests.students import (
     SOFTMAX_LAYER,
@@ -31,12 +31,13 @@ from tests.students import (
 def hand_in_exercise(kind: str, seed: int, answers: Mapping[str, Array], tolerance: Tolerance | None = None) -> Grade:
     exercise = draw_exercise(kind, seed)
     asks = read_asks(exercise.asks, exercise.problem)
-    marker = Marker(Question(problem=exercise.problem, asks=asks, decimals=exercise.decimals, stated=None))
-    return marker.grade(
+    solution = Solution(Question(problem=exercise.problem, asks=asks, decimals=exercise.decimals, stated=None))
+    return grade_submission(
+        solution,
         Submission(
             answers={name: read_answer(np.round(value, 4).tolist()) for name, value in answers.items()},
             tolerance=tolerance,
-        )
+        ),
     )
 
 

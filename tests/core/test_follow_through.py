@@ -239,7 +239,7 @@ def test_the_jacobian_of_ones_own_outputs_follows_though_they_are_no_distributio
     problem = draw_exercise("softmax_jacobian", 3).problem
     s = slipped(work_out(problem)["S"], (0, 1))
     jacobian = np.round(np.diag(s[0]) - np.outer(s[0], s[0]), decimals)[None]
-    marker = set_question(problem, "S", "dS_dZ", stated=None, decimals=4)
-    assert verdicts(hand_in(marker, {"S": s, "dS_dZ": jacobian})) == {"S": "incorrect", "dS_dZ": "follows_through"}
+    solution = set_question(problem, "S", "dS_dZ", stated=None, decimals=4)
+    assert verdicts(hand_in(solution, {"S": s, "dS_dZ": jacobian})) == {"S": "incorrect", "dS_dZ": "follows_through"}
     # what is not computed from them does not follow
-    assert verdicts(hand_in(marker, {"S": s, "dS_dZ": 0.7 * jacobian}))["dS_dZ"] == "incorrect"
+    assert verdicts(hand_in(solution, {"S": s, "dS_dZ": 0.7 * jacobian}))["dS_dZ"] == "incorrect"

@@ -7,7 +7,7 @@ import pytest
 
 from core.conventions import Conventions
 from core.grading import Diagnosis, Grade, Part, Policy
-from core.grading.scoring import charge_once
+from core.grading.credit import charge_once
 from core.problem import Layer, Network, Problem
 from tests.students import (
     DECIMALS,
@@ -120,9 +120,9 @@ def test_what_follows_earns_the_credit_of_the_policy(credit: float | None, is_fu
 
 def test_another_convention_that_follows_is_worth_the_better_of_both_credits() -> None:
     answers = {"dL_dZ": 4.0 * work_out(SOFTMAX_LAYER)["dL_dZ1"], "dL_dW": 4.0 * work_out(SOFTMAX_LAYER)["dL_dW1"]}
-    marker = set_question(SOFTMAX_LAYER, *answers)
+    solution = set_question(SOFTMAX_LAYER, *answers)
     for credit, expected in ((1.0, 1.0), (0.7, 0.7), (0.2, 0.5)):
-        grade = hand_in(marker, answers, policy=Policy(follow_through=credit))
+        grade = hand_in(solution, answers, policy=Policy(follow_through=credit))
         assert set(verdicts(grade).values()) == {"convention_mismatch"}
         assert scores(grade) == {"dL_dZ": 0.5, "dL_dW": expected}
 
@@ -155,9 +155,9 @@ def test_once_a_mistake_costs_only_the_first_part_that_counts(policy: Policy, ex
 def test_once_another_convention_costs_only_the_first_part() -> None:
     right = work_out(replace(SOFTMAX_LAYER, conventions=Conventions(reduction="sum")))
     answers = {"dL_dW": right["dL_dW1"], "dL_db": right["dL_db1"]}
-    marker = set_question(SOFTMAX_LAYER, *answers)
+    solution = set_question(SOFTMAX_LAYER, *answers)
     for policy, expected in ((Policy(), 0.5), (Policy(once=True), 1.0)):
-        assert scores(hand_in(marker, answers, policy=policy)) == {"dL_dW": 0.5, "dL_db": expected}
+        assert scores(hand_in(solution, answers, policy=policy)) == {"dL_dW": 0.5, "dL_db": expected}
 
 
 def explained(score: float, mistakes: str, *equivalent: str) -> Part:
@@ -191,7 +191,7 @@ def test_once_a_slip_of_its_own_still_costs() -> None:
 
 def test_a_part_says_how_much_it_weighs() -> None:
     right = work_out(SOFTMAX_LAYER, DECIMALS)
-    marker = set_question(SOFTMAX_LAYER, "S", "L", "dL_dZ")
-    grade = hand_in(marker, {"S": right["S"], "dL_dW": right["dL_dW1"]}, policy=Policy(weights={"S": 3.0, "L": 0.0}))
+    solution = set_question(SOFTMAX_LAYER, "S", "L", "dL_dZ")
+    grade = hand_in(solution, {"S": right["S"], "dL_dW": right["dL_dW1"]}, policy=Policy(weights={"S": 3.0, "L": 0.0}))
     assert {part.quantity: part.weight for part in grade.parts} == {"S": 3.0, "L": 0.0, "dL_dZ": 1.0, "dL_dW": 0.0}
     assert grade.score == pytest.approx(0.75)

@@ -9,7 +9,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.errors import CoreError, DomainError, NonFiniteError, Path, TooLargeError, UnknownNameError
-from core.grading import Grade, Marker, Policy, Question, Tolerance, UsedTolerance
+from core.grading import Grade, Policy, Question, Solution, Tolerance, UsedTolerance
 from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.scenarios import Scenarios
@@ -102,7 +102,7 @@ def test_zeros_and_constants_never_pass_however_few_decimals(problem: Problem, f
     small = replace(problem, inputs=0.01 * problem.inputs)
     for asked in (problem, small):
         for key, truth in work_out(asked).items():
-            marker = set_question(asked, key, decimals=fewest)
+            solution = set_question(asked, key, decimals=fewest)
             for constant in (
                 0.0,
                 float(np.round(truth.mean(), 1)),
@@ -110,7 +110,7 @@ def test_zeros_and_constants_never_pass_however_few_decimals(problem: Problem, f
             ):
                 answer = np.full(truth.shape, constant)
                 if truth.ndim or constant == 0.0:
-                    assert hand_in(marker, {key: answer}).verdict != "correct"
+                    assert hand_in(solution, {key: answer}).verdict != "correct"
 
 
 def test_relative_tolerance_is_of_the_largest_entry() -> None:
@@ -262,7 +262,7 @@ def test_a_truth_that_does_not_fit_float64_is_refused_where_it_is_asked(asks: tu
 def test_a_truth_that_is_too_large_is_refused_where_it_is_asked() -> None:
     question = Question(problem=TWO_LAYERS, asks={"S": "A2", "dS_dW1": "dA2_dW1"})
     with pytest.raises(TooLargeError) as caught:
-        hand_in(Marker(question, budget=Budget(numbers=100)), {})
+        hand_in(Solution(question, budget=Budget(numbers=100)), {})
     assert caught.value.path == ("asks", 1)
 
 

@@ -10,11 +10,10 @@ from core.answers import count_decimals
 from core.conventions import Conventions
 from core.errors import counted
 from core.exercises import KINDS, draw_exercise
-from core.grading import FEWEST_DECIMALS, Tolerance, read_asks
-from core.grading.grade import UsedTolerance
-from core.grading.invariants import INVARIANTS, TOO_FEW_DECIMALS, TOO_NEAR, TOO_SMALL, find_hints
+from core.grade_requests import ExerciseReference, Grader, GradeRequest
+from core.grading import FEWEST_DECIMALS, Tolerance, UsedTolerance, read_asks
+from core.grading.hints import INVARIANTS, TOO_FEW_DECIMALS, TOO_NEAR, TOO_SMALL, find_hints
 from core.grading.shapes import describe_misfit
-from core.marking import ExerciseReference, GradeRequest, MarkingDesk
 from core.problem import Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
@@ -114,7 +113,7 @@ def test_right_numbers_of_an_exercise_that_are_too_coarse_are_told_how_many_deci
             reference = ExerciseReference(kind=kind, seed=7)
             request = GradeRequest(exercise=reference, answers={asked: answer}, feedback="hint")
             part, written = (
-                part_of(MarkingDesk().mark(request), asked),
+                part_of(Grader().grade(request), asked),
                 max(0, int(count_decimals(np.array(answer)).max())),
             )
             assert part.hints is not None
@@ -156,21 +155,21 @@ def test_a_wrong_loss_is_told_of_its_decimals_where_it_has_fewer_than_asked(
 
 
 def test_the_most_decimals_of_any_entry_are_those_of_an_answer() -> None:
-    marker = set_question(SOFTMAX_LAYER, "dL_db", decimals=4)
+    solution = set_question(SOFTMAX_LAYER, "dL_db", decimals=4)
     for answer, hints in (
         ([0.5, 1, -1.25], (coarse(2, 4),)),
         ("0.5 1 -1/8", (coarse(3, 4),)),
         ([0.5, 1, -1.0625], ()),
     ):
-        part = hand_in(marker, {"dL_db": answer}).parts[0]
+        part = hand_in(solution, {"dL_db": answer}).parts[0]
         assert part.verdict == "incorrect"
         assert tuple(hint for hint in part.hints or () if "zeros at the end" in hint) == hints
 
 
 def test_decimals_are_those_of_a_tolerance_that_is_given_and_none_are_needed_for_another() -> None:
-    marker = set_question(SOFTMAX_LAYER, "L", decimals=4)
+    solution = set_question(SOFTMAX_LAYER, "L", decimals=4)
     for tolerance, needed in ((Tolerance(decimals=3), 3), (Tolerance(decimals=2), None), (Tolerance(relative=1e-3), 0)):
-        part = hand_in(marker, {"L": "0.51"}, tolerance=tolerance).parts[0]
+        part = hand_in(solution, {"L": "0.51"}, tolerance=tolerance).parts[0]
         assert part.verdict == "incorrect"
         assert part.hints == ((coarse(2, needed),) if needed else ())
 
@@ -185,8 +184,8 @@ def test_a_right_answer_whose_numbers_end_early_is_told_nothing() -> None:
 def test_zeros_and_ones_for_a_jacobian_are_slopes_and_nothing_that_was_rounded() -> None:
     problem = with_hidden("relu")
     truth = Scenarios(problem).value("dA1_dZ1")
-    marker = set_question(problem, "dA1_dZ1", decimals=4)
-    part = hand_in(marker, {"dA1_dZ1": 1.0 - truth}).parts[0]
+    solution = set_question(problem, "dA1_dZ1", decimals=4)
+    part = hand_in(solution, {"dA1_dZ1": 1.0 - truth}).parts[0]
     assert (part.verdict, part.hints) == ("incorrect", ())
 
 

@@ -12,8 +12,8 @@ from core.budget import Budget
 from core.conventions import StatedConventions
 from core.errors import CoreError, DomainError, Path, ShapeError, TooLargeError, UnknownNameError
 from core.exercises import LATEST_VERSION, draw_exercise
+from core.grade_requests import ExerciseReference, Grader, GradeRequest
 from core.grading import LEVELS, Grade, Policy, Tolerance
-from core.marking import ExerciseReference, GradeRequest, MarkingDesk
 from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS, names_in, part_of, verdicts, work_out
 
 EXERCISE = ExerciseReference(kind="weight_gradients", seed=3)
@@ -22,7 +22,7 @@ GRADIENT = RIGHT["dL_dW1"]
 
 
 def mark(request: GradeRequest, defaults: GradeRequest | None = None) -> Grade:
-    return MarkingDesk(defaults).mark(request)
+    return Grader(defaults).grade(request)
 
 
 def assert_same(one: object, other: object) -> None:
@@ -180,23 +180,23 @@ def test_a_line_with_a_problem_of_its_own_takes_no_asks_from_the_defaults() -> N
 
 
 def test_defaults_can_be_an_exercise() -> None:
-    desk = MarkingDesk(GradeRequest(exercise=EXERCISE))
-    assert set(verdicts(desk.mark(GradeRequest(answers={})))) == {"dL_dZ", "dL_dW", "dL_db"}
+    grader = Grader(GradeRequest(exercise=EXERCISE))
+    assert set(verdicts(grader.grade(GradeRequest(answers={})))) == {"dL_dZ", "dL_dW", "dL_db"}
     own = GradeRequest(problem=SOFTMAX_LAYER, asks=("S",), answers={"S": RIGHT["S"].tolist()})
-    assert desk.mark(own).score == 1.0
+    assert grader.grade(own).score == 1.0
     with pytest.raises(DomainError) as caught:
-        desk.mark(GradeRequest(asks=("S",), answers={}))
+        grader.grade(GradeRequest(asks=("S",), answers={}))
     assert caught.value.path == ("asks",)
 
 
 def test_a_line_that_cannot_be_marked_spoils_no_other() -> None:
-    desk = MarkingDesk(DEFAULTS)
+    grader = Grader(DEFAULTS)
     line = GradeRequest(answers={"dL_dW": GRADIENT.tolist()})
-    before = desk.mark(line)
+    before = grader.grade(line)
     for bad in ({"dL_dV": 1}, {"dL_dW": 1, "dL_dW1": 1}):
         with pytest.raises(CoreError):
-            desk.mark(GradeRequest(answers=bad))
-    assert_same(desk.mark(line), before)
+            grader.grade(GradeRequest(answers=bad))
+    assert_same(grader.grade(line), before)
     # and the same alone as among others
     assert_same(mark(line, DEFAULTS), before)
     assert_same(mark(replace(DEFAULTS, answers=line.answers)), before)
@@ -218,9 +218,9 @@ def test_an_answer_has_only_so_many_numbers() -> None:
 
 
 def test_a_budget_bounds_each_request() -> None:
-    desk = MarkingDesk(budget=Budget(numbers=50))
+    grader = Grader(budget=Budget(numbers=50))
     with pytest.raises(TooLargeError) as caught:
-        desk.mark(GradeRequest(problem=TWO_LAYERS, asks=("L", "dS_dW"), answers={}))
+        grader.grade(GradeRequest(problem=TWO_LAYERS, asks=("L", "dS_dW"), answers={}))
     assert caught.value.path == ("asks", 1)
 
 

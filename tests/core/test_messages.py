@@ -8,9 +8,9 @@ import pytest
 
 from core import __version__
 from core.conventions import CHOICES, Conventions
+from core.grade_requests import ExerciseReference, Grader, GradeRequest
 from core.grading import LEVELS, Grade, MarkedAgainst
 from core.grading.verdicts import VERDICT_SENTENCES, describe_part
-from core.marking import ExerciseReference, GradeRequest, MarkingDesk
 from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.quantities import parse_quantity
@@ -196,11 +196,11 @@ def test_all_right_is_told_so() -> None:
 
 
 def test_a_reply_says_what_it_was_marked_against_and_by_which_release() -> None:
-    exercise = MarkingDesk().mark(
+    exercise = Grader().grade(
         GradeRequest(exercise=ExerciseReference(kind="softmax_forward", seed=3), answers={}, feedback="verdict")
     )
     against = exercise.marked_against
     assert (against.kind, against.seed, against.release) == ("softmax_forward", 3, __version__)
     assert against.version is not None
-    own = MarkingDesk().mark(GradeRequest(problem=SOFTMAX_LAYER, answers={"L": 1.0}))
+    own = Grader().grade(GradeRequest(problem=SOFTMAX_LAYER, answers={"L": 1.0}))
     assert own.marked_against == MarkedAgainst(release=__version__)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.conventions import L2, REDUCTIONS, Conventions
-from core.grading.suspects import Suspects
+from core.grading.diagnosis.suspects import Suspects
 from core.losses import LOSSES
 from core.mistakes import MISTAKES, SAMPLE
 from core.problem import Layer, Network, Problem

@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 
 from core.answers import count_decimals, read_answer
-from core.grading import NO_MATCH, Marker, Question, Submission, Tolerance, find_exact_matcher, read_ids
+from core.grade_requests import Grader, GradeRequest
+from core.grading import (
+    NO_MATCH,
+    Question,
+    Solution,
+    Submission,
+    Tolerance,
+    find_exact_matcher,
+    grade_submission,
+    read_ids,
+)
 from core.grading.exact import BY_MACHINE, LARGEST_ENTRY, MOST_PARTS, count_decimals_of_rows
-from core.marking import GradeRequest, MarkingDesk
 from core.problem import Layer, Network, Problem
 
 PROBLEM = Problem(
@@ -59,11 +68,11 @@ def test_what_is_right_outright_is_correct_with_the_grade_of_all_that_is_written
     text: str, tolerance: Tolerance | None
 ) -> None:
     ids = read_ids({text: None}, PROBLEM)
-    marker = Marker(Question(problem=PROBLEM, asks=ids))
+    solution = Solution(Question(problem=PROBLEM, asks=ids))
     [key] = ids.values()
-    marker.solution.compute_truths({key: text})
-    truth = marker.solution.truth(key)
-    matcher = find_exact_matcher(marker.solution, {key: read_answer(truth.tolist())}, tolerance)
+    solution.compute_truths({key: text})
+    truth = solution.truth(key)
+    matcher = find_exact_matcher(solution, {key: read_answer(truth.tolist())}, tolerance)
     assert matcher is not None
     noise = np.random.default_rng(0)
     values = [np.round(truth + size * noise.normal(size=truth.shape), d) for d in range(16) for size in (0, 1e-9, 1e-6)]
@@ -72,7 +81,9 @@ def test_what_is_right_outright_is_correct_with_the_grade_of_all_that_is_written
     shown: dict[int, str] = {}
     for value, written in zip(values, told, strict=True):
         if written != NO_MATCH:
-            grade = marker.grade(Submission(answers={text: read_answer(value.tolist())}, tolerance=tolerance))
+            grade = grade_submission(
+                solution, Submission(answers={text: read_answer(value.tolist())}, tolerance=tolerance)
+            )
             assert grade.verdict == "correct"
             below = repr(grade.at("location"))
             assert shown.setdefault(written, below) == below
@@ -82,12 +93,12 @@ def test_what_is_right_outright_is_correct_with_the_grade_of_all_that_is_written
 
 
 def test_with_decimals_for_tolerance_an_answer_by_machine_is_right_outright_only_where_it_is_the_truth() -> None:
-    desk = MarkingDesk(GradeRequest(problem=PROBLEM, tolerance=Tolerance(decimals=3)))
-    matcher = desk.find_exact_matcher(GradeRequest(answers={"S": [[0.0] * 3] * 2}))
+    grader = Grader(GradeRequest(problem=PROBLEM, tolerance=Tolerance(decimals=3)))
+    matcher = grader.find_exact_matcher(GradeRequest(answers={"S": [[0.0] * 3] * 2}))
     assert matcher is not None
-    marker = Marker(Question(problem=PROBLEM, asks=read_ids({"S": None}, PROBLEM)))
-    marker.solution.compute_truths({"A1": "S"})
-    truth = marker.solution.truth("A1").ravel()
+    solution = Solution(Question(problem=PROBLEM, asks=read_ids({"S": None}, PROBLEM)))
+    solution.compute_truths({"A1": "S"})
+    truth = solution.truth("A1").ravel()
     first, second = matcher.match(np.array([truth, truth + 1e-5])).tolist()
     assert (first, second) == (BY_MACHINE, NO_MATCH)
 
@@ -103,21 +114,21 @@ def test_with_decimals_for_tolerance_an_answer_by_machine_is_right_outright_only
     ],
 )
 def test_requests_that_have_to_be_marked_one_by_one_are_told(request_: GradeRequest) -> None:
-    desk = MarkingDesk(GradeRequest(problem=PROBLEM))
-    assert desk.find_exact_matcher(request_) is None
-    assert desk.find_exact_matcher(GradeRequest(answers={"L": 1.0}, feedback="location")) is not None
+    grader = Grader(GradeRequest(problem=PROBLEM))
+    assert grader.find_exact_matcher(request_) is None
+    assert grader.find_exact_matcher(GradeRequest(answers={"L": 1.0}, feedback="location")) is not None
 
 
 def test_truths_too_large_to_count_decimals_of_rows_and_too_many_answers_are_marked_one_by_one() -> None:
     layer = Layer(weights=np.array([[LARGEST_ENTRY]]), bias=np.zeros(1), activation="identity")
     problem = Problem(network=Network(layers=(layer,)), inputs=np.ones((1, 1)))
-    desk = MarkingDesk(GradeRequest(problem=problem))
-    assert desk.find_exact_matcher(GradeRequest(answers={"Z": [[1.0]]})) is None
+    grader = Grader(GradeRequest(problem=problem))
+    assert grader.find_exact_matcher(GradeRequest(answers={"Z": [[1.0]]})) is None
     deep = Problem(
         network=Network(layers=(Layer(weights=np.eye(2), bias=np.zeros(2), activation="tanh"),) * 21),
         inputs=np.ones((1, 2)),
     )
-    desk = MarkingDesk(GradeRequest(problem=deep))
+    grader = Grader(GradeRequest(problem=deep))
     answers = {f"Z{number}": [[1.0, 2.0]] for number in range(1, MOST_PARTS + 1)}
-    assert desk.find_exact_matcher(GradeRequest(answers=answers)) is not None
-    assert desk.find_exact_matcher(GradeRequest(answers={**answers, "Z21": [[1.0, 2.0]]})) is None
+    assert grader.find_exact_matcher(GradeRequest(answers=answers)) is not None
+    assert grader.find_exact_matcher(GradeRequest(answers={**answers, "Z21": [[1.0, 2.0]]})) is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.marking import GradeRequest, MarkingDesk
+from core.grade_requests import Grader, GradeRequest
 from core.problem import Layer, Network, Problem
 
 WEIGHTS = [[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 0.1], [0.11, 0.12, 0.13, 0.14, 0.15]]
@@ -136,7 +136,7 @@ LARGE = Problem(
 def test_a_pasted_answer_is_marked_as_what_it_says(
     problem: Problem, quantity: str, answer: object, verdict: str
 ) -> None:
-    grade = MarkingDesk().mark(GradeRequest(problem=problem, answers={quantity: answer}))
+    grade = Grader().grade(GradeRequest(problem=problem, answers={quantity: answer}))
     assert grade.parts[0].verdict == verdict
 
 
@@ -154,5 +154,5 @@ def test_a_pasted_answer_is_marked_as_what_it_says(
     ],
 )
 def test_a_wrong_or_doubtful_paste_is_not_correct(problem: Problem, quantity: str, answer: str, verdict: str) -> None:
-    grade = MarkingDesk().mark(GradeRequest(problem=problem, answers={quantity: answer}))
+    grade = Grader().grade(GradeRequest(problem=problem, answers={quantity: answer}))
     assert grade.parts[0].verdict == verdict

@@ -11,7 +11,7 @@ import pytest
 from core.answers import read_answer
 from core.arrays import Array
 from core.exercises import KINDS, Exercise, draw_exercise
-from core.grading import Grade, Marker, Part, Question, Submission, Tolerance, read_asks
+from core.grading import Grade, Part, Question, Solution, Submission, Tolerance, grade_submission, read_asks
 from tests.students import work_out_by, work_out_jacobian
 
 Write = Callable[[Array], object]
@@ -118,26 +118,26 @@ ENCODINGS = [*DIGITS, *PRINTS, *BY_HAND]
 
 
 @cache
-def opened(kind: str, seed: int, *, is_asked: bool) -> tuple[Exercise, Marker]:
+def opened(kind: str, seed: int, *, is_asked: bool) -> tuple[Exercise, Solution]:
     """Draw an exercise; either its decimals are asked for, or none are."""
     exercise = draw_exercise(kind, seed)
     asks = read_asks(exercise.asks, exercise.problem)
     question = Question(problem=exercise.problem, asks=asks, stated=None)
     if is_asked:
         question = Question(problem=exercise.problem, asks=asks, decimals=exercise.decimals, stated=None)
-    return exercise, Marker(question)
+    return exercise, Solution(question)
 
 
-def hand_in(marker: Marker, answers: dict[str, object], tolerance: Tolerance | None = None) -> Grade:
+def hand_in(solution: Solution, answers: dict[str, object], tolerance: Tolerance | None = None) -> Grade:
     read = {name: read_answer(raw) for name, raw in answers.items()}
-    return marker.grade(Submission(answers=read, tolerance=tolerance, follow_through=False))
+    return grade_submission(solution, Submission(answers=read, tolerance=tolerance, follow_through=False))
 
 
 def refused_or_diagnosed(kind: str, seed: int) -> list[str]:
     """Hand the right answer in in every form, and list what is not taken as right, or gets a reason."""
     faults = []
     for is_asked in (True, False):
-        exercise, marker = opened(kind, seed, is_asked=is_asked)
+        exercise, solution = opened(kind, seed, is_asked=is_asked)
         truth = work_on(exercise)
         forms = AT_OR_ABOVE_THE_DECIMALS if is_asked else DIGITS | PRINTS
         written = {form: {name: write(value) for name, value in truth.items()} for form, write in forms.items()}
@@ -147,7 +147,7 @@ def refused_or_diagnosed(kind: str, seed: int) -> list[str]:
         for form, answers in written.items():
             faults += [
                 f"{form} ({'asked' if is_asked else 'not asked'}): {part.quantity} is {part.verdict}"
-                for part in hand_in(marker, answers).parts
+                for part in hand_in(solution, answers).parts
                 if part.verdict != "correct" or part.diagnoses or part.convention
             ]
     return faults
@@ -175,9 +175,9 @@ def limit_of(part: Part) -> float:
     return float(np.max(np.asarray(part.tolerance.allowed)))
 
 
-def make_wrong(marker: Marker, source: random.Random, pairs: int) -> Iterator[dict[str, Array]]:
+def make_wrong(solution: Solution, source: random.Random, pairs: int) -> Iterator[dict[str, Array]]:
     """Make every mistake of the catalogue alone, and pairs of them, in all that is asked."""
-    suspects, keys = marker.solution.suspects, marker.question.asks
+    suspects, keys = solution.suspects, solution.question.asks
     choices = [suspect.bit for suspect in suspects.suspects]
     compatible = sorted({pair for key in keys.values() for pair in suspects.pairs(suspects.scenarios, key)})
     choices += source.sample(compatible, min(pairs, len(compatible)))
@@ -196,12 +196,14 @@ def missed(truth: Array, off: float, source: random.Random) -> Array:
     return value
 
 
-def near_misses(exercise: Exercise, marker: Marker, source: random.Random) -> Iterator[tuple[str, object, Tolerance]]:
+def near_misses(
+    exercise: Exercise, solution: Solution, source: random.Random
+) -> Iterator[tuple[str, object, Tolerance]]:
     """Put one entry of each quantity just outside of the tolerance: by default, of decimals, and of parts."""
     truth = work_on(exercise)
     names = [name for name in truth if name != "dZ_dW"]
     for tolerance in (Tolerance(decimals=3), Tolerance(decimals=5), Tolerance(relative=1e-2), Tolerance(relative=1e-4)):
-        right = hand_in(marker, {name: truth[name].tolist() for name in names}, tolerance)
+        right = hand_in(solution, {name: truth[name].tolist() for name in names}, tolerance)
         for name in names:
             limit = limit_of(next(part for part in right.parts if part.quantity == name))
             yield name, missed(truth[name], 1.01 * limit, source).tolist(), tolerance
@@ -212,25 +214,27 @@ def near_misses(exercise: Exercise, marker: Marker, source: random.Random) -> It
 
 def accepted(kind: str, seed: int, *, pairs: int) -> tuple[int, list[str]]:
     """Hand wrong answers in, and list what is taken as right."""
-    exercise, marker = opened(kind, seed, is_asked=True)
+    exercise, solution = opened(kind, seed, is_asked=True)
     source = random.Random(f"{kind} {seed}")
     truth = work_on(exercise)
-    right = {part.quantity: part for part in hand_in(marker, {n: v.tolist() for n, v in truth.items()}).parts}
-    by_hand = {part.quantity: part for part in hand_in(marker, {n: in_decimals(4)(v) for n, v in truth.items()}).parts}
+    right = {part.quantity: part for part in hand_in(solution, {n: v.tolist() for n, v in truth.items()}).parts}
+    by_hand = {
+        part.quantity: part for part in hand_in(solution, {n: in_decimals(4)(v) for n, v in truth.items()}).parts
+    }
     limits = {name: max(limit_of(right[name]), limit_of(by_hand[name])) for name in truth}
     count, faults = 0, []
-    for wrong in make_wrong(marker, source, pairs):
+    for wrong in make_wrong(solution, source, pairs):
         if not any(is_wrong(wrong[name], truth[name], limits[name]) for name in truth):
             continue
         count += 1
         if (
-            hand_in(marker, {name: np.round(value, ASKED).tolist() for name, value in wrong.items()}).verdict
+            hand_in(solution, {name: np.round(value, ASKED).tolist() for name, value in wrong.items()}).verdict
             == "correct"
         ):
             faults.append(f"{wrong}")
-    for name, answer, tolerance in near_misses(exercise, marker, source):
+    for name, answer, tolerance in near_misses(exercise, solution, source):
         count += 1
-        part = next(part for part in hand_in(marker, {name: answer}, tolerance).parts if part.quantity == name)
+        part = next(part for part in hand_in(solution, {name: answer}, tolerance).parts if part.quantity == name)
         if part.verdict == "correct":
             faults.append(f"{name} {tolerance}")
     return count, faults

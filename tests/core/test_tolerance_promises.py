@@ -10,7 +10,7 @@ from core.answers import count_decimals, read_answer
 from core.arrays import Array
 from core.conventions import L2, Conventions
 from core.exercises import KINDS, draw_exercise
-from core.grading import Marker, Part, Question, Submission, Tolerance, read_asks
+from core.grading import Part, Question, Solution, Submission, Tolerance, grade_submission, read_asks
 from core.grading.allowance import allow
 from core.grading.precision import Precision
 from core.problem import Layer, Network, Problem
@@ -86,10 +86,10 @@ def test_no_entrys_digits_change_what_another_is_allowed(truth: Array, asked: in
 def test_a_zero_among_numbers_at_full_precision_is_no_rounded_number(seed: int) -> None:
     problem = draw_exercise("two_layer_network", seed).problem
     for key in ("dL_dW1", "dL_dW2", "dL_dZ1"):
-        marker = Marker(Question(problem=problem, asks=read_asks((key,), problem)))
-        marker.solution.compute_truths({key: key})
-        for place in range(marker.solution.truth(key).size):
-            answer = marker.solution.truth(key).copy()
+        solution = Solution(Question(problem=problem, asks=read_asks((key,), problem)))
+        solution.compute_truths({key: key})
+        for place in range(solution.truth(key).size):
+            answer = solution.truth(key).copy()
             answer.flat[place] = 0.0
             assert part_of(problem, key, answer.tolist()).verdict == "incorrect"
 
@@ -183,8 +183,8 @@ EXACT_FIT = Problem(
 
 
 def part_of(problem: Problem, key: str, answer: object, tolerance: Tolerance | None = None) -> Part:
-    marker = Marker(Question(problem=problem, asks=read_asks((key,), problem)))
-    return marker.grade(Submission(answers={key: read_answer(answer)}, tolerance=tolerance)).parts[0]
+    solution = Solution(Question(problem=problem, asks=read_asks((key,), problem)))
+    return grade_submission(solution, Submission(answers={key: read_answer(answer)}, tolerance=tolerance)).parts[0]
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ def part_of(problem: Problem, key: str, answer: object, tolerance: Tolerance | N
 def test_where_the_truth_is_exactly_0_float_noise_is_right_and_nothing_else(
     problem: Problem, key: str, tolerance: Tolerance | None
 ) -> None:
-    marker = Marker(Question(problem=problem, asks=read_asks((key,), problem)))
-    [number] = marker.question.asks.values()
-    marker.solution.compute_truths({number: key})
-    truth = marker.solution.truth(number)
+    solution = Solution(Question(problem=problem, asks=read_asks((key,), problem)))
+    [number] = solution.question.asks.values()
+    solution.compute_truths({number: key})
+    truth = solution.truth(number)
     zeros = np.abs(truth) <= 1e-15
     assert zeros.any()
     for size, is_right in ((0.0, True), (1e-17, True), (1e-9, True), (0.5, False), (0.01, False), (0.001, False)):
@@ -238,12 +238,12 @@ def test_no_tolerance_makes_another_shape_right(tolerance: Tolerance | None) -> 
 
 @pytest.mark.parametrize("off", [0.0, 0.004, 0.03])
 def test_whoever_may_not_widen_a_tolerance_is_marked_by_the_narrower(off: float) -> None:
-    marker = Marker(Question(problem=DEAD_RELU, asks=read_asks(("Z2",), DEAD_RELU)))
-    marker.solution.compute_truths({"Z2": "Z2"})
-    answer = read_answer((np.round(marker.solution.truth("Z2"), 4) + off).tolist())
+    solution = Solution(Question(problem=DEAD_RELU, asks=read_asks(("Z2",), DEAD_RELU)))
+    solution.compute_truths({"Z2": "Z2"})
+    answer = read_answer((np.round(solution.truth("Z2"), 4) + off).tolist())
     for tolerance in (Tolerance(absolute=0.01), Tolerance(relative=1e-9), Tolerance(decimals=1)):
         verdicts = [
-            marker.grade(Submission(answers={"Z2": answer}, tolerance=given, may_widen=may_widen)).verdict
+            grade_submission(solution, Submission(answers={"Z2": answer}, tolerance=given, may_widen=may_widen)).verdict
             for given, may_widen in ((tolerance, False), (tolerance, True), (None, True))
         ]
         assert (verdicts[0] == "correct") == (verdicts[1] == verdicts[2] == "correct")
@@ -259,12 +259,14 @@ def test_an_answer_that_is_cut_off_is_right_or_told_so(kind: str, decimals: int)
     told = 0
     for seed in range(5):
         exercise = draw_exercise(kind, seed)
-        marker = Marker(Question(problem=exercise.problem, asks=read_asks(exercise.asks, exercise.problem), decimals=4))
-        marker.solution.compute_truths({key: text for text, key in marker.question.asks.items()})
-        for text, key in marker.question.asks.items():
-            truth = marker.solution.truth(key)
+        solution = Solution(
+            Question(problem=exercise.problem, asks=read_asks(exercise.asks, exercise.problem), decimals=4)
+        )
+        solution.compute_truths({key: text for text, key in solution.question.asks.items()})
+        for text, key in solution.question.asks.items():
+            truth = solution.truth(key)
             answer = cut(truth, decimals)
-            grade = marker.grade(Submission(answers={text: read_answer(answer.tolist())})).at("hint")
+            grade = grade_submission(solution, Submission(answers={text: read_answer(answer.tolist())})).at("hint")
             part = next(part for part in grade.parts if part.quantity == text)
             is_told = any("cut off" in hint for hint in part.hints or ())
             if decimals == 4:
@@ -275,9 +277,9 @@ def test_an_answer_that_is_cut_off_is_right_or_told_so(kind: str, decimals: int)
 
 def test_decimals_that_are_stated_hold_for_numbers_that_a_machine_has_calculated_on_from() -> None:
     problem = draw_exercise("cross_entropy_loss", 1).problem
-    marker = Marker(Question(problem=problem, asks=read_asks(("L",), problem)))
-    marker.solution.compute_truths({"L": "L"})
-    off = float(marker.solution.truth("L")) + 0.0011111111
+    solution = Solution(Question(problem=problem, asks=read_asks(("L",), problem)))
+    solution.compute_truths({"L": "L"})
+    off = float(solution.truth("L")) + 0.0011111111
     assert part_of(problem, "L", off, Tolerance(decimals=2)).verdict == "correct"
     assert part_of(problem, "L", off).verdict == "incorrect"
 
@@ -291,16 +293,16 @@ def test_what_is_exact_adds_nothing_and_a_factor_of_0_passes_nothing_on() -> Non
         loss="half_squared_error",
         conventions=conventions,
     )
-    marker = Marker(Question(problem=problem, asks=read_asks(("L", "dL_dW"), problem)))
+    solution = Solution(Question(problem=problem, asks=read_asks(("L", "dL_dW"), problem)))
     for key in ("Z1", "A1", "dL_dZ1", "dL_dW1"):
-        assert not marker.solution.scenarios.rounding_bound(key, 4).any()
+        assert not solution.scenarios.rounding_bound(key, 4).any()
     thirds = Problem(
         network=layers(([[1.0 / 3.0, 0.4], [2.0 / 3.0, 1.0]], None, "identity")),
         inputs=np.array([[0.7, 0.0]]),
         targets=np.array([[1.0, 2.0]]),
         loss="half_squared_error",
     )
-    bound = Marker(Question(problem=thirds, asks={})).solution.scenarios.rounding_bound("dL_dW1", 4)
+    bound = Solution(Question(problem=thirds, asks={})).scenarios.rounding_bound("dL_dW1", 4)
     # of the first output alone the pre-activation is rounded, and the second input is 0
     assert bound[0, 0] > 0
     assert bound[0, 1] == bound[1, 0] == bound[1, 1] == 0

@@ -13,7 +13,7 @@ import numpy as np
 from core.arrays import Array
 from core.errors import counted
 from core.grading.allowance import FEW_UNITS
-from core.grading.grade import UsedTolerance
+from core.grading.tolerance import UsedTolerance
 from core.problem import Problem
 from core.quantities import Quantity, split_node
 from core.registry import Registry

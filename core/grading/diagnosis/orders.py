@@ -3,9 +3,9 @@
 import numpy as np
 
 from core.arrays import Array
-from core.grading.matches import PartToExplain
+from core.grading.diagnosis.hypothesis import PartToExplain
+from core.grading.diagnosis.suspects import Suspects
 from core.grading.shapes import fit_shape, is_flat_column
-from core.grading.suspects import Suspects
 from core.mistakes import Indices, Signs, Transform
 from core.problem import Problem
 from core.quantities import Quantity
@@ -14,13 +14,13 @@ Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
 """What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
 
 
-def find_orders(suspects: Suspects, target: PartToExplain) -> list[Order]:
+def find_orders(suspects: Suspects, part: PartToExplain) -> list[Order]:
     """List what transforms without a number of their own do to a quantity.
 
     Parameters
     ----------
     suspects : Suspects
-    target : PartToExplain
+    part : PartToExplain
 
     Returns
     -------
@@ -28,10 +28,10 @@ def find_orders(suspects: Suspects, target: PartToExplain) -> list[Order]:
         First the one that leaves all as it is, and has no name; then those that give the answer's shape.
     """
     # of the first no more than its first entry is looked at
-    orders: list[Order] = [((), target.truth.shape, np.zeros(1, np.int32), np.ones(1, np.int8))]
+    orders: list[Order] = [((), part.truth.shape, np.zeros(1, np.int32), np.ones(1, np.int8))]
     for mistake, transform in suspects.transforms:
         if transform.is_choice:
-            chosen = select(transform, suspects.problem, target.quantity, target.truth.shape, target.answer)
+            chosen = select(transform, suspects.problem, part.quantity, part.truth.shape, part.answer)
             if chosen is not None:
                 orders.append(((mistake.name,), *chosen))
     return orders

@@ -12,13 +12,12 @@ import numpy as np
 
 from core.arrays import Array
 from core.conventions import Switch
-from core.grading.effort import Effort
-from core.grading.factors import find_known, name_factor
-from core.grading.matches import Hypothesis, PartToExplain, same_numbers
-from core.grading.orders import arrange, find_orders
-from core.grading.origins import find_origin
+from core.grading.diagnosis.effort import Effort
+from core.grading.diagnosis.factors import find_known, name_factor
+from core.grading.diagnosis.hypothesis import Hypothesis, PartToExplain, find_origin, same_numbers
+from core.grading.diagnosis.orders import arrange, find_orders
+from core.grading.diagnosis.suspects import Suspects
 from core.grading.shapes import fit_shape
-from core.grading.suspects import Suspects
 from core.mistakes import PRECEDENCE
 from core.scenarios import Scenarios
 
@@ -41,29 +40,29 @@ class Search:
     ----------
     suspects : Suspects
     scenarios : Scenarios
-    target : PartToExplain
+    part : PartToExplain
     effort : Effort
         What is left for searches.
     right : sequence of PartToExplain
-        Answers that are right. What would have made one upstream of the target wrong needs to be surer.
+        Answers that are right. What would have made one upstream of the part wrong needs to be surer.
     """
 
     def __init__(
         self,
         suspects: Suspects,
         scenarios: Scenarios,
-        target: PartToExplain,
+        part: PartToExplain,
         effort: Effort,
         right: Sequence[PartToExplain] = (),
     ) -> None:
         self._suspects = suspects
         self._scenarios = scenarios
-        self._target = target
+        self._part = part
         self._effort = effort
-        self._upstream = scenarios.upstream(target.key)
+        self._upstream = scenarios.upstream(part.key)
         self._right = [other for other in right if other.key in self._upstream]
-        self._baseline = scenarios.value(target.key)
-        self._orders = find_orders(suspects, target)
+        self._baseline = scenarios.value(part.key)
+        self._orders = find_orders(suspects, part)
         self._stacks: dict[tuple[int, ...], list[Predictions]] = {}
 
     def convention(self, free: Collection[Switch]) -> list[Hypothesis]:
@@ -79,23 +78,23 @@ class Search:
         list of Hypothesis
             Of the fewest switches; empty if a mistake is nearer to the answer.
         """
-        choices = self._suspects.conventions(free, self._scenarios, self._target.key)
+        choices = self._suspects.conventions(free, self._scenarios, self._part.key)
         found = list(self._compare(choices, [0], MOST_CHANCE[0]))
-        fewest = min((len(match.names) for match in found), default=0)
-        found = [match for match in found if len(match.names) == fewest]
+        fewest = min((len(hypothesis.names) for hypothesis in found), default=0)
+        found = [hypothesis for hypothesis in found if len(hypothesis.names) == fewest]
         return [] if self._has_nearer(found, free) else found
 
     def _has_nearer(self, conventions: Sequence[Hypothesis], free: Collection[Switch]) -> bool:
-        answer, allowance = self._target.answer, self._target.allowance
-        best = min(conventions, key=lambda match: match.distance, default=None)
+        answer, allowance = self._part.answer, self._part.allowance
+        best = min(conventions, key=lambda hypothesis: hypothesis.distance, default=None)
         if best is None or allowance.is_rounded(answer, best.prediction.reshape(answer.shape)):
             return False
         # a wide tolerance lets pass what a mistake meets exactly
         return any(
-            match.distance < best.distance
-            and not all(match.switches.get(name) in free for name in match.names)
-            and not same_numbers(match.prediction, best.prediction, allowance.largest)
-            for match in self._compare(self._singles(), [0], MOST_CHANCE[0])
+            hypothesis.distance < best.distance
+            and not all(hypothesis.switches.get(name) in free for name in hypothesis.names)
+            and not same_numbers(hypothesis.prediction, best.prediction, allowance.largest)
+            for hypothesis in self._compare(self._singles(), [0], MOST_CHANCE[0])
         )
 
     def mistakes(self, *, most: int = 4) -> list[Hypothesis]:
@@ -112,7 +111,7 @@ class Search:
         list of Hypothesis
             All of one complexity, the nearest first; empty if nothing explains it.
         """
-        if self._target.allowance.says_little(self._target.answer):
+        if self._part.allowance.says_little(self._part.answer):
             most = 1
         singles = self._singles()
         orders = list(range(1, len(self._orders)))
@@ -120,14 +119,14 @@ class Search:
         found = [*self._compare(singles, [0], MOST_CHANCE[0]), *self._compare([0], orders, MOST_CHANCE[0])]
         found += self._named(1, MOST_CHANCE[0])
         if not found and most > 1:
-            pairs = self._afford(self._suspects.pairs(self._scenarios, self._target.key))
+            pairs = self._afford(self._suspects.pairs(self._scenarios, self._part.key))
             found = [*self._compare(pairs, [0], MOST_CHANCE[1]), *self._compare(singles, orders, MOST_CHANCE[1])]
             found += self._named(2, MOST_CHANCE[1])
         if not found and most > 2:
             found = list(self._fitted([0], MOST_CHANCE[2])) or list(self._fitted(singles, MOST_CHANCE[2]))
         if not found and most > 3:
             found = [*self._compare(pairs, orders, MOST_CHANCE[3]), *self._fitted(pairs, MOST_CHANCE[3])]
-        return sorted(found, key=lambda match: match.distance)
+        return sorted(found, key=lambda hypothesis: hypothesis.distance)
 
     def rivals(self) -> list[Hypothesis]:
         """Find the single mistakes that are nearer to an answer of the right shape than the truth is.
@@ -138,24 +137,24 @@ class Search:
             The nearest first.
         """
         singles = self._singles()
-        answer = self._target.answer.reshape(self._baseline.shape)
+        answer = self._part.answer.reshape(self._baseline.shape)
         own = float(np.linalg.norm((answer - self._baseline).ravel()))
         found = []
         for choices, order in ((singles, 0), *(([0], index) for index in range(1, len(self._orders)))):
             for chosen, unordered, _ in self._predict(choices, order):
                 rows = arrange(unordered, self._orders[order])
                 distances = np.linalg.norm(rows - answer.ravel(), axis=1)
-                apart = (np.abs(rows - self._baseline.ravel()) > self._target.allowance.units).any(axis=1)
+                apart = (np.abs(rows - self._baseline.ravel()) > self._part.allowance.units).any(axis=1)
                 nearer = [int(index) for index in np.flatnonzero((distances < own) & apart)]
                 for index in (index for index in nearer if self._is_possible(chosen[index])):
                     names = (*self._suspects.names(chosen[index]), *self._orders[order][0])
                     found.append(self._match(names, chosen[index], rows[index], float(distances[index])))
-        for names, row, bits in find_known(self._suspects, self._target, self._baseline):
+        for names, row, bits in find_known(self._suspects, self._part, self._baseline):
             distance = float(np.linalg.norm(row - answer.ravel()))
-            apart = np.abs(row - self._baseline.ravel()) > self._target.allowance.units
+            apart = np.abs(row - self._baseline.ravel()) > self._part.allowance.units
             if row.any() and distance < own and apart.any() and self._is_possible(bits):
                 found.append(self._match(names, bits, row, distance))
-        return sorted(found, key=lambda match: match.distance)
+        return sorted(found, key=lambda hypothesis: hypothesis.distance)
 
     def not_finite(self) -> list[Hypothesis]:
         """Find the single mistakes that overflow just where the answer is not finite.
@@ -164,30 +163,30 @@ class Search:
         -------
         list of Hypothesis
         """
-        target, found = self._target, []
+        part, found = self._part, []
         for bit in self._singles():
-            value = self._scenarios.value(target.key, bit)
-            answer = fit_shape(target.answer, value.shape)
+            value = self._scenarios.value(part.key, bit)
+            answer = fit_shape(part.answer, value.shape)
             if answer is None or np.isfinite(value).all():
                 continue
             finite = np.isfinite(value)
             # a single NaN tells of no mistake but the one that is known to make it
             if (finite == np.isfinite(answer)).all() and (finite.any() or "overflowed" in self._suspects.names(bit)):
                 apart = np.abs(value[finite] - answer[finite]).max(initial=0.0)
-                if apart <= target.allowance.allowed:
+                if apart <= part.allowance.allowed:
                     found.append(self._match(self._suspects.names(bit), bit, value.ravel(), float(apart)))
         return found
 
     def _singles(self) -> list[int]:
-        return self._afford(self._suspects.singles(self._scenarios, self._target.key))
+        return self._afford(self._suspects.singles(self._scenarios, self._part.key))
 
     def _afford(self, choices: list[int]) -> list[int]:
-        size = max(self._target.truth.size, self._target.answer.size)
+        size = max(self._part.truth.size, self._part.answer.size)
         return self._effort.afford(choices, size, comparisons=len(self._orders))
 
     def _predict(self, choices: Sequence[int], order: int) -> Iterator[tuple[list[int], Array, Array]]:
         """Give what choices predict that fits the answer when it is put in an order, those of one shape together."""
-        answer, own = self._target.answer, self._target.truth.shape
+        answer, own = self._part.answer, self._part.truth.shape
         for found, kept, rows, allowed in self._stack(tuple(choices)):
             # what an order makes of the quantity's own shape fits the answer, or it would be none
             if found == own if order else fit_shape(answer, found) is not None:
@@ -197,23 +196,23 @@ class Search:
         """Stack what choices predict, by shape, finite ones that may be of use only; once, for all orders."""
         if choices not in self._stacks:
             self._stacks[choices] = stacks = []
-            for several, values in self._scenarios.stacks(self._target.key, choices):
+            for several, values in self._scenarios.stacks(self._part.key, choices):
                 shape = values.shape[1:]
-                if shape != self._target.truth.shape and fit_shape(self._target.answer, shape) is None:
+                if shape != self._part.truth.shape and fit_shape(self._part.answer, shape) is None:
                     continue
                 rows = values.reshape(len(several), -1)
                 finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
                 if len(finite) < len(rows):
                     rows = rows[finite]
                 if len(finite):
-                    limits = self._target.allowance.limits_for(rows, 1)[:, 0]
+                    limits = self._part.allowance.limits_for(rows, 1)[:, 0]
                     stacks.append((shape, [several[i] for i in finite], rows, limits))
         return self._stacks[choices]
 
     def _compare(self, choices: Sequence[int], orders: Sequence[int], chance: float) -> Iterator[Hypothesis]:
         predicted = [(order, *stack) for order in orders for stack in self._predict(choices, order)]
         count = sum(len(rows) for _, _, rows, _ in predicted)
-        first = self._target.answer.flat[0]
+        first = self._part.answer.flat[0]
         for order, chosen, rows, limits in predicted:
             names, _, index, sign = self._orders[order]
             # most differ in the first entry already; no order has a larger entry, and so a larger allowance
@@ -225,11 +224,11 @@ class Search:
     def _near(
         self, chosen: Sequence[int], rows: Array, names: tuple[str, ...], chance: float, fitted: float = 0.0
     ) -> Iterator[Hypothesis]:
-        answer = self._target.answer.ravel()
+        answer = self._part.answer.ravel()
         differences = np.abs(rows - answer)
-        limits = self._target.allowance.limits_for(rows)
+        limits = self._part.allowance.limits_for(rows)
         for index in map(int, np.flatnonzero((differences <= limits).all(axis=1))):
-            window = max(float(differences[index].max()), 0.5 * self._target.allowance.finest)
+            window = max(float(differences[index].max()), 0.5 * self._part.allowance.finest)
             if not rows[index].any() and answer.any():
                 continue  # zeros are explained by what gives zeros, and small numbers are not zeros
             log_chance = self._log_chance(rows[index], limits[index], window, fitted)
@@ -248,7 +247,7 @@ class Search:
         # what a factor was fitted to is as large as the slip, whatever the truth, and one entry is spent on the factor
         scale = fitted or max(float(np.abs(prediction).max()), float(np.abs(truth).max()))
         # in another shape even the right numbers are wrong
-        if truth.size == prediction.size and self._target.fits:
+        if truth.size == prediction.size and self._part.own is not None:
             count = int((np.abs(prediction - truth) > limits).sum())
         if fitted:
             count -= 1
@@ -259,32 +258,32 @@ class Search:
 
     def _named(self, count: int, chance: float) -> Iterator[Hypothesis]:
         """Compare the answer with what so many mistakes make of the truth by a factor, or put in its place."""
-        known = find_known(self._suspects, self._target, self._baseline)
+        known = find_known(self._suspects, self._part, self._baseline)
         for names, row, bits in known:
             if len(names) == count:
                 yield from self._near([bits], row[None], names, chance / len(self._suspects.mistakes))
 
     def _fitted(self, choices: Sequence[int], chance: float) -> Iterator[Hypothesis]:
-        problem, target = self._suspects.problem, self._target
-        answer = fit_shape(target.answer, target.truth.shape)
+        problem, part = self._suspects.problem, self._part
+        answer = fit_shape(part.answer, part.truth.shape)
         if answer is None:
             return
         for mistake, transform in self._suspects.transforms:
-            start = transform.apply(problem, target.quantity, target.truth, 0.0) if transform.accepts else None
+            start = transform.apply(problem, part.quantity, part.truth, 0.0) if transform.accepts else None
             if start is None or transform.accepts is None:
                 continue
             rest = (answer - start).ravel()
-            end = transform.apply(problem, target.quantity, np.ones(answer.shape), 1.0)
+            end = transform.apply(problem, part.quantity, np.ones(answer.shape), 1.0)
             sign = -1.0 if end is not None and (end - start).sum() < 0 else 1.0
             for chosen, rows, _ in self._predict(choices, 0):
                 with np.errstate(all="ignore"):
                     numbers = transform.exact(sign * (rows @ rest) / (rows * rows).sum(axis=1))
                     fitted = sign * numbers[:, None] * rows
-                meets = (np.abs(fitted - rest) <= target.allowance.limits_for(fitted)).all(axis=1)
+                meets = (np.abs(fitted - rest) <= part.allowance.limits_for(fitted)).all(axis=1)
                 for index in map(int, np.flatnonzero(meets)):
                     if transform.accepts(float(numbers[index])) and self._is_informative(fitted[index]):
                         made = self._suspects.names(chosen[index])
-                        named = [] if start.any() else name_factor(self._suspects, target, made, rows[index])
+                        named = [] if start.any() else name_factor(self._suspects, part, made, rows[index])
                         scale = float(np.abs(fitted[index]).max())
                         for names, row, _ in named or [((mistake.name,), fitted[index], 0)]:
                             predicted = (row + start.ravel())[None]
@@ -292,12 +291,12 @@ class Search:
 
     def _is_informative(self, prediction: Array) -> bool:
         # one number is free, so at least two more entries have to speak for it
-        telling = np.abs(prediction) > 2.0 * self._target.allowance.allowed
-        return bool(telling.sum() >= 3) and np.ptp(np.abs(prediction)) > 2.0 * self._target.allowance.allowed
+        telling = np.abs(prediction) > 2.0 * self._part.allowance.allowed
+        return bool(telling.sum() >= 3) and np.ptp(np.abs(prediction)) > 2.0 * self._part.allowance.allowed
 
     def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Hypothesis:
         names = tuple(sorted(dict.fromkeys(names), key=PRECEDENCE.__getitem__))
-        problem, key = self._suspects.problem, self._target.key
+        problem, key = self._suspects.problem, self._part.key
         found = {
             s.mistake.name: find_origin(problem, s.variant, key, self._upstream) for s in self._suspects.made(chosen)
         }

@@ -1,20 +1,69 @@
-"""From verdicts to numbers, by the policy."""
+"""What verdicts are worth, by the policy: from parts to scores."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from core.arrays import Array, Flags
-from core.errors import DomainError
-from core.grading.diagnosis import Explanation
+from core.errors import DomainError, Path
+from core.grading.diagnosis.choice import Explanation
 from core.grading.grade import Part
-from core.grading.submission import Policy
-from core.grading.verdicts import FULL_SCORE_VERDICTS, Outcome
+from core.grading.verdicts import Outcome
+from core.mistakes import MISTAKES
 
 SHARE_BY_CHANCE = 0.5
 """The share of right entries up to which an answer earns nothing: a half is soon met by chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What verdicts are worth.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Of quantities asked, under their ids; 1 where nothing is said.
+    mistakes : mapping of str to float
+        Credit for an answer whose only fault is a mistake, by its id; of mistakes that cannot be told
+        apart here, the best counts. Credits of several in one answer are multiplied. 0 where nothing is said.
+    convention : float
+        Credit for an answer that is right under a convention that was not stated.
+    entries : float
+        Credit for right entries of an answer without a diagnosis, above what chance would give.
+    follow_through : float
+        Credit for an answer that follows correctly from the student's own earlier values.
+    once : bool
+        Whether a mistake, or another convention, that explains several parts costs only the first that counts,
+        in the order in which one is computed from another.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such mistake.
+    DomainError
+        If a weight is negative, or a credit not in [0, 1].
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    mistakes: Mapping[str, float] = field(default_factory=dict)
+    convention: float = 0.5
+    entries: float = 0.5
+    follow_through: float = 1.0
+    once: bool = False
+
+    def __post_init__(self) -> None:
+        for name, weight in self.weights.items():
+            if not 0.0 <= weight < math.inf:
+                raise DomainError(f"the weight is {weight:g}; needed 0 or more", path=("weights", name))
+        for name in self.mistakes:
+            MISTAKES.require(name, path=("mistakes", name))
+        paid: dict[Path, float] = {("mistakes", name): credit for name, credit in self.mistakes.items()}
+        paid |= {(name,): getattr(self, name) for name in ("convention", "entries", "follow_through")}
+        for path, credit in paid.items():
+            if not 0.0 <= credit <= 1.0:
+                raise DomainError(f"the credit is {credit:g}; needed 0 to 1, a share of the part's weight", path=path)
 
 
 def credit_explained(explained: Explanation, policy: Policy) -> float:
@@ -96,29 +145,6 @@ def weigh(asks: Sequence[str], policy: Policy) -> dict[str, float]:
     if not any(weights.values()):
         raise DomainError("the weights are all 0; needed one above 0", path=("policy", "weights"))
     return weights
-
-
-def finish_part(part: Part, *, quantity: str, title: str, weight: float) -> Part:
-    """Say of a part what it is, and count its right entries: all of them where its verdict gives the full score.
-
-    Parameters
-    ----------
-    part : Part
-    quantity : str
-        Its id as spelt.
-    title : str
-    weight : float
-
-    Returns
-    -------
-    Part
-    """
-    if part.entries is None:
-        return replace(part, quantity=quantity, title=title, weight=weight)
-    is_full = part.score == 1.0 and part.verdict in FULL_SCORE_VERDICTS
-    entries = np.ones_like(part.entries) if is_full else part.entries
-    right = int(np.count_nonzero(entries))
-    return replace(part, quantity=quantity, title=title, weight=weight, entries=entries, right=right, of=entries.size)
 
 
 def charge_once(parts: Sequence[Part], policy: Policy) -> list[Part]:

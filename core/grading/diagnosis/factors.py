@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 
 from core.arrays import Array
-from core.grading.matches import PartToExplain
+from core.grading.diagnosis.hypothesis import PartToExplain
+from core.grading.diagnosis.suspects import Factor, Suspects
 from core.grading.shapes import fit_shape
-from core.grading.suspects import Factor, Suspects
 from core.mistakes import Variant
 from core.problem import Problem
 from core.quantities import Quantity
@@ -22,13 +22,13 @@ Known = list[tuple[tuple[str, ...], Array, int]]
 """Mistakes, the numbers that they give, in a row, and the bits of their variants, 0 for transforms."""
 
 
-def find_known(suspects: Suspects, target: PartToExplain, truth: Array) -> Known:
+def find_known(suspects: Suspects, part: PartToExplain, truth: Array) -> Known:
     """List what mistakes make of a quantity by a factor near the answer's, or put in its place.
 
     Parameters
     ----------
     suspects : Suspects
-    target : PartToExplain
+    part : PartToExplain
     truth : ndarray
         The quantity, possibly as it follows from given values.
 
@@ -36,21 +36,21 @@ def find_known(suspects: Suspects, target: PartToExplain, truth: Array) -> Known
     -------
     Known
     """
-    known, right = _find_others(suspects, target), truth.ravel()
+    known, right = _find_others(suspects, part), truth.ravel()
     with np.errstate(all="ignore"):
-        number = float(np.divide(right @ target.answer.ravel(), right @ right)) if target.fits else 0.0
+        number = float(np.divide(right @ part.answer.ravel(), right @ right)) if part.own is not None else 0.0
     # a factor that is far from the one that fits best is none
-    factors = [each for each in _factors(suspects, target.quantity) if abs(number - each[1]) <= 0.5 * abs(each[1])]
+    factors = [each for each in _factors(suspects, part.quantity) if abs(number - each[1]) <= 0.5 * abs(each[1])]
     return known + [(names, factor * right, bits) for names, factor, bits in factors]
 
 
-def name_factor(suspects: Suspects, target: PartToExplain, made: Collection[str], row: Array) -> Known:
+def name_factor(suspects: Suspects, part: PartToExplain, made: Collection[str], row: Array) -> Known:
     """Give the names of the factors that lead from a prediction to the answer, and the products.
 
     Parameters
     ----------
     suspects : Suspects
-    target : PartToExplain
+    part : PartToExplain
         Its answer has the quantity's shape.
     made : collection of str
         The mistakes that lead to the prediction.
@@ -61,18 +61,18 @@ def name_factor(suspects: Suspects, target: PartToExplain, made: Collection[str]
     -------
     Known
     """
-    factors = [each for each in _factors(suspects, target.quantity) if not {*each[0]} & {*made}]
+    factors = [each for each in _factors(suspects, part.quantity) if not {*each[0]} & {*made}]
     products = np.array([factor for _, factor, _ in factors]).reshape(-1, 1) * row
-    meets = np.abs(target.answer.ravel() - products) <= target.allowance.limits_for(products)
+    meets = np.abs(part.answer.ravel() - products) <= part.allowance.limits_for(products)
     found = map(int, np.flatnonzero(meets.all(axis=1)))
     return [(factors[index][0], products[index], factors[index][2]) for index in found]
 
 
-def _find_others(suspects: Suspects, target: PartToExplain) -> Known:
+def _find_others(suspects: Suspects, part: PartToExplain) -> Known:
     found: Known = []
     for mistake, transform in suspects.transforms:
-        value = transform.apply(suspects.problem, target.quantity, target.truth, 1.0) if transform.is_other else None
-        if value is not None and fit_shape(target.answer, value.shape) is not None:
+        value = transform.apply(suspects.problem, part.quantity, part.truth, 1.0) if transform.is_other else None
+        if value is not None and fit_shape(part.answer, value.shape) is not None:
             found.append(((mistake.name,), value.ravel(), 0))
     return found
 

@@ -1,4 +1,4 @@
-"""Marking on request: a problem or an exercise, answers in arrays or text, and as much feedback as asked.
+"""Grading on request: a problem or an exercise, answers in arrays or text, and as much feedback as asked.
 
 Requests can share defaults: what one leaves out is taken from them, and so are the truth and all that is
 computed for the search of mistakes.
@@ -22,12 +22,14 @@ from core.grading import (
     LEVELS,
     ExactMatcher,
     Grade,
-    Marker,
+    MarkedAgainst,
     Policy,
     Question,
+    Solution,
     Submission,
     Tolerance,
     find_exact_matcher,
+    grade_submission,
     read_asks,
     read_ids,
 )
@@ -35,11 +37,11 @@ from core.problem import Problem
 
 DEFAULT_FEEDBACK = "diagnosis"
 
-MOST_QUESTIONS = 32
-"""Questions whose truth is kept for further requests."""
+MOST_SOLUTIONS = 32
+"""Solutions kept for further requests."""
 
 MOST_NUMBERS_KEPT = 4_000_000
-"""Numbers that all of those keep together; of a single large question they may be more."""
+"""Numbers that all of those keep together. A single large solution may keep more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +152,8 @@ class GradeRequest:
         return GradeRequest(**own | taken)
 
 
-class MarkingDesk:
-    """Marks requests; those about one question share what is computed for it.
+class Grader:
+    """Grades requests; those about one question share what is computed for it.
 
     Parameters
     ----------
@@ -161,19 +163,27 @@ class MarkingDesk:
         What each request may hold and do.
     may_widen : bool
         Whether a request's tolerance counts where it is wider than the default.
+    require : callable, optional
+        ``require(request)`` raises an error for a request, with what it takes from the defaults, that is refused.
     """
 
     def __init__(
-        self, defaults: GradeRequest | None = None, *, budget: Budget | None = None, may_widen: bool = True
+        self,
+        defaults: GradeRequest | None = None,
+        *,
+        budget: Budget | None = None,
+        may_widen: bool = True,
+        require: Callable[[GradeRequest], None] | None = None,
     ) -> None:
-        self._may_widen = may_widen
         self._defaults = defaults or GradeRequest()
         self._budget = budget or Budget()
-        self._kept: OrderedDict[Hashable, Marker] = OrderedDict()
+        self._may_widen = may_widen
+        self._require = require
+        self._kept: OrderedDict[Hashable, Solution] = OrderedDict()
 
     @np.errstate(all="ignore")
-    def mark(self, request: GradeRequest) -> Grade:
-        """Mark one request.
+    def grade(self, request: GradeRequest) -> Grade:
+        """Grade one request.
 
         Parameters
         ----------
@@ -193,20 +203,18 @@ class MarkingDesk:
         TooLargeError, NonFiniteError
             If the truth is too large, or does not fit float64.
         """
-        whole = request.over(self._defaults)
-        if whole.answers is None:
+        request = self._complete(request)
+        if request.answers is None:
             raise DomainError("there are no answers to mark", path=("answers",))
-        marker = self._find_marker(whole)
-        grade = marker.grade(
-            Submission(
-                answers=self._read_answers(whole.answers, marker),
-                tolerance=whole.tolerance,
-                policy=whole.policy or Policy(),
-                follow_through=whole.follow_through is not False,
-                may_widen=self._may_widen,
-            )
+        solution = self._find_solution(request)
+        submission = Submission(
+            answers=self._read_answers(request.answers, solution),
+            tolerance=request.tolerance,
+            policy=request.policy or Policy(),
+            follow_through=request.follow_through is not False,
+            may_widen=self._may_widen,
         )
-        return grade.at(whole.level)
+        return grade_submission(solution, submission).at(request.level)
 
     @np.errstate(all="ignore")
     def find_exact_matcher(self, request: GradeRequest) -> ExactMatcher | None:
@@ -222,71 +230,76 @@ class MarkingDesk:
         ExactMatcher or None
             None if such requests have to be marked one by one.
         """
-        whole = request.over(self._defaults)
+        request = self._complete(request)
         # that level shows numbers of the answer
-        if whole.answers is None or whole.feedback == LEVELS[-1]:
+        if request.answers is None or request.feedback == LEVELS[-1]:
             return None
-        marker = self._find_marker(whole)
-        read = self._read_answers(whole.answers, marker)
-        answers_by_key = {key: read[text] for text, key in read_ids(whole.answers, marker.question.problem).items()}
-        return find_exact_matcher(marker.solution, answers_by_key, whole.tolerance, may_widen=self._may_widen)
+        solution = self._find_solution(request)
+        read = self._read_answers(request.answers, solution)
+        answers_by_key = {key: read[text] for text, key in read_ids(request.answers, solution.question.problem).items()}
+        return find_exact_matcher(solution, answers_by_key, request.tolerance, may_widen=self._may_widen)
 
-    def _read_answers(self, answers: Mapping[str, object], marker: Marker) -> dict[str, Answer]:
-        most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(marker.question.problem)))
-        shapes = marker.find_shapes(answers)
+    def _complete(self, request: GradeRequest) -> GradeRequest:
+        whole = request.over(self._defaults)
+        if self._require is not None:
+            self._require(whole)
+        return whole
+
+    def _read_answers(self, answers: Mapping[str, object], solution: Solution) -> dict[str, Answer]:
+        most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(solution.question.problem)))
+        shapes = solution.find_shapes(answers)
         return {name: read_answer(raw, shape=shapes[name], most_numbers=most) for name, raw in answers.items()}
 
-    def _find_marker(self, request: GradeRequest) -> Marker:
-        if request.exercise is not None:
-            return self._keep(request.exercise, partial(self._open_exercise, request.exercise))
-        problem = request.problem
+    def _find_solution(self, request: GradeRequest) -> Solution:
+        exercise, problem = request.exercise, request.problem
+        if exercise is not None:
+            return self._keep(exercise, partial(_ask_exercise, exercise))
         if problem is None:
             raise DomainError("found neither problem nor exercise; needed one of them to mark against")
-        asks = request.asks if request.asks is not None else tuple(request.answers or ())
-        if request.asks is None and not asks:
-            raise DomainError("found no answers and no asks; needed at least one quantity", path=("answers",))
-        is_answered = request.asks is None
-        open_problem = partial(self._open_problem, problem, asks, is_answered)
-        is_shared = problem is self._defaults.problem
-        return self._keep((asks, is_answered), open_problem) if is_shared else open_problem()
+        asks, is_answered = request.asks, request.asks is None
+        if asks is None:
+            asks = tuple(request.answers or ())
+            if not asks:
+                raise DomainError("found no answers and no asks; needed at least one quantity", path=("answers",))
+        ask = partial(_ask_problem, problem, asks, is_answered=is_answered)
+        return self._keep((asks, is_answered), ask) if problem is self._defaults.problem else self._solve(ask())
 
-    def _keep(self, key: Hashable, open_marker: Callable[[], Marker]) -> Marker:
-        """Return what marks a question, and keep it in place of those that have not been used for longest."""
+    def _keep(self, key: Hashable, ask: Callable[[], Question]) -> Solution:
+        """Return the solution of a question, and keep it in place of those that have not been used for longest."""
         kept = self._kept
         if key not in kept:
-            kept[key] = open_marker()
+            kept[key] = self._solve(ask())
         kept.move_to_end(key)
-        while len(kept) > MOST_QUESTIONS or (
-            len(kept) > 1 and sum(m.solution.held for m in kept.values()) > MOST_NUMBERS_KEPT
-        ):
+        while len(kept) > MOST_SOLUTIONS or (len(kept) > 1 and sum(s.held for s in kept.values()) > MOST_NUMBERS_KEPT):
             kept.popitem(last=False)
         return kept[key]
 
-    def _open_exercise(self, reference: ExerciseReference) -> Marker:
-        try:
-            exercise = draw_exercise(reference.kind, reference.seed, reference.version)
-        except (DomainError, UnknownNameError) as error:
-            raise error.at(("exercise", *error.path)) from None
-        question = Question(
-            problem=exercise.problem,
-            asks=read_asks(exercise.asks, exercise.problem),
-            decimals=exercise.decimals,
-            stated=None,
-            version=exercise.version,
-            kind=exercise.kind,
-            seed=exercise.seed,
-        )
-        return Marker(question, budget=self._budget)
+    def _solve(self, question: Question) -> Solution:
+        return Solution(question, budget=self._budget)
 
-    def _open_problem(self, problem: Problem, asks: tuple[str, ...], is_answered: bool) -> Marker:
-        conventions = problem.conventions
-        stated = frozenset[str]()
-        if isinstance(conventions, StatedConventions):
-            stated = conventions.stated
-            problem = replace(problem, conventions=conventions.plain())
-        ids = read_ids(dict.fromkeys(asks), problem) if is_answered else read_asks(asks, problem)
-        question = Question(problem=problem, asks=ids, stated=stated, answers_are_asked=is_answered)
-        return Marker(question, budget=self._budget)
+
+def _ask_exercise(reference: ExerciseReference) -> Question:
+    try:
+        exercise = draw_exercise(reference.kind, reference.seed, reference.version)
+    except (DomainError, UnknownNameError) as error:
+        raise error.at(("exercise", *error.path)) from None
+    return Question(
+        problem=exercise.problem,
+        asks=read_asks(exercise.asks, exercise.problem),
+        decimals=exercise.decimals,
+        stated=None,
+        marked_against=MarkedAgainst(kind=exercise.kind, seed=exercise.seed, version=exercise.version),
+    )
+
+
+def _ask_problem(problem: Problem, asks: tuple[str, ...], *, is_answered: bool) -> Question:
+    conventions = problem.conventions
+    stated = frozenset[str]()
+    if isinstance(conventions, StatedConventions):
+        stated = conventions.stated
+        problem = replace(problem, conventions=conventions.plain())
+    ids = read_ids(dict.fromkeys(asks), problem) if is_answered else read_asks(asks, problem)
+    return Question(problem=problem, asks=ids, stated=stated, answers_are_asked=is_answered)
 
 
 def _largest_size(problem: Problem) -> int:

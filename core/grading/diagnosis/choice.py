@@ -1,18 +1,16 @@
-"""From matches to a diagnosis: the one that explains the other parts as well, its class, its words."""
+"""From hypotheses to a diagnosis: the one that explains the other parts as well, its class, its words."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from core.arrays import Array
 from core.conventions import Switch
 from core.errors import CoreError
+from core.grading.diagnosis.hypothesis import Hypothesis, Origin, PartToExplain, same_numbers
+from core.grading.diagnosis.suspects import Suspects
 from core.grading.grade import Diagnosis
-from core.grading.matches import Hypothesis, PartToExplain, same_numbers
-from core.grading.origins import Origin
-from core.grading.submission import Question
-from core.grading.suspects import Suspects
+from core.grading.question import Question
 from core.grading.verdicts import Switches
 from core.mistakes import MISTAKES
 from core.problem import Problem
@@ -83,48 +81,48 @@ def _fits(problem: Problem, switch: Switch) -> bool:
 
 
 def choose(
-    target: PartToExplain,
-    matches: Sequence[Hypothesis],
+    part: PartToExplain,
+    hypotheses: Sequence[Hypothesis],
     scenarios: Scenarios,
-    others: Mapping[PartToExplain, bool],
+    others: Sequence[PartToExplain],
     free: Collection[Switch],
 ) -> Explanation | None:
     """Choose the explanation that fits the other parts best, then the nearest.
 
     Parameters
     ----------
-    target : PartToExplain
+    part : PartToExplain
         The part.
-    matches : sequence of Hypothesis
+    hypotheses : sequence of Hypothesis
         Its explanations, all equally simple.
     scenarios : Scenarios
-        Those that the matches come from.
-    others : mapping of PartToExplain to bool
-        The other parts, and whether each is right.
+        Those that the hypotheses come from.
+    others : sequence of PartToExplain
+        The other parts.
     free : collection of Switch
         The conventions that nobody stated.
 
     Returns
     -------
     Explanation or None
-        None if there is no match.
+        None if there is no hypothesis.
     """
-    if not matches:
+    if not hypotheses:
         return None
-    fits = {match: _agreement(match, scenarios, others) for match in matches[:MOST_COMPARED]}
+    fits = {hypothesis: _agreement(hypothesis, scenarios, others) for hypothesis in hypotheses[:MOST_COMPARED]}
     # the first of the best: the nearest
-    best = max(fits, key=lambda match: fits[match])
+    best = max(fits, key=lambda hypothesis: fits[hypothesis])
     same = [
-        match
-        for match, fit in fits.items()
-        if (match is best or same_numbers(match.prediction, best.prediction, target.allowance.largest))
+        hypothesis
+        for hypothesis, fit in fits.items()
+        if (hypothesis is best or same_numbers(hypothesis.prediction, best.prediction, part.allowance.largest))
         and fit == fits[best]
     ]
-    best = min(same, key=lambda match: match.precedence)
-    alternatives = dict.fromkeys(match.names for match in same if match.names != best.names)
+    best = min(same, key=lambda hypothesis: hypothesis.precedence)
+    alternatives = dict.fromkeys(hypothesis.names for hypothesis in same if hypothesis.names != best.names)
     chosen = {name: switch for name, switch in best.switches.items() if switch in free}
     mistakes = tuple(name for name in best.names if name not in chosen)
-    message = " ".join(_say(name, best.origins.get(name), target.quantity, scenarios.problem) for name in mistakes)
+    message = " ".join(_say(name, best.origins.get(name), part.quantity, scenarios.problem) for name in mistakes)
     convention = dict(chosen.values())
     return Explanation(mistakes=mistakes, alternatives=tuple(alternatives), convention=convention, message=message)
 
@@ -141,17 +139,17 @@ def _say(name: str, origin: Origin | None, quantity: Quantity, problem: Problem)
     return f"In {place}, {message[0].lower()}{message[1:]}"
 
 
-def _agreement(match: Hypothesis, scenarios: Scenarios, others: Mapping[PartToExplain, bool]) -> int:
+def _agreement(hypothesis: Hypothesis, scenarios: Scenarios, others: Sequence[PartToExplain]) -> int:
     # an answer that the explanation predicts speaks for it, a right one that it would have made wrong against it
     return sum(
-        target.is_met(_predict(match, scenarios, target.quantity)) - is_right
-        for target, is_right in islice(others.items(), MOST_COMPARED)
+        other.is_met(_predict(hypothesis, scenarios, other.quantity)) - other.is_right
+        for other in others[:MOST_COMPARED]
     )
 
 
-def _predict(match: Hypothesis, scenarios: Scenarios, quantity: Quantity) -> Array:
-    value = scenarios.value(quantity.key, match.chosen)
+def _predict(hypothesis: Hypothesis, scenarios: Scenarios, quantity: Quantity) -> Array:
+    value = scenarios.value(quantity.key, hypothesis.chosen)
     # who multiplies one quantity by a size of the problem does so with the others
-    transforms = (t for name in match.names if name not in match.origins for t in MISTAKES[name].transforms)
+    transforms = (t for name in hypothesis.names if name not in hypothesis.origins for t in MISTAKES[name].transforms)
     factors = (t.factor(scenarios.problem, quantity) for t in transforms if t.factor)
     return math.prod((factor for factor in factors if factor is not None), start=1.0) * value
