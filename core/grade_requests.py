@@ -50,8 +50,6 @@ class ExerciseReference:
 
     Parameters
     ----------
-    kind : str
-    seed : int
     version : int, optional
         By default the latest.
     """
@@ -136,10 +134,6 @@ class GradeRequest:
     def over(self, defaults: "GradeRequest") -> "GradeRequest":
         """Return the request with what it leaves out taken from defaults.
 
-        Parameters
-        ----------
-        defaults : GradeRequest
-
         Returns
         -------
         GradeRequest
@@ -184,10 +178,6 @@ class Grader:
     @np.errstate(all="ignore")
     def grade(self, request: GradeRequest) -> Grade:
         """Grade one request.
-
-        Parameters
-        ----------
-        request : GradeRequest
 
         Returns
         -------

@@ -100,12 +100,7 @@ class Assembly:
         self._extents[len(self._counts)] = count
 
     def array(self) -> Array:
-        """Return the numbers in their shape, once every list is closed.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return the numbers in their shape, once every list is closed."""
         return np.array(self._numbers, dtype=np.float64).reshape(self._extents)
 
     def _count(self, place: Place) -> None:

@@ -62,10 +62,6 @@ _PLAIN = {
 def make_plain(text: str) -> str:
     """Put plain characters in place of those that mean the same.
 
-    Parameters
-    ----------
-    text : str
-
     Returns
     -------
     str

@@ -26,7 +26,6 @@ def find_decimal_commas(leaf: Leaf, text: str) -> tuple[Leaf, bool] | None:
 
     Parameters
     ----------
-    leaf : Leaf
     text : str
         Where they stand.
 
@@ -108,8 +107,6 @@ def require_no_split(leaf: Leaf, text: str, needed: int) -> None:
 
     Parameters
     ----------
-    leaf : Leaf
-    text : str
     needed : int
         How many numbers are asked for.
 
@@ -138,8 +135,6 @@ def two_readings(leaf: Leaf, text: str, second: int, *, is_thousands: bool = Fal
 
     Parameters
     ----------
-    leaf : Leaf
-    text : str
     second : int
         The index of the number after the comma.
     is_thousands : bool

@@ -13,15 +13,6 @@ Rows = list[Sequence[int]]
 def join_columns(leaf: Leaf, rows: Rows) -> Rows:
     """Put groups of columns that stand below each other side by side, without what counts them for sure.
 
-    Parameters
-    ----------
-    leaf : Leaf
-    rows : list of sequence of int
-
-    Returns
-    -------
-    list of sequence of int
-
     Raises
     ------
     UnreadableError
@@ -55,7 +46,6 @@ def without_counters(leaf: Leaf, rows: Rows) -> Iterator[Rows]:
 
     Parameters
     ----------
-    leaf : Leaf
     rows : list of sequence of int
         Two or more.
 

@@ -18,7 +18,6 @@ class Leaf:
 
     Parameters
     ----------
-    breaks : str
     is_list : bool
         Whether brackets say that even one number is a list.
     start, end : int

@@ -44,10 +44,6 @@ def read_number(text: str, shift: int = 0) -> float:
     shift : int
         Powers of ten to multiply by; they are added to the exponent in the text.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     ZeroDivisionError

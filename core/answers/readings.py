@@ -27,7 +27,6 @@ class Table:
 
     Parameters
     ----------
-    leaf : Leaf
     rows : list of sequence of int
         The numbers of each row, by their index in the leaf.
     is_flat : bool
@@ -84,17 +83,12 @@ def read_leaf(leaf: Leaf, text: str, shape: tuple[int, ...] | None, *, is_all: b
 
     Parameters
     ----------
-    leaf : Leaf
     text : str
         Where they stand.
     shape : tuple of int or None
         What is asked for.
     is_all : bool
         Whether the list is all of the answer; otherwise it is one row.
-
-    Returns
-    -------
-    Table
 
     Raises
     ------

@@ -19,7 +19,6 @@ class Entry(NamedTuple):
 
     Parameters
     ----------
-    value : float
     start, end : int
         Where it stands.
     """
@@ -34,7 +33,6 @@ class Group(NamedTuple):
 
     Parameters
     ----------
-    nodes : tuple of Leaf and Group
     start, end : int
         Where it begins, and where an entry would stand that is missing at its end.
     """
@@ -158,10 +156,6 @@ class Rows:
         ----------
         end : int
             Where the list ends.
-
-        Returns
-        -------
-        Entry or Leaf or Group
 
         Raises
         ------

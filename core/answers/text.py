@@ -43,7 +43,6 @@ def assemble_text(text: str, assembly: Assembly, shape: tuple[int, ...] | None) 
 
     Parameters
     ----------
-    text : str
     assembly : Assembly
         Where the numbers go.
     shape : tuple of int or None

@@ -81,7 +81,6 @@ def split_tokens(text: str, start: int, end: int) -> Iterator[Token]:
 
     Parameters
     ----------
-    text : str
     start, end : int
         Where to begin and to stop.
 

@@ -18,10 +18,8 @@ def find_defects(problem: Problem, keys: Sequence[str], decimals: int) -> list[s
 
     Parameters
     ----------
-    problem : Problem
     keys : sequence of str
         Numbered ids of the quantities asked.
-    decimals : int
 
     Returns
     -------

@@ -80,7 +80,6 @@ class Advice:
 
     Parameters
     ----------
-    code : str
     message : str
         What is special about the problem, and what to change.
     shows : tuple of str
@@ -103,10 +102,8 @@ class Audit:
     ----------
     modelled : tuple of str
         The mistakes that can be made in these quantities.
-    hidden : tuple of Hidden
     confused : tuple of Confused
         A mistake may stand in a group that is equal by definition and in one that these numbers confuse.
-    advice : tuple of Advice
     conventions : Conventions
         The problem's.
     """
@@ -139,16 +136,11 @@ def audit_problem(problem: Problem, ids: Sequence[str], *, decimals: int = 4, bu
 
     Parameters
     ----------
-    problem : Problem
     ids : sequence of str
         Ids of the quantities asked.
     decimals : int
         The decimals that answers are given with.
     budget : Budget, optional
-
-    Returns
-    -------
-    Audit
 
     Raises
     ------

@@ -33,7 +33,6 @@ class ProblemChange:
 
     Parameters
     ----------
-    name : str
     change : callable
         ``change(problem, decimals)`` gives the problem with other numbers in one respect, and the decimals
         of its answers; None where there is nothing to change, or where the change cannot be made.
@@ -252,16 +251,7 @@ def _describe_decimals(problem: Problem, decimals: int) -> str:
 
 
 def roomy_form(problem: Problem) -> Problem:
-    """Draw a problem of the same task with nothing special about it: all dimensions and all numbers differ.
-
-    Parameters
-    ----------
-    problem : Problem
-
-    Returns
-    -------
-    Problem
-    """
+    """Draw a problem of the same task with nothing special about it: all dimensions and all numbers differ."""
     widths = _distinct_widths(problem, _count_outputs(problem))
     return redraw(problem, 1, n_samples=_unlike({*widths}, ENOUGH_SAMPLES), widths=widths)
 

@@ -44,11 +44,6 @@ def find_equalities(problem: Problem, keys: Sequence[str], decimals: int) -> Equ
         Its numbers do not matter: only its widths, activations, samples, loss and conventions do.
     keys : sequence of str
         Numbered ids of the quantities asked.
-    decimals : int
-
-    Returns
-    -------
-    Equalities
     """
     hidden: list[set[tuple[str, str]]] = []
     same: list[set[tuple[str, str]]] = []

@@ -42,16 +42,7 @@ class WrongAnswer:
 
 
 def mistake_of(label: str) -> str:
-    """Return the id of the mistake that a label belongs to.
-
-    Parameters
-    ----------
-    label : str
-
-    Returns
-    -------
-    str
-    """
+    """Return the id of the mistake that a label belongs to."""
     return label.rpartition("/")[0]
 
 
@@ -60,7 +51,6 @@ class Distinguishability:
 
     Parameters
     ----------
-    problem : Problem
     keys : sequence of str
         Numbered ids of the quantities asked.
     decimals : int

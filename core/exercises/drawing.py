@@ -45,10 +45,6 @@ def draw_exercise(kind: str, seed: int, version: int | None = None) -> Exercise:
     version : int, optional
         By default the one that this release draws.
 
-    Returns
-    -------
-    Exercise
-
     Raises
     ------
     UnknownNameError
@@ -94,14 +90,8 @@ def is_acceptable(problem: Problem, keys: Sequence[str], kind: Kind) -> bool:
 
     Parameters
     ----------
-    problem : Problem
     keys : sequence of str
         Numbered ids of what is asked.
-    kind : Kind
-
-    Returns
-    -------
-    bool
     """
     return not find_defects(problem, keys, kind.decimals) and all(
         _agrees(problem, key) for key in keys if key.startswith("d")

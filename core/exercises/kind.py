@@ -13,7 +13,6 @@ class Kind:
 
     Parameters
     ----------
-    name : str
     title : str
         What it is about, in a line.
     task : str
@@ -40,15 +39,10 @@ class Exercise:
 
     Parameters
     ----------
-    kind : str
-    seed : int
-    version : int
     prompt : str
         What a student reads.
-    problem : Problem
     asks : tuple of str
         Quantity ids.
-    decimals : int
     """
 
     kind: str

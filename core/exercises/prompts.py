@@ -25,11 +25,6 @@ COLUMNS_IN_WORDS = {
 def write_prompt(kind: Kind, problem: Problem) -> str:
     """Write what a student reads: the problem, its symbols and conventions, and what to do.
 
-    Parameters
-    ----------
-    kind : Kind
-    problem : Problem
-
     Returns
     -------
     str

@@ -18,17 +18,12 @@ def redraw(
 
     Parameters
     ----------
-    problem : Problem
     number : int
         Which of them.
     n_samples : int, optional
         By default as many as the problem has.
     widths : sequence of int, optional
         By default those that the network has.
-
-    Returns
-    -------
-    Problem
     """
     source = random.Random(f"twin {number}")  # noqa: S311 - numbers to compare with, not secrets
     pairs = pairwise(widths or problem.network.widths)
@@ -59,11 +54,6 @@ def _numbers(source: random.Random, shape: tuple[int, ...]) -> Array:
 def draw_labels(source: random.Random, n_samples: int, n_classes: int) -> Array:
     """Draw class indices, unevenly and of at least two classes where that is possible.
 
-    Parameters
-    ----------
-    source : random.Random
-    n_samples, n_classes : int
-
     Returns
     -------
     ndarray of int, shape (n_samples,)
@@ -79,16 +69,7 @@ def draw_labels(source: random.Random, n_samples: int, n_classes: int) -> Array:
 
 
 def is_binary(problem: Problem) -> bool:
-    """Tell whether the targets are all 0 or 1 by choice, as for yes-or-no questions and one-hot rows.
-
-    Parameters
-    ----------
-    problem : Problem
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether the targets are all 0 or 1 by choice, as for yes-or-no questions and one-hot rows."""
     targets = problem.target_distribution()
     if problem.has_labels or not np.isin(targets, (0.0, 1.0)).all():
         return False
@@ -97,16 +78,7 @@ def is_binary(problem: Problem) -> bool:
 
 
 def is_one_hot(problem: Problem) -> bool:
-    """Tell whether each row of targets has a single 1.
-
-    Parameters
-    ----------
-    problem : Problem
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether each row of targets has a single 1."""
     return is_binary(problem) and problem.n_out > 1 and bool((problem.target_distribution().sum(axis=1) == 1.0).all())
 
 

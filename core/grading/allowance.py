@@ -102,25 +102,12 @@ class Allowance:
         ----------
         answer, value : ndarray
             Of one shape.
-
-        Returns
-        -------
-        bool
         """
         row = value.reshape(1, -1)
         return bool((np.abs(answer.ravel() - row) <= self.limits_for(row)).all())
 
     def says_little(self, answer: Array) -> bool:
-        """Tell whether an answer's numbers are so small that many wrong ways lead to them.
-
-        Parameters
-        ----------
-        answer : ndarray
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether an answer's numbers are so small that many wrong ways lead to them."""
         return bool(np.abs(answer).max() <= FEW_UNITS * self.finest)
 
     def is_rounded(self, answer: Array, truth: Array) -> bool:
@@ -130,10 +117,6 @@ class Allowance:
         ----------
         answer, truth : ndarray
             Of one shape.
-
-        Returns
-        -------
-        bool
         """
         with np.errstate(over="ignore"):
             is_single = answer.astype(np.float32) == answer
@@ -147,10 +130,6 @@ class Allowance:
         ----------
         answer, truth : ndarray
             Of one shape.
-
-        Returns
-        -------
-        bool
         """
         units, missing = self.units.reshape(answer.shape), np.abs(truth) - np.abs(answer)
         is_cut = (missing >= -FLOAT_SLACK * np.abs(truth)) & (missing < units) & (answer * truth >= 0)
@@ -168,10 +147,6 @@ def growth(sizes: Array, largest: float) -> Array:
         The values' largest entries.
     largest : float
         The truth's.
-
-    Returns
-    -------
-    ndarray
     """
     return np.asarray(np.clip(sizes / (largest or 1.0), 1.0, LARGEST_GROWTH))
 
@@ -185,17 +160,12 @@ def allow(
     ----------
     precision : Precision
         Of the quantity.
-    answer : ndarray
     tolerance : Tolerance or None
         As given; None where it follows from the answer.
     decimals : int or None
         Those that the question asks for.
     may_widen : bool
         Whether the tolerance counts where it is wider than what follows from the answer.
-
-    Returns
-    -------
-    Allowance
     """
     if tolerance is None:
         return _by_digits(precision, answer, decimals)

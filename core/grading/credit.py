@@ -69,11 +69,6 @@ class Policy:
 def credit_explained(explained: Explanation, policy: Policy) -> float:
     """Return what an answer with a diagnosis is worth.
 
-    Parameters
-    ----------
-    explained : Explanation
-    policy : Policy
-
     Returns
     -------
     float
@@ -93,10 +88,8 @@ def credit_entries(entries: Flags, truth: Array, limits: Array, policy: Policy) 
     ----------
     entries : ndarray of bool
         Which entries are right.
-    truth : ndarray
     limits : ndarray
         How far each entry may lie off.
-    policy : Policy
 
     Returns
     -------
@@ -124,11 +117,6 @@ def weigh(asks: Sequence[str], policy: Policy) -> dict[str, float]:
     ----------
     asks : sequence of str
         Ids; what else is answered weighs nothing.
-    policy : Policy
-
-    Returns
-    -------
-    dict of str to float
 
     Raises
     ------
@@ -154,7 +142,6 @@ def charge_once(parts: Sequence[Part], policy: Policy) -> list[Part]:
     ----------
     parts : sequence of Part
         In the order in which one is computed from another.
-    policy : Policy
 
     Returns
     -------
@@ -203,10 +190,6 @@ def sum_up(parts: Sequence[Part]) -> tuple[float, Outcome]:
     ----------
     parts : sequence of Part
         With their weights, of which one is above 0.
-
-    Returns
-    -------
-    tuple of float and Outcome
     """
     largest = max(part.weight for part in parts)
     # as parts of the largest they add up, however large they are

@@ -39,7 +39,6 @@ class ExactMatcher:
         With its truths computed.
     answers : mapping of str to Answer
         Under numbered keys: one submission, which has the shapes of all the others.
-    tolerance : Tolerance or None
     may_widen : bool
         Whether the tolerance counts where it is wider than the default.
 
@@ -95,7 +94,6 @@ def find_exact_matcher(
         With its truths computed.
     answers : mapping of str to Answer
         Under numbered keys: one submission of those to come, right or wrong.
-    tolerance : Tolerance or None
     may_widen : bool
         Whether the tolerance counts where it is wider than the default.
 

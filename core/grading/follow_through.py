@@ -33,10 +33,6 @@ def is_informative(value: Array, truth: Array, allowed: float) -> bool:
         Of one shape.
     allowed : float
         How far an entry may lie off; what is nearer to 0, or to another entry, is no number of its own.
-
-    Returns
-    -------
-    bool
     """
     return _count_different(value, allowed) > LEAST_DISTINCT_SHARE * _count_different(truth, allowed) > 0
 
@@ -55,10 +51,6 @@ def is_distribution(value: Array, allowed: float) -> bool:
     value : ndarray, shape (n_samples, n_classes)
     allowed : float
         How far an entry may lie off.
-
-    Returns
-    -------
-    bool
     """
     sums = np.abs(value.sum(axis=-1) - 1.0).max()
     return bool(sums <= value.shape[-1] * allowed and value.min() >= -allowed and value.max() <= 1.0 + allowed)
@@ -69,8 +61,6 @@ def needs_no_work(problem: Problem, value: Array, allowed: float) -> bool:
 
     Parameters
     ----------
-    problem : Problem
-    value : ndarray
     allowed : float
         How far an entry may lie off.
 
@@ -88,7 +78,6 @@ class OwnWork:
 
     Parameters
     ----------
-    solution : Solution
     effort : Effort
         What is left for derivatives on the long way, which nobody asked for; without, it is not gone.
     may_be_wrong : bool
@@ -128,10 +117,8 @@ class OwnWork:
 
         Parameters
         ----------
-        part : PartToExplain
         own : ndarray
             Its answer in the quantity's shape.
-        marked : Part
         is_paid : bool
             Whether the part counts in the score.
         """

@@ -56,11 +56,8 @@ class Part:
         How much the score counts; 0 for what was not asked.
     message : str
         For the student, made of what is shown; `at` writes it.
-    tolerance : UsedTolerance or None
     reading : ReadingFault or None
         Where and why an answer cannot be read.
-    hints : tuple of str or None
-    diagnoses : tuple of Diagnosis or None
     cut : bool or None
         True where the search for mistakes was shortened for size.
     convention : mapping or None
@@ -71,7 +68,6 @@ class Part:
         How many entries are right, of how many.
     expected : ndarray or None
         The truth.
-    largest_error : float or None
     """
 
     quantity: str
@@ -131,7 +127,6 @@ class MarkedAgainst:
     ----------
     kind : str or None
         The exercise's; None for a problem of the caller's own, as `seed` and `version` are.
-    seed, version : int or None
     release : str
         The version of Gradmark.
     """
@@ -156,8 +151,6 @@ class Grade:
         For the student, made of what is shown; `at` writes it.
     gradable : bool
         Whether any answer could be read.
-    marked_against : MarkedAgainst
-    conventions : Conventions
     first_wrong : str or None
         The quantity where it first goes wrong: wrong itself, although what it is computed from, as handed
         in, is right.
@@ -181,10 +174,6 @@ class Grade:
         ----------
         level : str
             One of `LEVELS`.
-
-        Returns
-        -------
-        Grade
         """
         shows_place = LEVELS.index(level) >= LEVELS.index("diagnosis")
         first_wrong = self.first_wrong if shows_place else None

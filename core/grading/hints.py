@@ -39,7 +39,6 @@ class Invariant:
 
     Parameters
     ----------
-    name : str
     message : str
         Said of an answer that lacks it; ``{reason}`` stands for why the rows of dL/dZ add up to 0.
     applies : callable
@@ -155,18 +154,12 @@ def find_hints(
 
     Parameters
     ----------
-    problem : Problem
-    quantity : Quantity
     answer : ndarray
         In the quantity's shape.
     decimals : int or None
         Those that it is written with.
     used : UsedTolerance
         How it is read.
-
-    Returns
-    -------
-    tuple of str
     """
     rounding = _rounding(answer, used)
     missed = [

@@ -30,7 +30,6 @@ class Precision:
 
     Parameters
     ----------
-    truth : ndarray
     rounding_bound : callable
         ``rounding_bound(decimals)``: what rounding every number on the way adds up to, entry by entry.
     scale : float
@@ -82,10 +81,6 @@ class Precision:
     def by_hand(self, decimals: int) -> Array:
         """Return the same without what single precision and finite differences may be off.
 
-        Parameters
-        ----------
-        decimals : int
-
         Returns
         -------
         ndarray
@@ -109,16 +104,7 @@ class Precision:
         return own_rounding(fewest_decimals(self.truth, decimals)) + self.beyond(decimals)
 
     def raise_decimals(self, decimals: int) -> int:
-        """Return the fewest decimals from those asked on with which neither zeros nor a constant would pass.
-
-        Parameters
-        ----------
-        decimals : int
-
-        Returns
-        -------
-        int
-        """
+        """Return the fewest decimals from those asked on with which neither zeros nor a constant would pass."""
         if decimals not in self._raised:
             raised = decimals
             if self.largest:
@@ -148,11 +134,6 @@ def find_precision(scenarios: Scenarios, key: str, truth: Array) -> Precision:
         Those of the problem, nothing given.
     key : str
         The quantity's numbered id.
-    truth : ndarray
-
-    Returns
-    -------
-    Precision
     """
     return Precision(truth, partial(scenarios.rounding_bound, key), scenarios.largest_on_the_way(key))
 
@@ -162,7 +143,6 @@ def fewest_decimals(numbers: Array, decimals: Counts | int) -> Counts:
 
     Parameters
     ----------
-    numbers : ndarray
     decimals : int or ndarray of int
         The decimals asked. Of significant figures as many are enough, but three at least.
 

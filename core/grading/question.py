@@ -15,7 +15,6 @@ class Question:
 
     Parameters
     ----------
-    problem : Problem
     asks : mapping of str to str
         The quantities asked: ids as spelt, and numbered keys.
     decimals : int or None
@@ -51,8 +50,6 @@ def read_asks(ids: tuple[str, ...], problem: Problem, *, path: Path = ("asks",))
 
     Parameters
     ----------
-    ids : tuple of str
-    problem : Problem
     path : tuple
         Where they stand, for the error.
 
@@ -71,11 +68,6 @@ def read_asks(ids: tuple[str, ...], problem: Problem, *, path: Path = ("asks",))
 
 def read_ids(answers: Mapping[str, object], problem: Problem) -> dict[str, str]:
     """Read the ids that answers are handed in under.
-
-    Parameters
-    ----------
-    answers : mapping
-    problem : Problem
 
     Returns
     -------

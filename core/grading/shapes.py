@@ -10,14 +10,9 @@ def fit_shape(answer: Array, shape: tuple[int, ...]) -> Array | None:
 
     Parameters
     ----------
-    answer : ndarray
     shape : tuple of int
         (1, K) and (K,) are one shape, and so are the Jacobian of a single sample with and without its
         leading axis. One number is one shape with any number of brackets around it.
-
-    Returns
-    -------
-    ndarray or None
     """
     if answer.shape == shape:
         return answer
@@ -34,28 +29,14 @@ def is_flat_column(answer: Array, shape: tuple[int, ...]) -> bool:
 
     Parameters
     ----------
-    answer : ndarray
     shape : tuple of int
         The quantity's.
-
-    Returns
-    -------
-    bool
     """
     return answer.ndim == 1 and shape == (answer.size, 1)
 
 
 def describe_misfit(found: tuple[int, ...], needed: tuple[int, ...]) -> str:
-    """Tell a student which shape an answer has, and which it needs.
-
-    Parameters
-    ----------
-    found, needed : tuple of int
-
-    Returns
-    -------
-    str
-    """
+    """Tell a student which shape an answer has, and which it needs."""
     if len(found) == 1 and len(needed) == 2 and math.prod(needed) == found[0]:
         rows, columns = needed
         block = f"a column of {rows} rows" if columns == 1 else f"{rows} rows of {columns} numbers"

@@ -22,7 +22,6 @@ class Solution:
 
     Parameters
     ----------
-    question : Question
     budget : Budget, optional
         What the truth and the search for mistakes may take.
     """
@@ -73,10 +72,6 @@ class Solution:
         ----------
         answers : mapping of str to object
             Under quantity ids.
-
-        Returns
-        -------
-        dict of str to tuple of int
 
         Raises
         ------

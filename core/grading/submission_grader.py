@@ -44,7 +44,6 @@ class Submission:
         Under quantity ids.
     tolerance : Tolerance, optional
         By default it follows from how the answer is written.
-    policy : Policy
     follow_through : bool
         Whether parts are also marked against what follows from the student's own upstream parts.
     may_widen : bool
@@ -65,7 +64,6 @@ def grade_submission(solution: Solution, submission: Submission) -> Grade:
     ----------
     solution : Solution
         Of the question. What is computed for this submission is kept in it for others.
-    submission : Submission
 
     Returns
     -------
@@ -128,7 +126,6 @@ class SubmissionGrader:
     ----------
     solution : Solution
         With the truths computed of all that is asked and answered.
-    submission : Submission
     answers : mapping of str to Answer
         The submission's, under numbered keys.
 

@@ -56,10 +56,6 @@ class Tolerance:
         ----------
         decimals : int
             The decimals that are asked, or the fewest that an answer is read with.
-
-        Returns
-        -------
-        bool
         """
         return (self.decimals is not None and self.decimals < decimals) or (self.relative or 0.0) > MACHINE_RELATIVE
 

@@ -58,18 +58,12 @@ def describe_part(
 
     Parameters
     ----------
-    verdict : Verdict
     reading : ReadingFault, optional
     reasons : sequence of str
         The messages of its diagnoses.
-    hints : sequence of str
     convention : mapping, optional
     right, of : int, optional
         How many entries are right, of how many.
-
-    Returns
-    -------
-    str
     """
     if reading is not None:
         found = reading.message.rstrip(".")
@@ -89,15 +83,10 @@ def describe_whole(outcome: Outcome, verdicts: Sequence[Verdict], first_wrong: s
 
     Parameters
     ----------
-    outcome : Outcome
     verdicts : sequence of Verdict
         Of the parts that count.
     first_wrong : str or None
         The title of the quantity where it first goes wrong, if that is shown.
-
-    Returns
-    -------
-    str
     """
     if outcome == "correct":
         return "Everything that counts is right."

@@ -44,13 +44,7 @@ class Rewrite(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A text of a form, and what it means.
-
-    Parameters
-    ----------
-    text : str
-    numbers : float or nested tuples
-    """
+    """A text of a form, and what it means."""
 
     text: str
     numbers: Numbers
@@ -62,7 +56,6 @@ class Form:
 
     Parameters
     ----------
-    name : str
     title : str
         What writes like this, in a line.
     examples : tuple of Example

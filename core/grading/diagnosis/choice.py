@@ -57,17 +57,7 @@ class Explanation:
 
 
 def free_switches(question: Question, suspects: Suspects) -> frozenset[Switch]:
-    """List the conventions that the problem could have as well, because nobody stated them.
-
-    Parameters
-    ----------
-    question : Question
-    suspects : Suspects
-
-    Returns
-    -------
-    frozenset of Switch
-    """
+    """List the conventions that the problem could have as well, because nobody stated them."""
     switches = {suspect.switch for suspect in suspects.suspects if suspect.switch}
     return frozenset(s for s in switches if not question.states(s[0]) and _fits(question.problem, s))
 

@@ -14,11 +14,6 @@ COMPARISON_COST = 20
 class Effort:
     """What the searches for one submission may take together.
 
-    Parameters
-    ----------
-    problem : Problem
-    budget : Budget
-
     Attributes
     ----------
     is_cut : bool
@@ -40,15 +35,10 @@ class Effort:
 
         Parameters
         ----------
-        choices : list of int
         size : int
             How many numbers each of them gives.
         comparisons : int
             In how many orders they are compared with the answer.
-
-        Returns
-        -------
-        list of int
         """
         cost = (self._cost + COMPARISON_COST * comparisons * size) * len(choices)
         if cost > self._left or size * len(choices) > self._numbers:
@@ -58,16 +48,7 @@ class Effort:
         return choices
 
     def affords(self, derivatives: Iterable[Quantity]) -> bool:
-        """Tell whether derivatives fit and what is left pays for them, and take it.
-
-        Parameters
-        ----------
-        derivatives : iterable of Quantity
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether derivatives fit and what is left pays for them, and take it."""
         operations, numbers = measure_derivatives(self._problem, derivatives)
         if operations > self._left or numbers > self._numbers:
             return False

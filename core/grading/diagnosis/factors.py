@@ -27,14 +27,8 @@ def find_known(suspects: Suspects, part: PartToExplain, truth: Array) -> Known:
 
     Parameters
     ----------
-    suspects : Suspects
-    part : PartToExplain
     truth : ndarray
         The quantity, possibly as it follows from given values.
-
-    Returns
-    -------
-    Known
     """
     known, right = _find_others(suspects, part), truth.ravel()
     with np.errstate(all="ignore"):
@@ -49,17 +43,12 @@ def name_factor(suspects: Suspects, part: PartToExplain, made: Collection[str], 
 
     Parameters
     ----------
-    suspects : Suspects
     part : PartToExplain
         Its answer has the quantity's shape.
     made : collection of str
         The mistakes that lead to the prediction.
     row : ndarray
         The prediction.
-
-    Returns
-    -------
-    Known
     """
     factors = [each for each in _factors(suspects, part.quantity) if not {*each[0]} & {*made}]
     products = np.array([factor for _, factor, _ in factors]).reshape(-1, 1) * row

@@ -30,11 +30,8 @@ class PartToExplain:
 
     Parameters
     ----------
-    quantity : Quantity
-    truth : ndarray
     answer : ndarray
         In whatever shape.
-    allowance : Allowance
     """
 
     quantity: Quantity
@@ -58,16 +55,7 @@ class PartToExplain:
         return self.own is not None and bool((np.abs(self.own - self.truth) <= self.allowance.limits).all())
 
     def is_met(self, prediction: Array) -> bool:
-        """Tell whether the answer is a prediction, to within rounding.
-
-        Parameters
-        ----------
-        prediction : ndarray
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether the answer is a prediction, to within rounding."""
         answer = fit_shape(self.answer, prediction.shape)
         if answer is None or not np.isfinite(prediction).all():
             return False
@@ -142,10 +130,6 @@ def same_numbers(one: Array, other: Array, size: float) -> bool:
         Of one shape.
     size : float
         The size of the truth; predictions that are nothing beside it are both 0.
-
-    Returns
-    -------
-    bool
     """
     size = max(size, float(np.abs(one).max()), float(np.abs(other).max()))
     return bool(np.abs(one - other).max() <= SAME_WITHIN * size)
@@ -156,8 +140,6 @@ def find_origin(problem: Problem, variant: Variant, key: str, upstream: Collecti
 
     Parameters
     ----------
-    problem : Problem
-    variant : tuple of Change
     key : str
         The quantity's numbered id.
     upstream : collection of str

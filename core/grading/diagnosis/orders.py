@@ -17,11 +17,6 @@ Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
 def find_orders(suspects: Suspects, part: PartToExplain) -> list[Order]:
     """List what transforms without a number of their own do to a quantity.
 
-    Parameters
-    ----------
-    suspects : Suspects
-    part : PartToExplain
-
     Returns
     -------
     list of Order
@@ -43,7 +38,6 @@ def arrange(rows: Array, order: Order) -> Array:
     Parameters
     ----------
     rows : ndarray, shape (n_rows, n)
-    order : Order
 
     Returns
     -------
@@ -63,11 +57,8 @@ def select(
     ----------
     transform : Transform
         One without a number of its own.
-    problem : Problem
-    quantity : Quantity
     shape : tuple of int
         The quantity's.
-    answer : ndarray
 
     Returns
     -------

@@ -38,9 +38,6 @@ class Search:
 
     Parameters
     ----------
-    suspects : Suspects
-    scenarios : Scenarios
-    part : PartToExplain
     effort : Effort
         What is left for searches.
     right : sequence of PartToExplain
@@ -157,12 +154,7 @@ class Search:
         return sorted(found, key=lambda hypothesis: hypothesis.distance)
 
     def not_finite(self) -> list[Hypothesis]:
-        """Find the single mistakes that overflow just where the answer is not finite.
-
-        Returns
-        -------
-        list of Hypothesis
-        """
+        """Find the single mistakes that overflow just where the answer is not finite."""
         part, found = self._part, []
         for bit in self._singles():
             value = self._scenarios.value(part.key, bit)

@@ -23,8 +23,6 @@ class Suspect:
 
     Parameters
     ----------
-    mistake : Mistake
-    variant : tuple of Change
     bit : int
         What chooses it among the scenarios.
     layer : int or None
@@ -47,7 +45,6 @@ class Suspects:
 
     Parameters
     ----------
-    problem : Problem
     in_one_layer : bool
         Whether mistakes made in one layer only are suspected as well.
     exact : Scenarios, optional
@@ -90,29 +87,11 @@ class Suspects:
         return self._scenarios.held if self._scenarios else 0
 
     def scenarios_given(self, given: Mapping[str, Array]) -> Scenarios:
-        """Return the scenarios of the same suspects where some values are given.
-
-        Parameters
-        ----------
-        given : mapping of str to ndarray
-
-        Returns
-        -------
-        Scenarios
-        """
+        """Return the scenarios of the same suspects where some values are given."""
         return Scenarios(self.problem, [suspect.variant for suspect in self.suspects], given=given, exact=self._exact)
 
     def made(self, chosen: int) -> Iterator[Suspect]:
-        """Give the suspects that are chosen, in the order of the registry.
-
-        Parameters
-        ----------
-        chosen : int
-
-        Yields
-        ------
-        Suspect
-        """
+        """Give the suspects that are chosen, in the order of the registry."""
         while chosen:
             lowest = chosen & -chosen
             yield self.suspects[lowest.bit_length() - 1]
@@ -120,10 +99,6 @@ class Suspects:
 
     def names(self, chosen: int) -> tuple[str, ...]:
         """Name the mistakes whose variants are chosen.
-
-        Parameters
-        ----------
-        chosen : int
 
         Returns
         -------
@@ -134,10 +109,6 @@ class Suspects:
 
     def switches(self, chosen: int) -> dict[str, Switch]:
         """Find the conventions under which the mistakes whose variants are chosen are none.
-
-        Parameters
-        ----------
-        chosen : int
 
         Returns
         -------
@@ -151,7 +122,6 @@ class Suspects:
 
         Parameters
         ----------
-        scenarios : Scenarios
         key : str
             A numbered id.
 
@@ -168,7 +138,6 @@ class Suspects:
 
         Parameters
         ----------
-        scenarios : Scenarios
         key : str
             A numbered id.
 
@@ -195,7 +164,6 @@ class Suspects:
         ----------
         free : collection of Switch
             Those that may be chosen.
-        scenarios : Scenarios
         key : str
             A numbered id.
 
