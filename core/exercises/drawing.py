@@ -7,14 +7,14 @@ complex steps, and no mistake of the catalogue can hide in it.
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from core.errors import DomainError
 from core.exercises.acceptance import find_defects
-from core.exercises.kind import Exercise, Kind
-from core.exercises.kinds import KINDS
+from core.exercises.kinds import KINDS, Kind
 from core.exercises.prompts import write_prompt
 from core.grading import read_asks
 from core.problem import Problem
@@ -31,6 +31,27 @@ LARGEST_SEED = 2**31 - 1
 
 VERIFIED_WITHIN = 1e-10
 """How far the truth and complex steps may differ, as a part of the largest entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exercise:
+    """One exercise.
+
+    Parameters
+    ----------
+    prompt : str
+        What a student reads.
+    asks : tuple of str
+        Quantity ids.
+    """
+
+    kind: str
+    seed: int
+    version: int
+    prompt: str
+    problem: Problem
+    asks: tuple[str, ...]
+    decimals: int
 
 
 def draw_exercise(kind: str, seed: int, version: int | None = None) -> Exercise:

@@ -5,19 +5,46 @@ have one decimal, so that they can be typed.
 """
 
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from core.arrays import Array
 from core.conventions import L2, Conventions
-from core.exercises.kind import Kind
 from core.exercises.redrawn import draw_labels
 from core.problem import Layer, Network, Problem
 from core.registry import Registry
 
 BATCH_SIZE = 4
 """Samples in a batch: more than the classes, and not one of the factors that mistakes have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kind:
+    """One kind of exercise.
+
+    Parameters
+    ----------
+    title : str
+        What it is about, in a line.
+    task : str
+        What there is to do, for the prompt.
+    asks : tuple of str
+        Quantity ids.
+    draw : callable
+        ``draw(source)`` draws a problem; whether its numbers are good is seen afterwards.
+    decimals : int
+        The decimals of the answers.
+    """
+
+    name: str
+    title: str
+    task: str
+    asks: tuple[str, ...]
+    draw: Callable[[random.Random], Problem]
+    decimals: int = 4
 
 
 def _tenths(source: random.Random, *shape: int) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
-from core.exercises.kind import Kind
+from core.exercises.kinds import Kind
 from core.losses import LOSSES
 from core.problem import Problem
 from core.quantities import Quantity, n_components, parse_quantity, public_name, shape_of

@@ -1,4 +1,10 @@
-"""Marking answers: verdicts, reasons by name, credit for what follows."""
+"""Marking answers: verdicts, reasons by name, credit for what follows.
+
+Read in this order: `question` says what is asked, `grade` and `verdicts` what marking gives, `solution` what is
+right, `precision`, `tolerance` and `allowance` how far an answer may lie off, `shapes` which form it needs. Then
+`submission_grader` marks a submission, by `diagnosis` (why an answer is wrong), `follow_through` (what follows from
+it), `hints` and `credit`. `exact` finds many right submissions at once.
+"""
 
 from core.grading.allowance import FEWEST_DECIMALS
 from core.grading.credit import Policy

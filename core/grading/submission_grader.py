@@ -192,9 +192,9 @@ class SubmissionGrader:
         )
         if part.is_right:
             rival = self._find_rival(part, own)
-            return (
-                marked if rival is None or self.own_work.leads_to(part) else self._mark_wrong(marked, part, own, rival)
-            )
+            if rival is None or self.own_work.leads_to(part):
+                return marked
+            return self._mark_wrong(marked, part, own, rival)
         follows = self.own_work.leads_to(part)
         if follows and self.own_work.is_right_before(part.key):
             # from right numbers, rounded on the way that the student went

@@ -9,7 +9,7 @@ import pytest
 from core.answers import read_answer
 from core.arrays import Array
 from core.exercises import draw_exercise
-from core.exercises.kind import Kind
+from core.exercises.kinds import Kind
 from core.exercises.prompts import write_prompt
 from core.grading import Grade, Question, Solution, Submission, Tolerance, grade_submission, read_asks
 from core.problem import Layer, Network, Problem

@@ -145,12 +145,12 @@ class Search:
                 nearer = [int(index) for index in np.flatnonzero((distances < own) & apart)]
                 for index in (index for index in nearer if self._is_possible(chosen[index])):
                     names = (*self._suspects.names(chosen[index]), *self._orders[order][0])
-                    found.append(self._match(names, chosen[index], rows[index], float(distances[index])))
+                    found.append(self._hypothesis(names, chosen[index], rows[index], float(distances[index])))
         for names, row, bits in find_known(self._suspects, self._part, self._baseline):
             distance = float(np.linalg.norm(row - answer.ravel()))
             apart = np.abs(row - self._baseline.ravel()) > self._part.allowance.units
             if row.any() and distance < own and apart.any() and self._is_possible(bits):
-                found.append(self._match(names, bits, row, distance))
+                found.append(self._hypothesis(names, bits, row, distance))
         return sorted(found, key=lambda hypothesis: hypothesis.distance)
 
     def not_finite(self) -> list[Hypothesis]:
@@ -166,7 +166,7 @@ class Search:
             if (finite == np.isfinite(answer)).all() and (finite.any() or "overflowed" in self._suspects.names(bit)):
                 apart = np.abs(value[finite] - answer[finite]).max(initial=0.0)
                 if apart <= part.allowance.allowed:
-                    found.append(self._match(self._suspects.names(bit), bit, value.ravel(), float(apart)))
+                    found.append(self._hypothesis(self._suspects.names(bit), bit, value.ravel(), float(apart)))
         return found
 
     def _singles(self) -> list[int]:
@@ -228,7 +228,7 @@ class Search:
             if log_chance <= least:
                 distance = float(np.linalg.norm(differences[index]))
                 both = (*self._suspects.names(chosen[index]), *names)
-                yield self._match(both, chosen[index], rows[index], distance)
+                yield self._hypothesis(both, chosen[index], rows[index], distance)
 
     def _is_possible(self, chosen: int) -> bool:
         return all(other.is_met(self._scenarios.value(other.key, chosen)) for other in self._right)
@@ -286,7 +286,7 @@ class Search:
         telling = np.abs(prediction) > 2.0 * self._part.allowance.allowed
         return bool(telling.sum() >= 3) and np.ptp(np.abs(prediction)) > 2.0 * self._part.allowance.allowed
 
-    def _match(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Hypothesis:
+    def _hypothesis(self, names: tuple[str, ...], chosen: int, prediction: Array, distance: float) -> Hypothesis:
         names = tuple(sorted(dict.fromkeys(names), key=PRECEDENCE.__getitem__))
         problem, key = self._suspects.problem, self._part.key
         found = {
