@@ -15,7 +15,7 @@ from app.api.media_types import LINES_TYPES, require_media_type
 from app.api.openapi import Responses
 from app.api.route import PIECE_BYTES, Endpoints, read_budget, stream_body
 from app.examples import BULK
-from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside
+from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside, answer_line
 from app.record import record_of
 from app.settings import Settings
 from app.work.computation import Answer
@@ -71,7 +71,7 @@ async def create_grades(request: Request, caller: RequestCaller, until_sent: Unt
     await _fill(file, request, until_sent)
     await until_sent.enter_async_context(placement.bulk.turn(request.receive))
     file.seek(0)
-    aside = ProcessAside(ask=placement.answer_line, from_bytes=settings.process_bytes)
+    aside = ProcessAside(ask=lambda line: placement.run_chunk(answer_line, line), from_bytes=settings.process_bytes)
     try:
         bulk = await run_in_threadpool(
             Bulk,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from app.access.admission import Caller
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
-from app.operations import Operation
+from app.operations import OPERATIONS, Operation
 from app.record import NOTHING, Facts, count_marks, measure_shapes
 from app.wire import DEFAULT_LIMITS, TENSORS_TYPE, Limits, encode, encode_tensors, parse_body, parse_tensors
 from core.budget import Budget
@@ -76,6 +76,18 @@ def answer(operation: Operation, call: Call) -> Answer:
         return body if isinstance(body, Answer) else compute(operation, body, call)
     finally:
         correlation_id.reset(token)
+
+
+def answer_call(call: Call) -> Answer:
+    """Answer a call by the operation that it names: what a worker process is asked for."""
+    return answer(OPERATIONS[call.operation], call)
+
+
+def warm_up() -> None:
+    """Build what reads bodies, for which the first request of each operation would wait."""
+    for operation in OPERATIONS.values():
+        if operation.body is not None:
+            _ = operation.adapter
 
 
 def read_body(operation: Operation, call: Call) -> object:

@@ -6,24 +6,23 @@ Products of matrices do not keep it. What is known to be long goes to a thread a
 not wait for it. Each place has a `Queue` in front of it.
 """
 
-import logging
 import time
-from queue import SimpleQueue
-from typing import TypedDict
+from collections.abc import Callable
+from typing import TypedDict, TypeVar, TypeVarTuple
 
 from starlette.types import Receive
 
 from app.errors import describe_error
-from app.marking import LongLine
 from app.operations import Operation
 from app.schemas.compute_bodies import Work
 from app.settings import Settings
-from app.work.computation import JSON_TYPE, Answer, Call, answer_problem, compute, read_body
+from app.work.computation import JSON_TYPE, Answer, Call, answer_call, answer_problem, compute, read_body, warm_up
 from app.work.memory import HeldBytes, Share
-from app.work.pool import Worker, WorkerDiedError, WorkerFailedError
+from app.work.pool import Pool, WorkerDiedError
 from app.work.queue import BusyError, Queue, Rounds, Threads, Turns
 
-logger = logging.getLogger("gradmark")
+Taken = TypeVarTuple("Taken")
+Found = TypeVar("Found")
 
 OPERATIONS_A_NUMBER = 200
 """What writing one number as JSON takes, in multiply-adds; 20 nanoseconds."""
@@ -57,17 +56,11 @@ class Placement:
         What stands in front of each place.
     held_bytes, held_reply_bytes, held_bulk_bytes : HeldBytes
         Bodies and replies in memory, and bulk requests in temporary files.
-    has_workers : bool
-        Whether there are processes; threads do their work otherwise.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.has_workers = False
-        # None stands for one that ended, and another is started when it is needed
-        self._idle: SimpleQueue[Worker | None] = SimpleQueue()
-        self._busy: set[Worker] = set()
-        self._is_stopped = False
+        self.pool = Pool(settings.processes, warm_up)
         patience = Patience(max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
         self.loop = Rounds("the event loop", max_waiting=settings.max_waiting)
         self.threads = Threads("a thread", settings.threads, **patience)
@@ -94,41 +87,18 @@ class Placement:
         bool
             Whether they are there; it may be tried again.
         """
-        self._is_stopped = False
-        workers: list[Worker] = []
-        try:
-            for _ in range(self._settings.processes):
-                workers.append(Worker())
-                # whoever stops ends it while it gets warm, too
-                self._busy.add(workers[-1])
-            for worker in workers:
-                if self._is_stopped:
-                    worker.kill()
-                worker.wait_until_warm()
-            for worker in workers:
-                self._idle.put(worker)
-            self.has_workers = bool(workers)
-        except (WorkerDiedError, OSError):
-            if not self._is_stopped:
-                logger.exception("no process can be started; until one can, the service is not ready")
-            for worker in workers:
-                worker.close()
-            return False
-        finally:
-            self._busy.difference_update(workers)
-        return True
+        return self.pool.start()
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether there are processes; threads do their work otherwise."""
+        return self.pool.is_started
 
     def stop(self) -> None:
         """End the processes, whatever they work on: whoever waits for it has been answered."""
-        self._is_stopped = True
-        self.has_workers = False
         self.threads.stop()
         self.processes.stop()
-        for worker in tuple(self._busy):
-            worker.kill()
-        while not self._idle.empty():
-            if (worker_or_none := self._idle.get()) is not None:
-                worker_or_none.close()
+        self.pool.stop()
 
     def give_way(self, seconds: float) -> None:
         """Let whoever waits go first: for a thread that marks in bulk, after each line.
@@ -176,15 +146,15 @@ class Placement:
                 return answer
         return await self.processes.run(receive, self._answer_in_process, call)
 
-    async def answer_line(self, line: LongLine) -> Answer:
-        """Have a process work on a line of a bulk request, however long it has to wait for its turn.
+    async def run_chunk(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+        """Run an importable function in a worker process for a bulk request, however long it waits for its turn.
 
         Raises
         ------
         BusyError
             If the process ends on the way.
         """
-        return await self.processes.run(None, self._ask_worker, line, is_under_way=True)
+        return await self.processes.run(None, self._run, function, *arguments, is_under_way=True)
 
     def require_room(self, operation: Operation, reads: str) -> None:
         """Check, before a body is read, that there is room for what will be worked on somewhere else in any case.
@@ -245,35 +215,15 @@ class Placement:
 
     def _answer_in_process(self, call: Call) -> Answer:
         try:
-            return self._ask_worker(call)
+            return self._run(answer_call, call)
         except BusyError as error:
             return answer_problem(describe_error(error), headers=error.headers)
 
-    def _ask_worker(self, call: Call | LongLine) -> Answer:
-        worker = self._idle.get()
+    def _run(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
         try:
-            if worker is not None and not worker.is_alive:
-                worker.close()
-                worker = None
-            if worker is None:
-                self._busy.add(worker := Worker())
-                worker.wait_until_warm()
-            self._busy.add(worker)
-            return worker.answer(call)
-        except WorkerFailedError:
-            raise
-        except Exception as error:
-            if not isinstance(error, WorkerDiedError):
-                logger.exception("an exchange with a process broke off")
-            if worker is not None:
-                self._busy.discard(worker)
-                worker.close()
-            worker = None
+            return self.pool.run(function, *arguments)
+        except WorkerDiedError:
             raise BusyError("worker_died", DIED) from None
-        finally:
-            if worker is not None:
-                self._busy.discard(worker)
-            self._idle.put(worker)
 
 
 def _expect_reply(work: Work | None, reply: Share) -> None:

@@ -1,166 +1,419 @@
-"""A process beside the one that serves: it answers calls that would hold everybody else up.
+"""Worker processes: they run functions that would hold the GIL of the process that started them.
 
-Calls and answers go through two pipes, one at a time. When the process that serves ends, however it ends, its
+Each worker has two pipes, and runs one task at a time. When the process that started it ends, however it ends, its
 side of the pipes closes, and so the worker ends, too.
 """
 
+import io
+import logging
 import multiprocessing
 import os
+import pickle
 import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.process import BaseProcess
+from queue import Empty, SimpleQueue
+from typing import Any, Self, TypeVar, TypeVarTuple
 
-from app.cores import settle
+from app.cores import VARIABLES, settle
 from app.logs import SayableError, configure_logs, describe_exception
-from app.marking import LongLine, answer_line
-from app.operations import OPERATIONS
-from app.work.computation import Answer, Call, answer
 
 # not everywhere
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
+logger = logging.getLogger("gradmark")
+
+Taken = TypeVarTuple("Taken")
+Found = TypeVar("Found")
+
 PIPE_BYTES = 1024 * 1024
 """What a pipe holds; with the 64 KiB that it holds by itself, a large document takes two or three times as long."""
 
+LARGE_BYTES = 64 * 1024
+"""Bytes of at least this size are not pickled. 20 MB there and back take 11 ms; through the pickles and pipes of
+`concurrent.futures.ProcessPoolExecutor` 79 ms, and each copy holds the GIL four times as long."""
 
+TASK_SECONDS = 60.0
+"""How long a task may take before its worker counts as stuck. Budgets bound tasks to a few seconds."""
+
+START_SECONDS = 60.0
 CLOSE_SECONDS = 1.0
-"""How long a worker may take to end by itself."""
+"""How long a worker may take to start, and to end by itself."""
+
+WATCH_SECONDS = 0.25
+"""How often workers are looked at."""
+
+TASKS_AHEAD = 2
+"""For each worker, how many tasks `Pool.map` takes before the first result is read."""
 
 NICENESS = 5
 """Where processors are short, the process that answers everybody comes before those that compute for one."""
 
 
 class WorkerDiedError(Exception):
-    """A worker ended before it had answered."""
+    """A worker ended, or was ended because it was stuck, before its task was done."""
 
 
 class WorkerFailedError(SayableError):
-    """A worker met an error that it did not foresee; the message is its traceback."""
+    """A task raised an exception; the message is its traceback, without values."""
 
 
-class Worker:
-    """The serving side of a worker: it takes one call at a time."""
+class Pool:
+    """Worker processes that run importable functions with arguments and results that can be pickled.
 
-    def __init__(self) -> None:
-        # forking a process that has threads may copy a lock that one of them holds
-        context = multiprocessing.get_context("spawn")
-        calls, self._calls = context.Pipe(duplex=False)
-        self._answers, answers = context.Pipe(duplex=False)
-        for end in (calls, answers):
-            _widen(end)
-        self._process = context.Process(target=answer_calls, args=(calls, answers), daemon=True)
-        self._process.start()
-        # an end that is open in two processes is never seen to close
-        calls.close()
-        answers.close()
+    ``bytes`` of `LARGE_BYTES` and more arrive as ``bytearray``. A pool that has no worker, or is not started, runs
+    each function where it is called.
+
+    Parameters
+    ----------
+    warm_up : callable
+        Importable; each worker calls it first, and so imports what its tasks need.
+    blas_threads : int, optional
+        Of each worker; by default as in this process.
+
+    Attributes
+    ----------
+    is_started : bool
+        Whether there are workers.
+    """
+
+    def __init__(
+        self,
+        processes: int,
+        warm_up: Callable[[], object],
+        *,
+        blas_threads: int | None = None,
+        task_seconds: float = TASK_SECONDS,
+    ) -> None:
+        self._workers = [_Worker(warm_up, blas_threads) for _ in range(processes)]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self.is_started = False
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._most_ticks = task_seconds / WATCH_SECONDS
+
+    def __enter__(self) -> Self:
+        """Start the workers."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the workers."""
+        self.stop()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether tasks get done: False where every worker has died or is being replaced."""
+        return not self.is_started or any(worker.is_warm for worker in self._workers)
+
+    def start(self) -> bool:
+        """Start the workers, and return when they are warm.
+
+        Returns
+        -------
+        bool
+            Whether they are; it may be tried again.
+        """
+        self._stopping = threading.Event()
+        try:
+            for worker in self._workers:
+                worker.spawn()
+            for worker in self._workers:
+                self._warm_up(worker)
+        except WorkerDiedError:
+            if not self._stopping.is_set():
+                logger.exception("no process can be started; until one can, the service is not ready")
+            for worker in self._workers:
+                worker.close()
+            return False
+        for worker in self._workers:
+            self._idle.put(worker)
+        if self._workers:
+            self.is_started = True
+            self._watcher = threading.Thread(target=self._watch, args=(self._stopping,), name="pool", daemon=True)
+            self._watcher.start()
+        return True
+
+    def stop(self) -> None:
+        """End the workers, whatever they work on."""
+        self._stopping.set()
+        self.is_started = False
+        idle = self._close_idle()
+        for worker in self._workers:
+            if worker not in idle:
+                worker.kill()
+        if self._watcher is not None:
+            self._watcher.join(CLOSE_SECONDS)
+
+    def run(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+        """Run a function in a worker, and wait for its result.
+
+        Raises
+        ------
+        WorkerDiedError
+            If the worker ends on the way, or is stuck.
+        WorkerFailedError
+            If the function raises an exception.
+        """
+        if not self.is_started:
+            return function(*arguments)
+        worker = self._idle.get()
+        try:
+            if not worker.is_alive:
+                self._replace(worker)
+            return worker.run(function, *arguments)
+        finally:
+            self._give_back(worker)
+
+    def map(self, function: Callable[[*Taken], Found], arguments: Iterable[tuple[*Taken]]) -> Iterator[Found]:
+        """Run a function for each tuple of arguments, as many at once as there are workers.
+
+        Yields
+        ------
+        object
+            Results in the order of the arguments, of which few are taken ahead.
+
+        Raises
+        ------
+        WorkerDiedError, WorkerFailedError
+            As `run` does.
+        """
+        count = max(1, len(self._workers))
+        ahead: deque[Future[Found]] = deque()
+        threads = ThreadPoolExecutor(count)
+        try:
+            for each in arguments:
+                ahead.append(threads.submit(partial(self.run, function, *each)))
+                if len(ahead) > TASKS_AHEAD * count:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _warm_up(self, worker: "_Worker") -> None:
+        # whoever stops all may have passed this worker before it was there
+        if self._stopping.is_set():
+            worker.kill()
+        worker.wait_until_warm()
+
+    def _replace(self, worker: "_Worker") -> None:
+        worker.close()
+        worker.spawn()
+        self._warm_up(worker)
+
+    def _watch(self, stopping: threading.Event) -> None:
+        """End workers that are stuck, and replace those that have died, one in each round."""
+        while not stopping.wait(WATCH_SECONDS):
+            for worker in self._workers:
+                # counted, not timed: where this process itself stood still, no worker is to blame
+                worker.ticks += 1
+                if worker.is_busy and worker.ticks > self._most_ticks:
+                    logger.error("a process that worked on one task for too long is replaced")
+                    worker.kill()
+            try:
+                worker = self._idle.get_nowait()
+            except Empty:
+                continue
+            try:
+                if not worker.is_alive:
+                    self._replace(worker)
+            except WorkerDiedError:
+                logger.exception("no process can be started in place of one that has ended")
+            finally:
+                self._give_back(worker)
+
+    def _give_back(self, worker: "_Worker") -> None:
+        self._idle.put(worker)
+        # whoever stops all may have looked before
+        if self._stopping.is_set():
+            self._close_idle()
+
+    def _close_idle(self) -> list["_Worker"]:
+        closed = []
+        with suppress(Empty):
+            while True:
+                closed.append(self._idle.get_nowait())
+                closed[-1].close()
+        return closed
+
+
+class _Worker:
+    """A process, or the place of one that has ended."""
+
+    def __init__(self, warm_up: Callable[[], object], blas_threads: int | None) -> None:
+        self._warm_up, self._blas_threads = warm_up, blas_threads
+        self._process: BaseProcess | None = None
+        self.is_warm = self.is_busy = False
+        self.ticks = 0
 
     @property
     def is_alive(self) -> bool:
-        """Whether the worker can take a call."""
-        return self._process.is_alive()
+        return self.is_warm and self._process is not None and self._process.is_alive()
+
+    def spawn(self) -> None:
+        # forking a process that has threads may copy a lock that one of them holds
+        context = multiprocessing.get_context("spawn")
+        try:
+            tasks, self._tasks = context.Pipe(duplex=False)
+            self._results, results = context.Pipe(duplex=False)
+            for end in (tasks, results):
+                _widen(end)
+            process = context.Process(target=_work, args=(tasks, results, self._blas_threads), daemon=True)
+            process.start()
+        except OSError as error:
+            raise WorkerDiedError from error
+        self._process = process
+        # an end that is open in two processes is never seen to close
+        tasks.close()
+        results.close()
 
     def wait_until_warm(self) -> None:
-        """Return when the worker has imported what it needs.
-
-        Raises
-        ------
-        WorkerDiedError
-            If it ends before.
-        """
         try:
-            self._answers.recv()
+            _send(self._tasks, *_dump((_prepare, (self._warm_up,))))
+            if not self._results.poll(START_SECONDS):
+                raise WorkerDiedError
+            self._receive()
         except (EOFError, OSError):
             raise WorkerDiedError from None
+        self.is_warm = True
 
-    def answer(self, call: Call | LongLine) -> Answer:
-        """Answer a call.
-
-        Raises
-        ------
-        WorkerDiedError
-            If the worker ends on the way.
-        WorkerFailedError
-            If it meets an error that it did not foresee.
-        """
+    def run(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+        # what cannot be pickled is found out before anything is sent
+        head, buffers = _dump((function, arguments))
+        self.ticks, self.is_busy = 0, True
         try:
-            self._calls.send(replace(call, raw=b""))
-            _send_content(self._calls, call.raw)
-            found: Answer | str = self._answers.recv()
-            if isinstance(found, str):
-                raise WorkerFailedError(found)
-            return replace(found, content=receive_content(self._answers))
-        except (EOFError, OSError):
+            _send(self._tasks, head, buffers)
+            found: Found = self._receive()
+        except (EOFError, OSError, MemoryError):
+            self.close()
             raise WorkerDiedError from None
+        finally:
+            self.is_busy = False
+        return found
+
+    def _receive(self) -> Any:
+        is_done, found = _load(*_receive(self._results))
+        if not is_done:
+            raise WorkerFailedError(found)
+        return found
 
     def kill(self) -> None:
-        """End the worker's process, whatever it does; who waits for its answer finds out and closes it."""
-        self._process.kill()
+        """End the process; whoever waits for its result finds out, and closes."""
+        self.is_warm = False
+        if self._process is not None:
+            self._process.kill()
 
     def close(self) -> None:
-        """End the worker: one that waits for calls sees the pipe close, one that is stuck is ended."""
-        self._calls.close()
-        self._answers.close()
-        self._process.join(CLOSE_SECONDS)
-        self._process.kill()
-        self._process.join()
+        """End the process: one that waits for tasks sees the pipe close, one that is stuck is killed."""
+        self.is_warm = False
+        if self._process is not None:
+            self._tasks.close()
+            self._results.close()
+            self._process.join(CLOSE_SECONDS)
+            self._process.kill()
+            self._process.join()
+            self._process = None
 
 
-def answer_calls(calls: Connection, answers: Connection) -> None:
-    """Answer calls, one after the other, until the pipe closes."""
-    # signals may reach all processes of a group; this one ends when the one that serves has ended
+def _work(tasks: Connection, results: Connection, blas_threads: int | None) -> None:
+    """Run tasks, one after the other, until the pipe closes."""
+    if blas_threads is not None:
+        # NumPy reads them when the first task imports it
+        os.environ.update(dict.fromkeys(VARIABLES, str(blas_threads)))
+    # signals may reach all processes of a group; this one ends when the one that started it has ended
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     # not everywhere
     with suppress(AttributeError):
         os.nice(NICENESS)
-    # what it says beside its answers, NumPy's warnings for one, has the form of all that is logged
+    # what it says beside its results, NumPy's warnings for one, has the form of all that is logged
     configure_logs("warning")
-    settle()
     with suppress(EOFError, OSError):
-        answers.send(None)
         while True:
-            call: Call | LongLine = calls.recv()
-            _answer(replace(call, raw=receive_content(calls)), answers)
+            _send(results, *_run(*_receive(tasks)))
 
 
-def _answer(call: Call | LongLine, answers: Connection) -> None:
+def _prepare(warm_up: Callable[[], object]) -> None:
+    warm_up()
+    settle()
+
+
+def _run(head: bytes, buffers: "Buffers") -> tuple[bytes, "Buffers"]:
     try:
-        found = answer(OPERATIONS[call.operation], call) if isinstance(call, Call) else answer_line(call)
-    except Exception as error:  # noqa: BLE001 - the one that serves logs it and answers for it
-        answers.send(describe_exception(error))
-    else:
-        answers.send(replace(found, content=b""))
-        _send_content(answers, found.content)
+        function, arguments = _load(head, buffers)
+        return _dump((True, function(*arguments)))
+    except Exception as error:  # noqa: BLE001 - the process that asked raises it, and logs it
+        return _dump((False, describe_exception(error)))
 
 
-def _send_content(pipe: Connection, content: bytes | bytearray) -> None:
-    # pickled, or sent as the connection sends bytes, a large content takes twice as long: it is copied on the way
-    pipe.send(len(content))
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(pipe.fileno(), rest) :]
+Buffers = list[bytes | bytearray]
 
 
-def receive_content(pipe: Connection) -> bytearray:
-    """Receive what was sent as it is, its length first.
+class _Pickler(pickle.Pickler):
+    """Leaves large bytes out, to be sent as they are."""
 
-    Raises
-    ------
-    EOFError
-        If the pipe ends before.
-    """
-    content = bytearray(pipe.recv())
-    rest = memoryview(content)
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.buffers: Buffers = []
+
+    def persistent_id(self, obj: object) -> int | None:
+        if not isinstance(obj, bytes | bytearray) or len(obj) < LARGE_BYTES:
+            return None
+        self.buffers.append(obj)
+        return len(self.buffers) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, head: bytes, buffers: Buffers) -> None:
+        super().__init__(io.BytesIO(head))
+        self._buffers = buffers
+
+    def persistent_load(self, pid: int) -> bytes | bytearray:
+        return self._buffers[pid]
+
+
+def _dump(message: object) -> tuple[bytes, Buffers]:
+    file = io.BytesIO()
+    pickler = _Pickler(file)
+    pickler.dump(message)
+    return file.getvalue(), pickler.buffers
+
+
+def _load(head: bytes, buffers: Buffers) -> Any:
+    return _Unpickler(head, buffers).load()
+
+
+def _send(pipe: Connection, head: bytes, buffers: Buffers) -> None:
+    pipe.send((head, [len(buffer) for buffer in buffers]))
+    for buffer in buffers:
+        rest = memoryview(buffer)
+        while rest:
+            rest = rest[os.write(pipe.fileno(), rest) :]
+
+
+def _receive(pipe: Connection) -> tuple[bytes, Buffers]:
+    head, sizes = pipe.recv()
+    return head, [_read(pipe, size) for size in sizes]
+
+
+def _read(pipe: Connection, size: int) -> bytearray:
+    buffer = bytearray(size)
+    rest = memoryview(buffer)
     while rest:
         count = os.readv(pipe.fileno(), [rest])
         if count == 0:
             raise EOFError
         rest = rest[count:]
-    return content
+    return buffer
 
 
 def _widen(pipe: Connection) -> None:

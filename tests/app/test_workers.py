@@ -6,7 +6,6 @@ import os
 import resource
 import shutil
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -20,7 +19,7 @@ from app.operations import OPERATIONS
 from app.settings import Settings
 from app.work.computation import Answer
 from app.work.dispatch import Placement
-from app.work.pool import WorkerFailedError, receive_content
+from app.work.pool import WorkerFailedError
 from core.budget import Budget
 from tests.app.placing import (
     INLINE,
@@ -57,20 +56,6 @@ async def test_a_process_leaves_signals_to_the_one_that_serves() -> None:
         os.kill(pid, signal.SIGINT)
         assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
         assert children() - before == {pid}
-
-
-async def test_a_process_whose_exchange_broke_off_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
-    before = children()
-    with started(process_bytes=100) as placement:
-        [pid] = children() - before
-        # it cannot be sent to another process
-        broken = replace(INLINE, request_id=cast("str", threading.Lock()))
-        found = await placement.answer(OPERATIONS["create_softmax_layer"], broken)
-        assert (found.status, found.headers) == (503, {"Retry-After": "1"})
-        assert b"another one takes its place" in found.content
-        assert "broke off" in caplog.text
-        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
-        assert pid not in children()
 
 
 @contextmanager
@@ -166,16 +151,6 @@ async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
             await anyio.to_thread.run_sync(placement.stop)
         assert [found.status for found in answers] == [503]
         wait_until_gone(pid)
-
-
-def test_a_content_that_is_cut_ends_the_exchange() -> None:
-    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    sender.send(100)
-    os.write(sender.fileno(), b"x" * 99)
-    sender.close()
-    with pytest.raises(EOFError):
-        receive_content(receiver)
-    receiver.close()
 
 
 async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() -> None:
