@@ -59,19 +59,6 @@ class ExerciseReference:
     version: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class GrantedExercise(ExerciseReference):
-    """An exercise that somebody may have marked up to a level of feedback.
-
-    Parameters
-    ----------
-    feedback : str
-        One of `LEVELS`.
-    """
-
-    feedback: str
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GradeRequest:
     """A submission to mark, or defaults for many; what is None is left out.
@@ -87,7 +74,7 @@ class GradeRequest:
         Numbers, nested lists or text, under quantity ids.
     tolerance : Tolerance, optional
     feedback : str, optional
-        One of `LEVELS`.
+        One of `LEVELS`; by default `DEFAULT_FEEDBACK`.
     follow_through : bool, optional
     policy : Policy, optional
 
@@ -117,12 +104,6 @@ class GradeRequest:
             raise UnknownNameError(
                 f"this level of feedback is not known; needed one of {', '.join(LEVELS)}", path=("feedback",)
             )
-
-    @property
-    def level(self) -> str:
-        """How much the reply says: by default diagnosis, or the level of an exercise granted up to a lower one."""
-        granted = self.exercise.feedback if isinstance(self.exercise, GrantedExercise) else DEFAULT_FEEDBACK
-        return self.feedback or min(DEFAULT_FEEDBACK, granted, key=LEVELS.index)
 
     @property
     def is_widening(self) -> bool:
@@ -157,8 +138,9 @@ class Grader:
         What each request may hold and do.
     may_widen : bool
         Whether a request's tolerance counts where it is wider than the default.
-    require : callable, optional
-        ``require(request)`` raises an error for a request, with what it takes from the defaults, that is refused.
+    admit : callable, optional
+        ``admit(request)`` takes a request with what it leaves out, and returns what is graded of it, or refuses it
+        with an error.
     """
 
     def __init__(
@@ -167,12 +149,12 @@ class Grader:
         *,
         budget: Budget | None = None,
         may_widen: bool = True,
-        require: Callable[[GradeRequest], None] | None = None,
+        admit: Callable[[GradeRequest], GradeRequest] | None = None,
     ) -> None:
         self._defaults = defaults or GradeRequest()
         self._budget = budget or Budget()
         self._may_widen = may_widen
-        self._require = require
+        self._admit = admit
         self._kept: OrderedDict[Hashable, Solution] = OrderedDict()
 
     @np.errstate(all="ignore")
@@ -204,7 +186,7 @@ class Grader:
             follow_through=request.follow_through is not False,
             may_widen=self._may_widen,
         )
-        return grade_submission(solution, submission).at(request.level)
+        return grade_submission(solution, submission).at(request.feedback or DEFAULT_FEEDBACK)
 
     @np.errstate(all="ignore")
     def find_exact_matcher(self, request: GradeRequest) -> ExactMatcher | None:
@@ -231,9 +213,7 @@ class Grader:
 
     def _complete(self, request: GradeRequest) -> GradeRequest:
         whole = request.over(self._defaults)
-        if self._require is not None:
-            self._require(whole)
-        return whole
+        return whole if self._admit is None else self._admit(whole)
 
     def _read_answers(self, answers: Mapping[str, object], solution: Solution) -> dict[str, Answer]:
         most = max(MOST_NUMBERS, min(self._budget.numbers, 2 * _largest_size(solution.question.problem)))

@@ -1,11 +1,11 @@
 """Marking within what a caller may: tokens are opened, and what goes too far is refused."""
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, replace
 
 from app.access import Caller, forbidden, unauthorized
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
-from core.grade_requests import Grader, GradeRequest, GrantedExercise
+from core.grade_requests import DEFAULT_FEEDBACK, ExerciseReference, Grader, GradeRequest
 from core.grading import LEVELS, ExactMatcher, Grade
 
 HIGHEST_WITHOUT_AUTHOR = "location"
@@ -13,6 +13,13 @@ HIGHEST_WITHOUT_AUTHOR = "location"
 
 LOWEST_WITH_POLICY = "diagnosis"
 """The lowest level that names mistakes: credits of its own for each would name them in the score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantedExercise(ExerciseReference):
+    """An exercise that a token stands for, with the highest level of feedback to its holders."""
+
+    feedback: str
 
 
 class AuthorisedGrader:
@@ -34,7 +41,7 @@ class AuthorisedGrader:
     def __init__(self, caller: Caller, defaults: GradeLineBody | None = None, *, budget: Budget) -> None:
         self._caller = caller
         whole = None if defaults is None else self._redeem(defaults)
-        self._grader = Grader(whole, budget=budget, may_widen=caller.may("author"), require=self._require)
+        self._grader = Grader(whole, budget=budget, may_widen=caller.may("author"), admit=self._admit)
         if whole is not None:
             self._require(whole)
 
@@ -55,13 +62,18 @@ class AuthorisedGrader:
         return self._grader.find_exact_matcher(self._redeem(submission))
 
     def _redeem(self, submission: GradeLineBody) -> GradeRequest:
-        """Put the exercise in the place of a token."""
+        """Put the exercise in the place of a token, which stands alone."""
         if submission.token is None:
             return submission
         grant = self._caller.tokens.open(submission.token)
         exercise = GrantedExercise(kind=grant.kind, seed=grant.seed, version=grant.version, feedback=grant.feedback)
-        given = GradeRequest(**{field.name: getattr(submission, field.name) for field in fields(GradeRequest)})
-        return replace(given, exercise=exercise)
+        return submission.over(GradeRequest(exercise=exercise))
+
+    def _admit(self, request: GradeRequest) -> GradeRequest:
+        self._require(request)
+        if request.feedback is None and isinstance(request.exercise, GrantedExercise):
+            return replace(request, feedback=min(DEFAULT_FEEDBACK, request.exercise.feedback, key=LEVELS.index))
+        return request
 
     def _require(self, request: GradeRequest) -> None:
         if self._caller.may("author"):

@@ -9,8 +9,7 @@ import numpy as np
 from core.arrays import Array, Flags
 from core.errors import DomainError, Path
 from core.grading.diagnosis.choice import Explanation
-from core.grading.grade import Part
-from core.grading.verdicts import Outcome
+from core.grading.grade import Outcome, Part
 from core.mistakes import MISTAKES
 
 SHARE_BY_CHANCE = 0.5

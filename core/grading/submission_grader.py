@@ -20,13 +20,20 @@ from core.grading.diagnosis.hypothesis import Hypothesis, PartToExplain, same_nu
 from core.grading.diagnosis.search import Search
 from core.grading.diagnosis.suspects import Suspects
 from core.grading.follow_through import OwnWork
-from core.grading.grade import Grade, Part
+from core.grading.grade import (
+    FULL_SCORE_VERDICTS,
+    MUST_BE_FINITE,
+    UNREAD_VERDICTS,
+    WRONG_VERDICTS,
+    Grade,
+    Part,
+    Verdict,
+)
 from core.grading.hints import NOT_ROUNDED, find_hints
 from core.grading.question import read_ids
 from core.grading.shapes import describe_misfit
 from core.grading.solution import Solution
 from core.grading.tolerance import Tolerance
-from core.grading.verdicts import FULL_SCORE_VERDICTS, MUST_BE_FINITE, UNREAD_VERDICTS, WRONG_VERDICTS, Verdict
 from core.problem import Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios

@@ -29,7 +29,7 @@ from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
 from core.answers import FORMS
 from core.conventions import CHOICES
-from core.grading.verdicts import Outcome, Verdict
+from core.grading.grade import Outcome, Verdict
 from core.mistakes import MISTAKES, SYMBOLS
 from tests.app.log_lines import collected
 from tests.app.server import Server, run_server

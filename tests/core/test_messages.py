@@ -10,7 +10,7 @@ from core import __version__
 from core.conventions import CHOICES, Conventions
 from core.grade_requests import ExerciseReference, Grader, GradeRequest
 from core.grading import LEVELS, Grade, MarkedAgainst
-from core.grading.verdicts import VERDICT_SENTENCES, describe_part
+from core.grading.grade import VERDICT_SENTENCES, describe_part
 from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.quantities import parse_quantity

@@ -9,9 +9,8 @@ from core.conventions import Switch
 from core.errors import CoreError
 from core.grading.diagnosis.hypothesis import Hypothesis, Origin, PartToExplain, same_numbers
 from core.grading.diagnosis.suspects import Suspects
-from core.grading.grade import Diagnosis
+from core.grading.grade import Diagnosis, Switches
 from core.grading.question import Question
-from core.grading.verdicts import Switches
 from core.mistakes import MISTAKES
 from core.problem import Problem
 from core.quantities import Quantity, public_name

@@ -13,9 +13,8 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import Switch
 from core.grading.diagnosis.effort import Effort
-from core.grading.diagnosis.factors import find_known, name_factor
+from core.grading.diagnosis.finished import arrange, find_known, find_orders, name_factor
 from core.grading.diagnosis.hypothesis import Hypothesis, PartToExplain, find_origin, same_numbers
-from core.grading.diagnosis.orders import arrange, find_orders
 from core.grading.diagnosis.suspects import Suspects
 from core.grading.shapes import fit_shape
 from core.mistakes import PRECEDENCE
