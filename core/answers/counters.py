@@ -6,11 +6,11 @@ from itertools import chain, pairwise
 from core.answers.assembly import UnreadableError
 from core.answers.leaf import COLUMNS, EMPTY, Leaf
 
-Rows = list[Sequence[int]]
+RowIndices = list[Sequence[int]]
 """The numbers of each row, by their index in a leaf."""
 
 
-def join_columns(leaf: Leaf, rows: Rows) -> Rows:
+def join_columns(leaf: Leaf, rows: RowIndices) -> RowIndices:
     """Put groups of columns that stand below each other side by side, without what counts them for sure.
 
     Raises
@@ -36,12 +36,12 @@ def join_columns(leaf: Leaf, rows: Rows) -> Rows:
     return [list(chain(*parts)) for parts in zip(*blocks, strict=True)]
 
 
-def without_index(leaf: Leaf, rows: Rows) -> Rows:
+def without_index(leaf: Leaf, rows: RowIndices) -> RowIndices:
     """Return rows of two numbers each without the first, if it counts them."""
     return [row[1:] for row in rows] if set(map(len, rows)) == {2} and _has_index(leaf, rows) else rows
 
 
-def without_counters(leaf: Leaf, rows: Rows) -> Iterator[Rows]:
+def without_counters(leaf: Leaf, rows: RowIndices) -> Iterator[RowIndices]:
     """Return the rows without a first column that counts, and without a first row that does.
 
     Parameters
@@ -60,7 +60,7 @@ def without_counters(leaf: Leaf, rows: Rows) -> Iterator[Rows]:
         yield rows[1:]
 
 
-def _without_known(leaf: Leaf, rows: Rows) -> Rows:
+def _without_known(leaf: Leaf, rows: RowIndices) -> RowIndices:
     widths = set(map(len, rows[1:]))
     has_header = widths == {len(rows[0]) + 1} and _counts(leaf, rows[0], any_start=leaf.is_wrapped)
     if has_header and _has_index(leaf, rows[1:]):
@@ -70,7 +70,7 @@ def _without_known(leaf: Leaf, rows: Rows) -> Rows:
     return rows
 
 
-def _has_index(leaf: Leaf, rows: Rows) -> bool:
+def _has_index(leaf: Leaf, rows: RowIndices) -> bool:
     return _counts(leaf, [row[0] for row in rows])
 
 

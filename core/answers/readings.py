@@ -14,7 +14,7 @@ from core.answers.commas import (
     thousands,
     two_readings,
 )
-from core.answers.counters import Rows, join_columns, without_counters, without_index
+from core.answers.counters import RowIndices, join_columns, without_counters, without_index
 from core.answers.leaf import LINE, SEMICOLON, TIGHT, Leaf
 
 TABLES = frozenset({"rows", "table"})
@@ -34,7 +34,7 @@ class Table:
     """
 
     leaf: Leaf
-    rows: Rows
+    rows: RowIndices
     is_flat: bool
 
     @property
@@ -184,7 +184,7 @@ def _is_wrapped(leaf: Leaf, text: str) -> bool:
     return len(set(map(len, rows))) > 1 or all(text[leaf.start_of(row[0]) - 1] == " " for row in rows[1:])
 
 
-def _split(leaf: Leaf, ends: int) -> Rows:
+def _split(leaf: Leaf, ends: int) -> RowIndices:
     gaps = leaf.gaps
     starts = [0, *(index for index in range(1, len(gaps)) if gaps[index] >= LINE and gaps[index] & ends), len(gaps)]
     return [range(start, stop) for start, stop in pairwise(starts)] if ends else [range(len(gaps))]

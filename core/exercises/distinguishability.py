@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from core.arrays import Array, Flags
 from core.grading.allowance import growth
@@ -18,8 +17,6 @@ from core.grading.diagnosis.suspects import Suspects
 from core.grading.precision import Precision, fewest_decimals, find_precision, own_rounding
 from core.problem import Problem
 from core.quantities import to_quantity
-
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -45,13 +45,8 @@ class Question:
         return self.stated is None or switch in self.stated
 
 
-def read_asks(ids: tuple[str, ...], problem: Problem, *, path: Path = ("asks",)) -> dict[str, str]:
+def read_asks(ids: tuple[str, ...], problem: Problem) -> dict[str, str]:
     """Read the quantities that are asked.
-
-    Parameters
-    ----------
-    path : tuple
-        Where they stand, for the error.
 
     Returns
     -------
@@ -63,7 +58,7 @@ def read_asks(ids: tuple[str, ...], problem: Problem, *, path: Path = ("asks",))
     UnknownNameError, DomainError, ShapeError
         If an id is none, names nothing of this problem or stands twice, or there is no id.
     """
-    return {text: quantity.key for text, quantity in parse_quantities(ids, problem, path=path).items()}
+    return {text: quantity.key for text, quantity in parse_quantities(ids, problem, path=("asks",)).items()}
 
 
 def read_ids(answers: Mapping[str, object], problem: Problem) -> dict[str, str]:

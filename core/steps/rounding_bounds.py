@@ -58,9 +58,12 @@ class Rounding:
         ndarray
             0 for an exact number that the decimals write in full.
         """
+        has_none = np.asarray(error) == 0
+        if not has_none.any():
+            return np.full(np.shape(value), 0.5 * self.unit)
         units = np.abs(value) / self.unit
         is_exact = np.abs(units - np.rint(units)) <= EXACT + 1e-15 * units
-        return np.where(is_exact & (np.asarray(error) == 0), 0.0, 0.5 * self.unit)
+        return np.where(is_exact & has_none, 0.0, 0.5 * self.unit)
 
     def cap(self, error: Array) -> Array:
         """Return errors without those that are too large to follow."""
