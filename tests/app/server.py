@@ -65,7 +65,7 @@ def run_server(module: str = "app", /, **settings: object) -> Iterator[Server]:
     ):
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
-                _wait_until_ready(process, client)
+                wait_until_ready(process, client)
                 yield Server(process, port, client, log)
         except BaseException as error:
             log.seek(0)
@@ -138,7 +138,8 @@ def seconds_to_end(process: Process) -> float:
     return time.monotonic() - started
 
 
-def _wait_until_ready(process: Process, client: httpx.Client) -> None:
+def wait_until_ready(process: Process, client: httpx.Client) -> None:
+    """Wait until a server that starts is ready."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:

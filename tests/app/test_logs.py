@@ -9,6 +9,7 @@ import re
 import subprocess
 import warnings
 
+import httpx
 import pytest
 
 from app.errors import BodyError
@@ -18,7 +19,7 @@ from app.settings import Settings
 from app.work.pool import WorkerFailedError
 from core.errors import ShapeError
 from tests.app.log_lines import collected
-from tests.app.server import ROOT, command, environment, stop
+from tests.app.server import ROOT, command, environment, find_free_port, stop, wait_until_ready
 
 pytestmark = pytest.mark.anyio
 
@@ -132,6 +133,24 @@ def test_people_at_a_terminal_read_text_and_programs_json(
             stop(process)
     assert ("json" if line.startswith("{") else "text") == form
     assert "INFO" in line
+
+
+def test_a_log_that_nobody_reads_any_more_costs_no_reply_and_fills_nothing() -> None:
+    outer, inner = os.pipe()
+    port = find_free_port()
+    with subprocess.Popen(
+        command("serve"), cwd=ROOT, env=environment(port=port), stdout=inner, stderr=subprocess.PIPE
+    ) as process:
+        os.close(inner)
+        # it has begun
+        os.read(outer, 1)
+        os.close(outer)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            wait_until_ready(process, client)
+            assert [client.get("/nothing").status_code for _ in range(3)] == [404, 404, 404]
+        stop(process)
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
 
 
 async def test_an_error_that_nobody_waits_for_is_logged_without_its_values() -> None:
