@@ -12,7 +12,8 @@ from app.api.route import Endpoints, read_budget
 from app.operations.marking import DRAWING, KIND_DESCRIPTION
 from app.record import record_of
 from app.schemas.grade_bodies import ExerciseQuery
-from app.wire import KindName, encode
+from app.wire import encode
+from app.wire.fields import KindName
 from app.work.computation import Call
 from app.work.dispatch import Placement
 from core.grade_requests import ExerciseReference

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError, with_config
 
 from app.errors import BodyError
 from app.schemas.grade_bodies import GradeLineBody
-from app.wire import STRICT, Limits, NotJsonError, OptionalText, parse_body
+from app.wire import Limits, NotJsonError, parse_body
+from app.wire.fields import STRICT, OptionalText
 
 Value = TypeVar("Value")
 

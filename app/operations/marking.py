@@ -9,7 +9,7 @@ from app.examples import AUDITS, BULK, GRADES, TOKENS
 from app.operations.operation import BODY_PROBLEMS, Operation
 from app.schemas.grade_bodies import AuditBody, ExerciseBody, GradeBody, TokenBody
 from app.schemas.grade_replies import AuditReply, ExerciseReply, GradeReply, KindReply, KindsReply, TokenReply
-from app.wire import KindName
+from app.wire.fields import KindName
 from core.budget import Budget
 from core.exercises import KINDS, LATEST_VERSION, Audit, Exercise, audit_problem, draw_exercise
 from core.grading import Grade

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, with_config
 
-from app.wire import (
+from app.wire.fields import (
     STRICT,
     ActivationName,
     ColumnOrder,

@@ -7,7 +7,7 @@ from pydantic import with_config
 
 from app.schemas.compute_bodies import ConventionsBody, NetworkBody
 from app.schemas.grade_replies import KindReply, MistakeReply
-from app.wire import LEFT_OUT, STRICT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector
+from app.wire.fields import LEFT_OUT, STRICT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector
 from core.descent import Descent
 from core.jacobians import Jacobian, Jacobians
 from core.propagation import Forward, Gradients, LayerActivations, LayerGradients

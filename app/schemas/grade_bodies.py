@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from app.schemas.compute_bodies import ConventionsBody, ForwardBody
-from app.wire import (
+from app.wire.fields import (
     LEFT_OUT,
     STRICT,
     Answers,

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import with_config
 
 from app.schemas.compute_bodies import ConventionsBody, ForwardBody
-from app.wire import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
+from app.wire.fields import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
 from core.answers import ReadingFault
 from core.exercises import Advice, Audit, Confused, Exercise, Hidden
 from core.grading import Diagnosis, Grade, MarkedAgainst, Outcome, Part, UsedTolerance, Verdict

@@ -82,16 +82,8 @@ LEFT_OUT = _LeftOut()
 """For optional objects; the forms below say so themselves."""
 
 
-class Form:
-    """The JSON form of a field: how it is read, and how OpenAPI shows it.
-
-    Parameters
-    ----------
-    schema : CoreSchema
-        How pydantic reads it.
-    shown : dict
-        Its JSON schema.
-    """
+class JsonField:
+    """The JSON form of a field: how pydantic reads it, and the JSON schema that OpenAPI shows."""
 
     def __init__(self, schema: CoreSchema, shown: JsonSchemaValue) -> None:
         self.schema = schema
@@ -107,8 +99,8 @@ class Form:
         return dict(self.shown)
 
 
-def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue, take: Take) -> Form:
-    return Form(core_schema.no_info_after_validator_function(read, items, metadata={TAKES: take}), shown)
+def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue, take: Take) -> JsonField:
+    return JsonField(core_schema.no_info_after_validator_function(read, items, metadata={TAKES: take}), shown)
 
 
 def _take_floats(array: AnyArray) -> Array:
@@ -146,13 +138,13 @@ def _take_sample_target(array: AnyArray) -> Array:
     return _take_vector(array)[None] if array.ndim else _take_targets(array[None])
 
 
-def _choice(names: Collection[str | int]) -> Form:
-    return Form(core_schema.literal_schema(list(names)), _show_choices(names))
+def _choice(names: Collection[str | int]) -> JsonField:
+    return JsonField(core_schema.literal_schema(list(names)), _show_choices(names))
 
 
-def _number_choice(numbers: Collection[float]) -> Form:
+def _number_choice(numbers: Collection[float]) -> JsonField:
     # the core says which numbers these are
-    return Form(FINITE, _show_choices(numbers))
+    return JsonField(FINITE, _show_choices(numbers))
 
 
 def _show_choices(choices: Collection[str | float]) -> JsonSchemaValue:
@@ -183,7 +175,7 @@ MATRIX = _form(_matrix, _rows(FINITE, 2), _nested(NUMBER, 2), _take_matrix)
 SAMPLE = _form(
     lambda value: _array([value]), _rows(FINITE, 1), _nested(NUMBER, 1), lambda array: _take_vector(array)[None]
 )
-TARGETS = Form(
+TARGETS = JsonField(
     core_schema.tagged_union_schema(
         {
             "<labels>": core_schema.no_info_after_validator_function(_labels, _rows(INDEX, 1)),
@@ -194,7 +186,7 @@ TARGETS = Form(
     ),
     {"anyOf": [_nested(WHOLE_SHOWN, 1), _nested(NUMBER, 2)]},
 )
-SAMPLE_TARGET = Form(
+SAMPLE_TARGET = JsonField(
     core_schema.tagged_union_schema(
         {
             "<label>": core_schema.no_info_after_validator_function(lambda value: _labels([value]), INDEX),
@@ -205,7 +197,7 @@ SAMPLE_TARGET = Form(
     ),
     {"anyOf": [WHOLE_SHOWN, _nested(NUMBER, 1)]},
 )
-ANSWERS = Form(
+ANSWERS = JsonField(
     core_schema.dict_schema(
         core_schema.str_schema(strict=True),
         core_schema.any_schema(metadata={RESOLVES: True}),
@@ -214,13 +206,13 @@ ANSWERS = Form(
     # anything may stand for an answer: one that cannot be read has a verdict of its own
     {"type": "object", "additionalProperties": {}, "propertyNames": {"pattern": ID_PATTERN}},
 )
-VALUE = Form(
+VALUE = JsonField(
     core_schema.no_info_after_validator_function(_array, core_schema.any_schema()),
     {"anyOf": [_nested(NUMBER, n_axes) for n_axes in range(4)]},
 )
 """A reply's array of any rank."""
 
-FLAGS = Form(
+FLAGS = JsonField(
     core_schema.no_info_after_validator_function(
         lambda value: np.array(value, dtype=np.bool_), core_schema.any_schema()
     ),
@@ -239,21 +231,23 @@ Value: TypeAlias = Annotated[Array, VALUE]
 OptionalValue: TypeAlias = Annotated[Array | None, VALUE]
 OptionalFlags: TypeAlias = Annotated[Flags | None, FLAGS]
 Answers: TypeAlias = Annotated[Mapping[str, object] | None, ANSWERS]
-OptionalNumber: TypeAlias = Annotated[float | None, Form(FINITE, NUMBER)]
-OptionalWhole: TypeAlias = Annotated[int | None, Form(WHOLE, WHOLE_SHOWN)]
-OptionalBoolean: TypeAlias = Annotated[bool | None, Form(core_schema.bool_schema(strict=True), {"type": "boolean"})]
+OptionalNumber: TypeAlias = Annotated[float | None, JsonField(FINITE, NUMBER)]
+OptionalWhole: TypeAlias = Annotated[int | None, JsonField(WHOLE, WHOLE_SHOWN)]
+OptionalBoolean: TypeAlias = Annotated[
+    bool | None, JsonField(core_schema.bool_schema(strict=True), {"type": "boolean"})
+]
 Level: TypeAlias = Annotated[str, _choice(LEVELS)]
-OptionalText: TypeAlias = Annotated[str | None, Form(core_schema.str_schema(strict=True), {"type": "string"})]
+OptionalText: TypeAlias = Annotated[str | None, JsonField(core_schema.str_schema(strict=True), {"type": "string"})]
 OptionalLevel: TypeAlias = Annotated[str | None, _choice(LEVELS)]
 KindName: TypeAlias = Annotated[str, _choice(KINDS)]
 Shares: TypeAlias = Annotated[
     Mapping[str, float],
-    Form(
+    JsonField(
         core_schema.dict_schema(core_schema.str_schema(strict=True), FINITE, strict=True),
         {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
     ),
 ]
-WholeNumber: TypeAlias = Annotated[int, Form(WHOLE, WHOLE_SHOWN)]
+WholeNumber: TypeAlias = Annotated[int, JsonField(WHOLE, WHOLE_SHOWN)]
 L2Factor: TypeAlias = Annotated[float, _number_choice(L2_FACTORS)]
 ReluSlope: TypeAlias = Annotated[float, _number_choice(RELU_SLOPES)]
 ActivationName: TypeAlias = Annotated[str, _choice(ACTIVATIONS)]
@@ -263,11 +257,11 @@ ReductionName: TypeAlias = Annotated[str, _choice(REDUCTIONS)]
 ColumnOrder: TypeAlias = Annotated[str, _choice(COLUMN_ORDERS)]
 LogBase: TypeAlias = Annotated[str | int, _choice(LOG_BASES)]
 QuantityId: TypeAlias = Annotated[
-    str, Form(core_schema.str_schema(strict=True), {"type": "string", "pattern": ID_PATTERN})
+    str, JsonField(core_schema.str_schema(strict=True), {"type": "string", "pattern": ID_PATTERN})
 ]
 OptionalQuantityIds: TypeAlias = Annotated[
     tuple[str, ...] | None,
-    Form(
+    JsonField(
         core_schema.tuple_schema(
             [core_schema.str_schema(strict=True)], variadic_item_index=0, fail_fast=True, strict=True
         ),
@@ -276,5 +270,7 @@ OptionalQuantityIds: TypeAlias = Annotated[
 ]
 OptionalLabels: TypeAlias = Annotated[
     tuple[str, ...] | None,
-    Form(core_schema.tuple_variable_schema(core_schema.str_schema()), {"type": "array", "items": {"type": "string"}}),
+    JsonField(
+        core_schema.tuple_variable_schema(core_schema.str_schema()), {"type": "array", "items": {"type": "string"}}
+    ),
 ]

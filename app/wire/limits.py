@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from core.budget import Budget
 
 MOST_PARTS = 250_000
 """Lists, objects and texts in what the reference reads: each takes a hundred bytes or more there, however short."""
+
+MOST_DIGITS = 1_000
+"""Characters of a number."""
 
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|[-+.0-9eE]++', re.DOTALL)
 ESCAPED = re.compile(rb"\\.", re.DOTALL)
@@ -42,48 +44,26 @@ QUOTE = ord('"')
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a document may be like.
-
-    Parameters
-    ----------
-    values : int
-        The most values in it.
-    depth : int
-        The most lists and objects inside each other.
-    digits : int
-        The most characters of a number.
-    head : int
-        The most bytes of JSON before arrays in binary form.
-    """
+    """The most values of a document, and how many lists and objects in it may stand inside each other."""
 
     values: int = Budget().numbers
     depth: int = 64
-    digits: int = 1_000
-    head: int = 1024 * 1024
 
 
 DEFAULT_LIMITS = Limits()
 
 
 def require_bounds(raw: bytes | bytearray, limits: Limits) -> bytes | bytearray:
-    """Check that a document is neither too deep nor holds a number that is too long.
+    """Check that a document is neither too deep nor holds a number that is too long, or too many parts.
 
-    Returns
-    -------
-    bytes or bytearray
-        The same document; where one of its answers is, with something shorter in its place.
-
-    Raises
-    ------
-    BodyError
-        400 where it is outside the answers; 422 for too many lists, objects and texts.
+    Returns the same document. Where an answer is too deep or too long, something shorter stands in its place.
     """
     openings = raw.count(b"[") + raw.count(b"{")
     if (parts := openings + raw.count(b'"') // 2) > MOST_PARTS:
         raise BodyError(
             422, "too_large", f"the body holds about {parts} lists, objects and texts, the limit is {MOST_PARTS} here"
         )
-    if (openings > limits.depth and find_depth(raw) > limits.depth) or may_hold_long_number(raw, limits.digits):
+    if (openings > limits.depth and find_depth(raw) > limits.depth) or may_hold_long_number(raw):
         return b"".join(_cut(raw, limits))
     return raw
 
@@ -96,31 +76,20 @@ def find_depth(raw: bytes | bytearray) -> int:
     return int(np.cumsum(STEPS[signs] * is_outside).max(initial=0))
 
 
-def may_hold_long_number(raw: bytes | bytearray, digits: int) -> bool:
-    """Tell whether a document may hold a number that is too long; where it does not, what may be one is in a text.
-
-    Parameters
-    ----------
-    digits : int
-        The most characters of a number.
-    """
+def may_hold_long_number(raw: bytes | bytearray, digits: int = MOST_DIGITS) -> bool:
+    """Tell whether a document may hold a number that is too long; where it does not, what may be one is in a text."""
     if len(raw) <= digits:
         return False
     # among every so many bytes, such a number has this many in a row, and few other places have
     step = max(1, digits // SAMPLES)
     others = np.flatnonzero(~NUMBER_SIGNS[np.frombuffer(raw, dtype=np.uint8)[::step]]) * step
     edges = np.concatenate([[0], others, [len(raw)]])
-    long_number = _long_number(digits)
+    # from its first sign on, so that a number that is just short enough is gone over once
+    long_number = re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{%d}" % (digits + 1))
     return any(
         long_number.search(raw, int(edges[place]), int(edges[place + 1]))
         for place in np.flatnonzero(np.diff(edges) > digits)
     )
-
-
-@lru_cache(maxsize=8)
-def _long_number(digits: int) -> re.Pattern[bytes]:
-    # from its first sign on, so that a number that is just short enough is gone over once
-    return re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{%d}" % (digits + 1))
 
 
 def too_deep(limit: int) -> BodyError:
@@ -133,14 +102,7 @@ def too_deep(limit: int) -> BodyError:
     )
 
 
-def shorten_number(text: bytes) -> bytes:
-    """Write a number in a form that is short and stands for the same float64.
-
-    Returns
-    -------
-    bytes
-        The same text where it is no number.
-    """
+def _shorten_number(text: bytes) -> bytes:
     try:
         number = float(text)
     except ValueError:
@@ -168,20 +130,17 @@ def _cut(raw: bytes | bytearray, limits: Limits) -> Iterator[bytes | bytearray]:
         elif token in b"]}":
             start = found.end() if depth == limits.depth + 1 else start
             depth -= 1
-        elif len(token) > limits.digits and depth <= limits.depth:
+        elif len(token) > MOST_DIGITS and depth <= limits.depth:
             if depth < 2 or not is_answer:
-                raise _too_long(len(token), limits.digits)
-            yield raw[start : found.start()] + shorten_number(token)
+                raise BodyError(
+                    400,
+                    "number_too_long",
+                    f"a number is written with {len(token)} characters, the limit is {MOST_DIGITS}; float64 holds 17 "
+                    "digits of it",
+                )
+            yield raw[start : found.start()] + _shorten_number(token)
             start = found.end()
     if depth > limits.depth:
         # it is never closed
         raise too_deep(limits.depth)
     yield raw[start:]
-
-
-def _too_long(length: int, limit: int) -> BodyError:
-    return BodyError(
-        400,
-        "number_too_long",
-        f"a number is written with {length} characters, the limit is {limit}; float64 holds 17 digits of it",
-    )

@@ -11,7 +11,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BodyError, name_key
-from app.wire.limits import DEFAULT_LIMITS, Limits, may_hold_long_number, require_bounds, shorten_number
+from app.wire.limits import DEFAULT_LIMITS, Limits, may_hold_long_number, require_bounds
 from app.wire.skeletons import MOST_KEYS, OddBodyError, count_byte, simdjson, skip_mark, split_json
 from core.errors import Path
 
@@ -32,36 +32,12 @@ INEXACT = (
 LONG_WHOLE = b" " + b"0" * 16
 DIGITS_ALIKE = bytes.maketrans(b"123456789[,:-\t\n\r", b"0" * 9 + b" " * 7)
 
-LONG_NUMBER = re.compile(rb"(?<![-+.0-9eE])[-+.0-9eE]{640,}")
-STRING_OR_LONG_NUMBER = re.compile(STRING.pattern + b"|" + LONG_NUMBER.pattern)
-
 
 def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Limits = DEFAULT_LIMITS) -> Body:
-    """Read a request's body.
-
-    Parameters
-    ----------
-    adapter : TypeAdapter
-        Of the class that the body stands for.
-    limits : Limits
-        What it may be like; what is not is refused before any of it is read.
-
-    Returns
-    -------
-    object
-        Of that class, with its invariants checked.
-
-    Raises
-    ------
-    BodyError
-        If the bytes are not UTF-8 or not JSON, a key stands twice in one object, or it is too deep or a number
-        too long (400); if there is too much in it (422).
-    pydantic.ValidationError
-        If the values are wrong.
-    """
+    """Read a request's body, its arrays fast; whatever is wrong with it is an error of the reference, `read_body`."""
     require_size(raw, limits.values)
     # what simdjson and the classes take has a few levels only
-    if simdjson and len(raw) >= FAST_FROM and not may_hold_long_number(raw, limits.digits):
+    if simdjson and len(raw) >= FAST_FROM and not may_hold_long_number(raw):
         try:
             return split_json(raw).validate(adapter)
         except (OddBodyError, ValidationError):
@@ -73,10 +49,8 @@ def parse_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Li
 def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Limits = DEFAULT_LIMITS) -> Body:
     """Read a request's body by pydantic alone: the reference for what is taken and for what is said.
 
-    Raises
-    ------
-    BodyError, pydantic.ValidationError
-        As `parse_body` does.
+    A `BodyError` is 400 where the bytes are not UTF-8 or not JSON, a key stands twice in one object, or it is too deep
+    or a number too long; it is 422 where there is too much in it. Wrong values are pydantic's `ValidationError`.
     """
     raw = require_json(raw, limits)
     body = adapter.validate_json(raw)
@@ -85,26 +59,14 @@ def read_body(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Lim
 
 
 def require_size(raw: bytes | bytearray, most_values: int) -> None:
-    """Check that a document does not hold too much, before any of it is read.
-
-    Raises
-    ------
-    BodyError
-        422 if it does.
-    """
+    """Check that a document does not hold too much, before any of it is read."""
     # outside strings JSON has one comma between two values, so their number is known at once; each takes a byte
     if len(raw) > 2 * most_values and (values := count_byte(raw, b",") + 1) > most_values:
         raise BodyError(422, "too_large", f"the body holds about {values} values, the limit is {most_values}")
 
 
 class NotJsonError(BodyError):
-    """Text that is not JSON.
-
-    Parameters
-    ----------
-    error : json.JSONDecodeError
-        What is wrong, and where.
-    """
+    """Text that is not JSON."""
 
     def __init__(self, error: json.JSONDecodeError) -> None:
         place = f"line {error.lineno}, column {error.colno}"
@@ -119,18 +81,7 @@ class _Found(str):
 
 
 def require_json(raw: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> bytes | bytearray:
-    """Check that bytes are JSON in which no key stands twice. A byte order mark before it is skipped.
-
-    Returns
-    -------
-    bytes
-        The same document, with numbers that pydantic takes.
-
-    Raises
-    ------
-    BodyError
-        If they are not, or not within the limits (400), or there are too many keys (422).
-    """
+    """Check that bytes are JSON within the limits in which no key stands twice; return what pydantic is to read."""
     raw = require_bounds(skip_mark(raw), limits)
     # almost every body is sound, and that is seen fast: it parses, and no key was lost on the way, since
     # outside strings JSON has one colon a key; only another body is read slowly, for the reason
@@ -139,7 +90,7 @@ def require_json(raw: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> byt
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         # some of what orjson refuses is JSON all the same: 1e400
         _explain_json(raw)
-        kept = raw = _shorten_numbers(raw)
+        kept = raw
     # without escapes, text stays as it is, and what got lost took its colon with it
     is_plain = b"\\" not in raw and raw.count(b":") == kept.count(b":") <= MOST_KEYS
     if is_plain:
@@ -152,36 +103,13 @@ def require_json(raw: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> byt
     return raw
 
 
-def _shorten_numbers(raw: bytes | bytearray) -> bytes | bytearray:
-    # pydantic takes numbers of thousands of digits for bad JSON; as float64, each has a short form
-    return STRING_OR_LONG_NUMBER.sub(_shorten_number, raw) if LONG_NUMBER.search(raw) else raw
-
-
-def _shorten_number(found: re.Match[bytes]) -> bytes:
-    text = found[0]
-    if text.startswith(b'"'):
-        return text
-    return shorten_number(text)
-
-
 def _count_keys(text: bytes | bytearray) -> int:
     # only of text that has parsed: on an unfinished string the pattern would start over at every quote
     return STRING.sub(b"", text).count(b":")
 
 
 def require_exact(raw: bytes | bytearray) -> None:
-    """Check that float64 holds every whole number of a document, but for those of answers.
-
-    Parameters
-    ----------
-    raw : bytes or bytearray
-        JSON.
-
-    Raises
-    ------
-    BodyError
-        422 if it does not: the number would be rounded to another.
-    """
+    """Check that float64 holds every whole number of a JSON document, but for those of answers, without rounding."""
     # two passes at the speed of memory; the digits of a fraction stand behind a point
     if LONG_WHOLE not in raw.translate(DIGITS_ALIKE):
         return

@@ -76,13 +76,7 @@ class Skeleton:
         return f"{_MARK}{len(self.arrays) - 1}"
 
     def validate(self, adapter: TypeAdapter[Body]) -> Body:
-        """Read the document as the class of an adapter.
-
-        Raises
-        ------
-        OddBodyError, pydantic.ValidationError
-            If it is not one; the reference says why.
-        """
+        """Read the document as the class of an adapter; an error only says that the reference has to judge."""
         self.taken.clear()
         body = _validator_of(adapter).validate_json(orjson.dumps(self.document), context=self)
         if len(self.taken) != len(self.arrays):
@@ -115,13 +109,7 @@ class Skeleton:
 
 
 def split_json(raw: bytes | bytearray) -> Skeleton:
-    """Split a JSON document into arrays of numbers and the rest.
-
-    Raises
-    ------
-    OddBodyError
-        If there is anything in it that simdjson and the reference might read differently.
-    """
+    """Split a JSON document into arrays of numbers and the rest, unless the reference might read it differently."""
     raw = skip_mark(raw)
     # simdjson skips one as well, a second one here
     if raw.startswith(BYTE_ORDER_MARK):
@@ -133,8 +121,8 @@ def split_json(raw: bytes | bytearray) -> Skeleton:
         parser = simdjson.Parser()
     try:
         splitter.skeleton.document = splitter.split(parser.parse(raw), 0)
-    except Exception as error:
-        # whatever the parser raises, the reference says what is wrong
+    except (ValueError, TypeError, LookupError, RuntimeError) as error:
+        # what simdjson's errors become; the reference says what is wrong
         raise OddBodyError from error
     # one that failed may still be held by the traceback, and cannot be used again
     _PARSERS[:] = [parser]

@@ -39,31 +39,15 @@ DATATYPES = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "INT32": "<i4"}
 
 DESCRIPTION = {"datatype", "shape", "parameters"}
 MOST_AXES = 8
+MOST_HEAD_BYTES = 1024 * 1024
 NOT_FINITE = "found a number that is not finite; every number must be"
 
 
 def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits: Limits = DEFAULT_LIMITS) -> Body:
-    """Read a request's body in binary form.
+    """Read a request's body in binary form as what the JSON form of the same numbers gives.
 
-    Parameters
-    ----------
-    adapter : TypeAdapter
-        Of the class that the body stands for.
-    limits : Limits
-        What it may be like; depth and length of numbers are those of the head.
-
-    Returns
-    -------
-    object
-        Of that class: what the JSON form of the same numbers gives. Single precision is widened, which is exact.
-
-    Raises
-    ------
-    BodyError
-        If the frame is broken or the head is not JSON (400); if the head is too large (413); if a description
-        does not fit its bytes, a number is not finite, or there is too much (422).
-    pydantic.ValidationError
-        If the values are wrong, as for JSON.
+    A `BodyError` is 400 where the frame is broken or the head is not JSON, 413 where the head is too large, 422 where a
+    description does not fit its bytes, a number is not finite, or there is too much. Wrong values are as for JSON.
     """
     reader = _Reader(raw, limits)
     skeleton = reader.read()
@@ -80,18 +64,7 @@ def parse_tensors(adapter: TypeAdapter[Body], raw: bytes | bytearray, *, limits:
 
 
 def encode_tensors(reply: object) -> bytes:
-    """Write a reply in binary form; fields that are None are left out.
-
-    Parameters
-    ----------
-    reply : object
-        As `encode` takes it.
-
-    Raises
-    ------
-    NonFiniteError
-        If a number is not finite after all.
-    """
+    """Write a reply in binary form; fields that are None are left out."""
     arrays: list[AnyArray] = []
 
     def describe(value: object) -> object:
@@ -113,13 +86,7 @@ def _describe(array: AnyArray) -> dict[str, object]:
 
 
 def find_head(raw: bytes | bytearray) -> bytes | bytearray | None:
-    """Find the JSON at the beginning of a body in binary form.
-
-    Returns
-    -------
-    bytes or None
-        None where the body is shorter than it says.
-    """
+    """Find the JSON at the beginning of a body in binary form, unless the body is shorter than it says."""
     length = int.from_bytes(raw[:PREFIX], "little")
     return None if len(raw) < PREFIX or length > len(raw) - PREFIX else raw[PREFIX : PREFIX + length]
 
@@ -141,12 +108,12 @@ class _Reader:
                 f"the body has {counted(len(raw), 'byte')}; needed the length of the head in the first {PREFIX}, "
                 "little-endian, then so many bytes of JSON, then the arrays",
             )
-        if len(head) > limits.head:
+        if len(head) > MOST_HEAD_BYTES:
             raise BodyError(
                 413,
                 "tensor_head_too_large",
-                f"the head has {len(head)} bytes of JSON, the limit is {limits.head}; numbers belong into the arrays "
-                "behind it",
+                f"the head has {len(head)} bytes of JSON, the limit is {MOST_HEAD_BYTES}; numbers belong into the "
+                "arrays behind it",
             )
         self._raw, self._limits, self._most_values = raw, limits, limits.values
         self.head = head

@@ -10,23 +10,7 @@ from core.errors import NonFiniteError
 
 
 def encode(reply: object) -> bytes:
-    """Write a reply as JSON; fields that are None are left out.
-
-    Parameters
-    ----------
-    reply : object
-        Dataclasses, mappings, sequences, strings, numbers and arrays, all of them finite.
-
-    Returns
-    -------
-    bytes
-        UTF-8.
-
-    Raises
-    ------
-    NonFiniteError
-        If a number is not finite after all.
-    """
+    """Write dataclasses, mappings, sequences, numbers and arrays as JSON; fields that are None are left out."""
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
     content = orjson.dumps(reply, default=encode_one, option=options)
     require_no_null(content)
@@ -44,13 +28,7 @@ def _names_of(kind: type) -> tuple[str, ...] | None:
 
 
 def require_no_null(content: bytes) -> None:
-    """Check that nothing stands for a number that is none.
-
-    Raises
-    ------
-    NonFiniteError
-        If there is a null.
-    """
+    """Check that no null stands for a number that is not finite."""
     # orjson writes what is not finite as null, and nothing else here is written so outside strings: the
     # core's own checks come first, this is the net below them
     if _holds_null(content) and b"null" in STRING.sub(b"", content):
@@ -66,13 +44,7 @@ def _holds_null(content: bytes) -> bool:
 
 
 def encode_one(value: object) -> object:
-    """Turn what orjson does not know into what it does.
-
-    Raises
-    ------
-    TypeError
-        If it has no JSON form.
-    """
+    """Turn what orjson does not know into what it does."""
     names = _names_of(type(value))
     if names is not None:
         # __dict__ would hold cached properties as well

@@ -16,8 +16,9 @@ from app.main import create_app
 from app.schemas.grade_bodies import GradeBody
 from app.settings import Settings
 from app.wire import Limits, parse_body
-from app.wire.limits import MOST_PARTS, TOKEN, find_depth, may_hold_long_number, require_bounds
+from app.wire.limits import MOST_DIGITS, MOST_PARTS, TOKEN, find_depth, may_hold_long_number, require_bounds
 from app.wire.reading import FAST_FROM
+from app.wire.tensors import MOST_HEAD_BYTES
 from tests.app.tensor_client import MEDIA_TYPE as TENSORS
 
 LIMITS = Limits()
@@ -74,7 +75,7 @@ async def test_a_document_is_as_deep_as_the_limit(
 async def test_a_number_is_as_long_as_the_limit(
     client: httpx.AsyncClient, send: Any, width: int, over: int, expected: Any
 ) -> None:
-    number = b"0.5".ljust(LIMITS.digits + over, b"0")
+    number = b"0.5".ljust(MOST_DIGITS + over, b"0")
     headers = {"Content-Type": "application/json"}
     reply = await client.post("/v1/forward", content=send(layer(number, width)), headers=headers)
     assert code_of(reply) == expected
@@ -85,7 +86,7 @@ async def test_a_number_is_as_long_as_the_limit(
 @pytest.mark.anyio
 async def test_a_number_in_a_head_is_as_long_as_the_limit(client: httpx.AsyncClient) -> None:
     for over, expected in [(0, 200), (1, (400, "number_too_long"))]:
-        content = frame(layer(b"0.5".ljust(LIMITS.digits + over, b"0")))
+        content = frame(layer(b"0.5".ljust(MOST_DIGITS + over, b"0")))
         reply = await client.post("/v1/forward", content=content, headers={"Content-Type": TENSORS})
         assert code_of(reply) == expected
 
@@ -96,10 +97,10 @@ async def test_a_number_in_a_head_is_as_long_as_the_limit(client: httpx.AsyncCli
 async def test_the_head_of_a_binary_body_has_as_many_bytes_as_the_limit(
     client: httpx.AsyncClient, send: Any, over: int, expected: Any
 ) -> None:
-    content = frame(b"{}".ljust(LIMITS.head + over))
+    content = frame(b"{}".ljust(MOST_HEAD_BYTES + over))
     reply = await client.post("/v1/forward", content=send(content), headers={"Content-Type": TENSORS})
     assert code_of(reply) == expected
-    assert reply.status_code == 422 or str(LIMITS.head) in reply.json()["detail"]
+    assert reply.status_code == 422 or str(MOST_HEAD_BYTES) in reply.json()["detail"]
 
 
 @pytest.mark.parametrize("unit", [b"a", b"\\n", b"\\u2212", b"\\\\a"])

@@ -16,7 +16,7 @@ from app.errors import BodyError
 from app.examples import ARTICLE, ARTICLE_PROBLEM, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
 from app.schemas.compute_bodies import ForwardBody
 from app.wire import Limits, encode_tensors, parse_tensors
-from app.wire.fields import Form
+from app.wire.fields import JsonField
 from app.wire.skeletons import TAKES, OddBodyError
 from core.errors import NonFiniteError
 from tests.app.tensor_client import HEADERS, MEDIA_TYPE, from_tensors, to_tensors, with_arrays, with_lists
@@ -227,7 +227,7 @@ def test_what_only_this_form_cannot_place_is_refused_all_the_same() -> None:
     def refuse(array: object) -> object:
         raise OddBodyError
 
-    form = Form(core_schema.any_schema(metadata={TAKES: refuse}), {})
+    form = JsonField(core_schema.any_schema(metadata={TAKES: refuse}), {})
     adapter: TypeAdapter[object] = TypeAdapter(Annotated[object, form])
     with pytest.raises(BodyError, match="does not fit its place"):
         parse_tensors(adapter, to_tensors(np.ones(2)))
