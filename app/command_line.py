@@ -18,18 +18,7 @@ SWITCH_SECONDS = 0.001
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status; 2 for settings that make no sense.
-    """
+    """Run a command, and return the exit status: 2 for settings that make no sense."""
     parsed = build_parser().parse_args(arguments)
     if parsed.command == "key":
         return print_key(parsed.name, parsed.scopes.split(","))
@@ -78,13 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def print_key(name: str, scopes: Sequence[str]) -> int:
-    """Make a new API key and print it.
-
-    Returns
-    -------
-    int
-        0; 2 if there is no such scope, or the name is none.
-    """
+    """Make a new API key and print it; 2 if there is no such scope, or the name is none."""
     try:
         text, key = make_key(name, scopes)
     except AccessSettingError as error:
@@ -96,26 +79,14 @@ def print_key(name: str, scopes: Sequence[str]) -> int:
 
 
 def read_count(text: str) -> int:
-    """Read how many there are to be of something.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If it is no whole number above 0.
-    """
+    """Read how many there are to be of something."""
     if not (text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError("needed a whole number above 0")
     return int(text)
 
 
 def serve(settings: Settings) -> int:
-    """Serve until a signal ends it, and end the process.
-
-    Returns
-    -------
-    int
-        2 for keys or secrets that make no sense.
-    """
+    """Serve until a signal ends the process; return 2 for keys or secrets that make no sense."""
     from app.main import create_app  # noqa: PLC0415 - the other commands start faster without
     from app.serving import run_server  # noqa: PLC0415 - as above
 
@@ -131,18 +102,7 @@ def serve(settings: Settings) -> int:
 
 
 def check_health(settings: Settings) -> int:
-    """Ask a running service on this machine whether it lives.
-
-    Parameters
-    ----------
-    settings : Settings
-        Those it was started with.
-
-    Returns
-    -------
-    int
-        0 if it does, else 1.
-    """
+    """Ask the service that runs on this machine with these settings whether it lives; return 0 if it does, else 1."""
     host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
     connection = http.client.HTTPConnection(host, settings.port, timeout=3)
     try:

@@ -16,15 +16,7 @@ VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def limit_threads(environment: MutableMapping[str, str], *, cores: int | None = None) -> None:
-    """Give each process its share of the cores, for NumPy that is imported afterwards.
-
-    Parameters
-    ----------
-    environment : mapping
-        The process's variables; processes started later inherit them.
-    cores : int, optional
-        By default those that this process may use.
-    """
+    """Give each process its share of the cores, for NumPy that is imported afterwards, here and in its children."""
     processes = environment.get("GRADMARK_PROCESSES", "")
     workers = 1 + (int(processes) if processes.isdecimal() else DEFAULT_PROCESSES)
     share = max(1, (cores or count_cores()) // workers)

@@ -42,13 +42,7 @@ class LineFormatter(OrjsonFormatter):
         return log_data
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name that logging calls
-        """Write an exception without what may be values of a request.
-
-        Parameters
-        ----------
-        ei : tuple
-            As `sys.exc_info` gives it.
-        """
+        """Write an exception without what may be values of a request."""
         return describe_exception(ei[1])
 
 
@@ -79,14 +73,9 @@ FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {"json": LineFormatter
 
 
 def describe_exception(error: BaseException) -> str:
-    """Say where an exception was raised, and what it is; its words only where they cannot hold values.
+    """Say where an exception was raised, and what it is, the innermost cause first; its words only if it is sayable.
 
-    Those of `core` and of refusals do: they say what was found.
-
-    Returns
-    -------
-    str
-        The innermost cause first, as Python writes tracebacks.
+    Those of `core` and of refusals may hold values: they say what was found.
     """
     parts = ["".join(traceback.format_tb(link.__traceback__)) + _name(link) for link in _follow(error)]
     return "\n\nwhich led to:\n\n".join(reversed(parts))
@@ -137,22 +126,10 @@ def log_warning(  # noqa: PLR0917 - as Python calls it
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Log a warning of Python's: what kind it is and where it was, not its words, which may hold values.
-
-    Parameters
-    ----------
-    message, category, filename, lineno, file, line
-        As `warnings.showwarning` takes them.
-    """
+    """Log a warning of Python's: what kind it is and where it was, not its words, which may hold values."""
     logging.getLogger("py.warnings").warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
 def log_loop_error(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-    """Log what went wrong in a task or a callback that nobody waits for; the loop's own words would show values.
-
-    Parameters
-    ----------
-    context : mapping
-        As the loop gives it.
-    """
+    """Log what went wrong in a task or a callback that nobody waits for; the loop's own words would show values."""
     logging.getLogger("gradmark").error("a task or callback failed", exc_info=context.get("exception"))

@@ -26,15 +26,7 @@ SHORTEST_SECRET = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks.
-
-    Parameters
-    ----------
-    scopes : frozenset of str
-        What they may do; empty for somebody without a key, whom a token has to speak for.
-    tokens : Tokens
-        Opens the tokens that they bring.
-    """
+    """Who asks: the scopes of their key, none for somebody without a key, and what opens the tokens that they bring."""
 
     scopes: frozenset[str]
     tokens: Tokens
@@ -45,13 +37,7 @@ class Caller:
 
 
 class Access:
-    """The keys and secrets of a service.
-
-    Raises
-    ------
-    AccessSettingError
-        If the service cannot be started with them.
-    """
+    """The keys and secrets of a service; an `AccessSettingError` where it cannot be started with them."""
 
     def __init__(self, settings: Settings) -> None:
         self._keys = _read_keys(settings)
@@ -76,24 +62,9 @@ class Access:
             logger.warning("no token secrets are configured: tokens are of this process alone, and end with it")
 
     def admit(self, request: Request, admitted: Collection[str]) -> Caller:
-        """Admit the sender of a request, whose key's name is then in its state.
+        """Admit the sender of a request who has one of some scopes, or no key where `TOKEN` is among those.
 
-        Parameters
-        ----------
-        request : Request
-            Its body is not read.
-        admitted : collection of str
-            The scopes of which one is needed, and perhaps `TOKEN`.
-
-        Returns
-        -------
-        Caller
-            Without scopes where a token has to speak for somebody who sent no key.
-
-        Raises
-        ------
-        AccessError
-            401 for a key that is missing or wrong, 403 for one of other scopes.
+        A key that is missing or wrong is 401, one of other scopes 403. Its name is then in the request's state.
         """
         if self.is_open:
             return self.everybody

@@ -34,16 +34,9 @@ class AccessSettingError(SettingError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What is kept of a key.
+    """What is kept of a key: a name for logs, what it is for, and its SHA-256.
 
-    Parameters
-    ----------
-    name : str
-        For logs.
-    scopes : frozenset of str
-        What it is for.
-    digest : bytes
-        The key's SHA-256. A key is 32 random bytes, which nobody guesses, so that a slow hash adds nothing.
+    A key is 32 random bytes, which nobody guesses, so that a slow hash would add nothing.
     """
 
     name: str
@@ -57,43 +50,20 @@ class Key:
 
 
 def require_meant(environment: Mapping[str, str]) -> None:
-    """Check that keys and secrets are not left out by a variable that was meant to hold some.
-
-    Raises
-    ------
-    AccessSettingError
-        If a variable for them is there and empty.
-    """
+    """Check that no variable for keys or secrets is there and empty: it was meant to hold some."""
     for name, without in MEANT.items():
         if environment.get(name) == "":
             raise AccessSettingError(f"{name} is empty; needed something in it, or no such variable for {without}")
 
 
 def make_key(name: str, scopes: Collection[str]) -> tuple[str, Key]:
-    """Make a new random key.
-
-    Returns
-    -------
-    tuple of str and Key
-        The key itself, which is nowhere else, and what is kept of it.
-
-    Raises
-    ------
-    AccessSettingError
-        If the name or a scope is none.
-    """
+    """Make a new random key: itself, which is nowhere else, and what is kept of it."""
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     return text, _require_key(name, scopes, _digest(text))
 
 
 def read_keys(text: str) -> tuple[Key, ...]:
-    """Read keys, one a line: ``name scope[,scope] sha256:<hex>``; what follows # is a comment.
-
-    Raises
-    ------
-    AccessSettingError
-        If a line has another form, a scope is unknown, a name or hash stands twice, or there is no key at all.
-    """
+    """Read keys, one a line: ``name scope[,scope] sha256:<hex>``; what follows # is a comment."""
     found: list[Key] = []
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].split()

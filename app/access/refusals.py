@@ -32,28 +32,11 @@ class AccessError(BodyError):
 
 
 def unauthorized(*, is_open: bool = False) -> AccessError:
-    """Return the error for a key or token that is missing, wrong or expired.
-
-    Parameters
-    ----------
-    is_open : bool
-        Whether there are no keys, so that it can only be a token.
-
-    Returns
-    -------
-    AccessError
-        401.
-    """
+    """Return the error for a key or token that is missing, wrong or expired; an open service takes tokens only."""
     said = UNAUTHORIZED_WHERE_OPEN if is_open else UNAUTHORIZED
     return AccessError(401, "unauthorized", said, headers={"WWW-Authenticate": "Bearer"})
 
 
 def forbidden() -> AccessError:
-    """Return the error for a key or token that is known and does not allow what is asked.
-
-    Returns
-    -------
-    AccessError
-        403.
-    """
+    """Return the error for a key or token that is known and does not allow what is asked."""
     return AccessError(403, "forbidden", FORBIDDEN)

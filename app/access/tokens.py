@@ -22,15 +22,7 @@ PLACE = re.compile(rb'"token"[ \t\r\n]*+:[ \t\r\n]*+"(%b)"' % FORM.pattern.encod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a token stands for.
-
-    Parameters
-    ----------
-    feedback : str
-        The highest level up to which answers are marked.
-    expires : int
-        In seconds since 1970.
-    """
+    """What a token stands for: an exercise, marked up to a feedback level, until a time in seconds since 1970."""
 
     kind: str
     seed: int
@@ -41,50 +33,18 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Mints tokens and opens them.
-
-    Parameters
-    ----------
-    secrets : tuple of str
-        Tokens are signed with the last, and opened with any.
-    most_seconds : int
-        The longest that a token holds.
-    is_open : bool
-        Whether the service takes no keys.
-    """
+    """Mints tokens, signed with the last secret, and opens those that were signed with any."""
 
     secrets: tuple[str, ...] = field(repr=False)
     most_seconds: int
     is_open: bool = False
 
     def mint(self, grant: Grant) -> str:
-        """Write a token.
-
-        Returns
-        -------
-        str
-            Of the letters that a URL takes as they are.
-        """
+        """Write a token, of letters that a URL takes as they are."""
         return self._serializer().dumps([grant.kind, grant.seed, grant.version, grant.feedback, grant.expires])
 
     def expire(self, seconds: int) -> int:
-        """Return when a token ends that is minted now.
-
-        Parameters
-        ----------
-        seconds : int
-            How long it is to hold.
-
-        Returns
-        -------
-        int
-            In seconds since 1970.
-
-        Raises
-        ------
-        DomainError
-            If that is no time, or too long.
-        """
+        """Return when a token ends that is minted now, in seconds since 1970."""
         if not 1 <= seconds <= self.most_seconds:
             raise DomainError(
                 f"found {seconds} seconds; needed 1 to {self.most_seconds}, the longest that a token holds here",
@@ -93,18 +53,7 @@ class Tokens:
         return math.ceil(time.time()) + seconds
 
     def open(self, token: str) -> Grant:
-        """Open a token.
-
-        Parameters
-        ----------
-        token : str
-            Anything.
-
-        Raises
-        ------
-        AccessError
-            401 if it is none of these secrets' or has expired.
-        """
+        """Open a token that was signed here and has not expired; anything else is 401."""
         try:
             found = self._serializer().loads(token) if FORM.fullmatch(token) else None
         except BadData:
@@ -122,14 +71,9 @@ class Tokens:
 
 
 def find_token(raw: bytes | bytearray) -> str:
-    """Find the token in a body that may be anything, as text: JSON has no need to escape a letter of it.
+    """Find the first token in a body that may be anything, as text: JSON has no need to escape a letter of it.
 
     So it costs little, whoever sent it, and who holds a token is told what is wrong with a body that is not sound.
-
-    Returns
-    -------
-    str
-        The first that is of the form of one; empty where there is none.
     """
     found = PLACE.search(raw)
     return found[1].decode("ascii") if found else ""
