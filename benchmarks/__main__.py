@@ -1,69 +1,40 @@
 """Every subject, or those named, as one Markdown document: ``python -m benchmarks [--write] [subject ...]``."""
 
-import argparse
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from benchmarks.environment import describe_machine, environments
-from benchmarks.harness import Row, take_over
-from benchmarks.report import put_into_readme, write_table
+from benchmarks.environment import describe_machine, environments, measure_in
+from benchmarks.report import build_parser, publish, write_table
 
-ROOT = Path(__file__).parents[1]
+SUBJECTS = ("gradients", "jacobians", "service", "reading", "bulk", "neighbours")
+"""Modules of this package with `rows`, in the order of the table."""
 
-SUBJECTS = ("layer", "network", "jacobians", "service", "reading", "bulk_lines", "neighbours")
-"""Modules of this package that hand rows over, in the order of the table."""
-
-
-def measure(subject: str, environment: Mapping[str, str]) -> tuple[list[Row], dict[str, str]]:
-    """Measure a subject in a process of its own, since BLAS reads its environment once."""
-    command = [sys.executable, "-m", f"benchmarks.{subject}"]
-    rows, facts = [], {}
-    with subprocess.Popen(  # noqa: S603 - a module of this package
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for item in take_over(process.stdout):
-            if isinstance(item, Row):
-                rows.append(item)
-                sys.stderr.write(f"{item.what}, beside {item.peer}: {item.ratio:.3g}\n")
-            else:
-                facts = item
-    if process.returncode:
-        sys.exit(f"{subject} ended with status {process.returncode}")
-    return rows, facts
+OF_PRODUCTS = ("gradients", "jacobians")
+"""Those whose time depends on OpenBLAS's kernels."""
 
 
 def write_document(subjects: Sequence[str]) -> str:
-    """Measure subjects in every environment and write the document."""
+    """Measure subjects in every environment that matters to them, and write the document."""
     parts = [f"Measured on {describe_machine()}. One thread each."]
-    for title, environment in environments().items():
-        rows: list[Row] = []
-        facts: dict[str, str] = {}
-        for subject in subjects:
-            found, facts_of_subject = measure(subject, environment)
-            rows += found
-            facts |= facts_of_subject
-        loaded = "; ".join(f"{name} ({fact})" for name, fact in facts.items())
-        parts += [f"### {title}", f"{loaded}.", write_table(rows)]
+    for number, (title, environment) in enumerate(environments().items()):
+        chosen = [subject for subject in subjects if not number or subject in OF_PRODUCTS]
+        found = [measure_in(environment, subject) for subject in chosen]
+        facts = {name: fact for _, loaded in found for name, fact in loaded.items()}
+        libraries = "; ".join(f"{name} ({fact})" for name, fact in facts.items())
+        if found:
+            parts += [f"### {title}", f"{libraries}.", write_table([row for rows, _ in found for row in rows])]
     return "\n\n".join(parts)
 
 
 def main() -> None:
     """Print the document, and put it into the README where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = build_parser("benchmarks", __doc__)
     parser.add_argument("subjects", nargs="*", metavar="subject", help=f"of {', '.join(SUBJECTS)}; by default all")
-    parser.add_argument("--write", action="store_true", help="put the tables into the README beside this file")
     parsed = parser.parse_args()
     if unknown := set(parsed.subjects) - set(SUBJECTS):
         parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
     if parsed.write and parsed.subjects:
         parser.error("--write keeps a whole run; name no subject with it")
-    document = write_document(parsed.subjects or SUBJECTS)
-    sys.stdout.write(document + "\n")
-    if parsed.write:
-        put_into_readme(document)
+    publish("benchmarks", write_document(parsed.subjects or SUBJECTS), write=parsed.write)
 
 
 if __name__ == "__main__":

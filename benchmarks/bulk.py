@@ -1,112 +1,125 @@
-"""Bulk marking over HTTP, by httpx and by curl: ``python -m benchmarks.bulk [lines]``."""
+"""Marking 5×3 answers to one shared problem: over HTTP beside a script, and by the command with two processes.
 
+The script calls json.loads, np.array and np.allclose for each line. Right lines are all different, by machine. Wrong
+ones are mistakes of the catalogue with six decimals, so they recur.
+"""
+
+import io
 import json
 import random
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-import httpx
 import numpy as np
 
-from benchmarks.marking import small_problem
-from benchmarks.students import make_mistakes, work_by_hand
-from core.grading import Question, Solution, read_asks
-from core.problem import Problem
-from tests.app.server import run_server
+from app.access import Access
+from app.marking import Bulk
+from app.settings import Settings
+from benchmarks.harness import Goal, Row, measure, set_beside
+from benchmarks.problems import describe, draw_problem, write_json
+from benchmarks.servers import Connection, join_chunks, serve_ours, write_request
+from benchmarks.students import make_mistakes, suspects_of
+from core.budget import Budget
+from core.grading import read_asks
+from tests.app.server import ROOT, command, environment
 
-ASKS = ("dL_dZ2", "dL_dW2")
+LINES = 20_000
+FILE_LINES = 400_000
+ROUNDS = 7
+SCRIPT = "json.loads and np.allclose one by one, over ours"
+GOAL, GOAL_OF_TWO = Goal(12.0, at_least=True), Goal(1.6, at_least=True)
 SHARE_WRONG = 0.3
 
+WHY = "TODO"
 
-def write_lines(count: int) -> Iterator[str]:
-    """Write a course's submissions to one problem: honest work, and mistakes of the catalogue."""
-    problem = small_problem()
-    ids = read_asks(ASKS, problem)
-    suspects = Solution(Question(problem=problem, asks=ids)).suspects
-    right = {text: value.tolist() for text, value in work_by_hand(problem, ids, 4).items()}
-    wrong = [
-        {text: np.round(value, 4).tolist() for text, value in answers.items()}
-        for _, answers in make_mistakes(suspects, ids)
-    ]
-    yield json.dumps({"defaults": {"problem": as_json(problem), "asks": ASKS, "feedback": "diagnosis"}})
-    source = random.Random(0)
+EVERYBODY = Access(Settings.model_construct()).everybody
+
+PROBLEM = draw_problem(4, (5, 3), decimals=2, has_bias=True)
+IDS = read_asks(("dL_dW",), PROBLEM)
+SUSPECTS = suspects_of(PROBLEM, IDS)
+TRUTH = SUSPECTS.scenarios.value("dL_dW1")
+WRONG = [
+    np.round(answers["dL_dW"], 6).tolist()
+    for _, answers in make_mistakes(SUSPECTS, IDS)
+    if answers["dL_dW"].shape == TRUTH.shape and not np.allclose(answers["dL_dW"], TRUTH)
+]
+DEFAULTS = write_json({"defaults": {"problem": describe(PROBLEM)}}) + b"\n"
+
+
+def write_lines(count: int, share_wrong: float) -> Iterator[bytes]:
+    """Write answers by machine, no two alike, and mistakes of the catalogue with six decimals."""
+    source, noise = random.Random(0), np.random.default_rng(0)
     for _ in range(count):
-        yield json.dumps({"answers": source.choice(wrong) if source.random() < SHARE_WRONG else right})
+        right = (TRUTH * (1.0 + 1e-9 * noise.normal(size=TRUTH.shape))).tolist()
+        answer = source.choice(WRONG) if source.random() < share_wrong else right
+        yield write_json({"answers": {"dL_dW": answer}}) + b"\n"
 
 
-def as_json(problem: Problem) -> dict[str, object]:
-    """Write a problem as a request has it."""
-    layers = [
+def compare_one_by_one(lines: list[bytes]) -> list[bool]:
+    """Compare as a script would."""
+    return [np.allclose(np.array(json.loads(line)["answers"]["dL_dW"]), TRUTH) for line in lines]
+
+
+def mark_alone(content: bytes) -> Iterator[bytes]:
+    """Mark as the service does, without HTTP and files."""
+    return Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=2**25).replies()
+
+
+def rows_beside_script(connection: Connection, share_wrong: float) -> Iterator[Row]:
+    """Time the service, and the marking alone, beside a script."""
+    lines = list(write_lines(LINES, share_wrong))
+    content = DEFAULTS + b"".join(lines)
+    request = write_request("/v1/grades/bulk", content, media_type="application/jsonl")
+    replies = join_chunks(connection.exchange(request)).splitlines()[:-1]
+    assert [b'"score":1.0,"verdict":"correct"' in line for line in replies] == compare_one_by_one(lines)
+    timings = measure(
         {
-            "weights": layer.weights.tolist(),
-            "bias": np.asarray(layer.bias).tolist(),
-            "activation": layer.activation,
+            "ours": partial(connection.exchange, request),
+            "alone": lambda: sum(map(len, mark_alone(content))),
+            SCRIPT: partial(compare_one_by_one, lines),
         }
-        for layer in problem.network.layers
-    ]
-    return {
-        "network": {"layers": layers},
-        "inputs": problem.inputs.tolist(),
-        "targets": np.asarray(problem.targets).tolist(),
-        "loss": problem.loss,
-        "conventions": {"reduction": "mean"},
-    }
+    )
+    script, what = timings.samples[SCRIPT], f"{LINES} JSON lines of 5×3, {share_wrong:.0%} wrong"
+    goal = None if share_wrong else GOAL
+    for way, name in (("over HTTP", "ours"), ("the marking alone", "alone")):
+        yield set_beside(f"{what}, {way}", SCRIPT, timings.samples[name], script, goal, why=WHY, inverse=True)
 
 
-def send_by_httpx(address: str, requests: Path, replies: Path) -> None:
-    """Send a file as one streamed request, and write the reply as it comes."""
-    headers = {"Content-Type": "application/jsonl"}
-    with (
-        requests.open("rb") as source,
-        replies.open("wb") as target,
-        # reading and marking everything comes before the first byte of the reply
-        httpx.stream("POST", f"{address}/v1/grades/bulk", content=source, headers=headers, timeout=600) as reply,
-    ):
-        reply.raise_for_status()
-        for chunk in reply.iter_bytes():
-            target.write(chunk)
+def time_command(source: Path, processes: int) -> float:
+    """Mark a file by the command; return the seconds it took."""
+    arguments = [str(source), str(source.with_suffix(".grades")), "--processes", str(processes)]
+    start = time.perf_counter()
+    subprocess.run(  # noqa: S603 - our own command
+        [*command("grade"), *arguments], cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL, check=True
+    )
+    return time.perf_counter() - start
 
 
-def send_by_curl(address: str, requests: Path, replies: Path) -> None:
-    """Send a file by curl."""
-    command = ["curl", "--silent", "--fail", "--data-binary", f"@{requests}", "--output", str(replies)]
-    command += ["--header", "Content-Type: application/jsonl", f"{address}/v1/grades/bulk"]
-    subprocess.run(command, check=True)  # noqa: S603 - a fixed command
-
-
-def main() -> None:
-    """Print a table: a tenth of the lines, then all of them, by each client."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    clients = {"httpx": send_by_httpx} | ({"curl": send_by_curl} if shutil.which("curl") else {})
-    sys.stdout.write("| client | lines | answered | seconds | lines a second | server's peak MiB |\n")
-    sys.stdout.write("|---|---:|---:|---:|---:|---:|\n")
+def rows_of_command() -> Iterator[Row]:
+    """Time one process and two in turn: the whole command, and what the lines take once it has started."""
+    whole, further = {1: [], 2: []}, {1: [], 2: []}  # type: tuple[dict[int, list[float]], dict[int, list[float]]]
     with tempfile.TemporaryDirectory() as folder:
-        requests, replies = Path(folder) / "requests.jsonl", Path(folder) / "replies.jsonl"
-        for name, send in clients.items():
-            with run_server() as server:
-                address = f"http://127.0.0.1:{server.port}"
-                for lines in (count // 10, count):
-                    requests.write_text("\n".join(write_lines(lines)))
-                    start = time.perf_counter()
-                    send(address, requests, replies)
-                    seconds = time.perf_counter() - start
-                    with replies.open() as reply:
-                        answered = sum('"grade"' in line for line in reply)
-                    row = (
-                        name,
-                        lines,
-                        answered,
-                        f"{seconds:.1f}",
-                        round(lines / seconds),
-                        f"{server.memory('VmHWM') / 2**20:.0f}",
-                    )
-                    sys.stdout.write(f"| {' | '.join(map(str, row))} |\n")
+        few, many = Path(folder) / "few.jsonl", Path(folder) / "many.jsonl"
+        few.write_bytes(DEFAULTS + b"".join(write_lines(FILE_LINES // 10, 0.0)))
+        many.write_bytes(DEFAULTS + b"".join(write_lines(FILE_LINES, 0.0)))
+        for _ in range(ROUNDS):
+            for processes in (1, 2):
+                whole[processes].append(time_command(many, processes))
+                further[processes].append(whole[processes][-1] - time_command(few, processes))
+    one, what = "one process, over two", "JSON lines of 5×3, two processes of the command"
+    yield set_beside(f"{FILE_LINES} {what}, its start left out", one, further[2], further[1], GOAL_OF_TWO, inverse=True)
+    yield set_beside(f"{FILE_LINES} {what}, the whole", one, whole[2], whole[1], inverse=True)
 
 
-if __name__ == "__main__":
-    main()
+def rows() -> Iterator[Row]:
+    """Measure each mix over HTTP, and processes."""
+    with serve_ours() as port:
+        connection = Connection(port)
+        for share in (0.0, SHARE_WRONG):
+            yield from rows_beside_script(connection, share)
+        connection.close()
+    yield from rows_of_command()

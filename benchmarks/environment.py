@@ -1,10 +1,15 @@
 """What a measurement runs on and under: one thread each, OpenBLAS as it chooses and as the environment says."""
 
+import multiprocessing
 import os
 import platform
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+
+from benchmarks.harness import Row
 
 BLAS_CHOICES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that take OpenBLAS's choice of kernels from it; some environments export them."""
@@ -30,9 +35,23 @@ def environments() -> dict[str, dict[str, str]]:
     return {"BLAS auto": free} | ({f"BLAS as found, {', '.join(pins)}": found} if pins else {})
 
 
-def is_pinned() -> bool:
-    """Tell whether the environment takes OpenBLAS's choice from it."""
-    return any(name in os.environ for name in BLAS_CHOICES)
+def measure_in(environment: Mapping[str, str], subject: str) -> tuple[list[Row], dict[str, str]]:
+    """Measure a subject in a process of its own, because BLAS reads its environment once.
+
+    Returns its rows, and which libraries it loaded.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure, subject).result()
+
+
+def _measure(subject: str) -> tuple[list[Row], dict[str, str]]:
+    rows = []
+    for row in import_module(f"benchmarks.{subject}").rows():
+        sys.stderr.write(f"{row.what}, beside {row.peer}: {row.ratio:.3g}\n")
+        rows.append(row)
+    return rows, describe_threads()
 
 
 def describe_machine() -> str:

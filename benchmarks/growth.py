@@ -4,39 +4,32 @@ Every point has a process of its own, warmed up at the smallest size: the median
 first call raises the process's peak of memory. Dashed lines grow in proportion, through the last point.
 """
 
-import io
 import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
-from app.access import Access
-from app.marking import Bulk
 from app.schemas.compute_bodies import ForwardBody
-from app.settings import Settings
 from app.wire import parse_body
-from benchmarks.bulk import write_lines
+from benchmarks.bulk import DEFAULTS, SHARE_WRONG, mark_alone, write_lines
 from benchmarks.environment import environments
 from benchmarks.harness import Call
+from benchmarks.problems import draw_problem
 from benchmarks.reading import write_body
 from core.answers import read_answer
 from core.budget import Budget
-from core.problem import Layer, Network, Problem
 from core.propagation import compute_gradients
 
 PICTURE = Path(__file__).with_name("growth.svg")
-EVERYBODY = Access(Settings.model_construct()).everybody
 BOUNDLESS = Budget(numbers=10**12, operations=10**15)
 REPEATS, REPEAT_SECONDS = 9, 2.0
 PAGE = 4096
@@ -57,18 +50,7 @@ class Axis:
 
 def gradients(n_samples: int, widths: Sequence[int]) -> Call:
     """Return all gradients of a network with tanh and softmax."""
-    source = np.random.default_rng(0)
-    layers = tuple(
-        Layer(
-            weights=source.standard_normal((n_in, n_out)) / np.sqrt(n_in),
-            bias=np.zeros(n_out),
-            activation="softmax" if number == len(widths) - 1 else "tanh",
-        )
-        for number, (n_in, n_out) in enumerate(pairwise(widths), start=1)
-    )
-    labels: Any = source.integers(0, widths[-1], n_samples)
-    inputs = source.standard_normal((n_samples, widths[0]))
-    problem = Problem(network=Network(layers=layers), inputs=inputs, targets=labels, loss="cross_entropy")
+    problem = draw_problem(n_samples, widths, hidden="tanh", has_bias=True)
     return lambda: compute_gradients(problem, budget=BOUNDLESS)
 
 
@@ -87,14 +69,9 @@ def read_text(numbers: int) -> tuple[int, Call]:
 
 
 def mark(lines: int) -> Call:
-    """Return the marking of lines that share a problem."""
-    raw = "\n".join(write_lines(lines)).encode()
-
-    def run() -> None:
-        for _ in Bulk(io.BytesIO(raw), caller=EVERYBODY, budget=Budget(), longest=2**20).replies():
-            pass
-
-    return run
+    """Return the marking of lines that share a problem; the reply is not kept."""
+    content = DEFAULTS + b"".join(write_lines(lines, SHARE_WRONG))
+    return lambda: sum(map(len, mark_alone(content)))
 
 
 AXES = {
@@ -107,7 +84,7 @@ AXES = {
     ),
     "body": Axis("bytes of JSON\n(one matrix, read)", (5, 15, 50, 150, 500, 1000), read),
     "text": Axis("characters of text\n(one answer, read)", (10, 100, 1000, 10_000, 100_000), read_text),
-    "submissions": Axis("submissions\n(3-5-4, one problem)", (1, 10, 100, 1000, 10_000), lambda n: (n, mark(n))),
+    "submissions": Axis("submissions\n(5→3, one problem)", (1, 10, 100, 1000, 10_000), lambda n: (n, mark(n))),
 }
 
 

@@ -5,14 +5,11 @@ contestant to its end before the next, and asv interleaves whole processes. On a
 runs on it, while the ratio of two samples taken milliseconds apart carries over.
 """
 
-import json
 import random
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +41,11 @@ class Goal:
 
     def __str__(self) -> str:
         return f"{'≥' if self.at_least else '≤'} {self.bound:g}"
+
+
+def at_most(**bounds: float) -> dict[str, Goal]:
+    """Make goals for ratios, by peer."""
+    return {peer: Goal(bound) for peer, bound in bounds.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +100,18 @@ def set_beside(
 class Timings:
     """Seconds a call, one sample a round, of each contestant."""
 
-    samples: Mapping[str, list[float]] = field(default_factory=dict)
+    samples: Mapping[str, list[float]]
 
-    def row(self, what: str, peer: str, goal: Goal | None = None, *, why: str = "") -> Row:
+    def row(self, what: str, peer: str, goal: Goal | None = None, *, ours: str = "ours", why: str = "") -> Row:
         """Set ours beside a peer."""
-        return set_beside(what, peer, self.samples["ours"], self.samples[peer], goal, why=why)
+        return set_beside(what, peer, self.samples[ours], self.samples[peer], goal, why=why)
+
+    def above(self, floor: str) -> "Timings":
+        """Return what each contestant takes more than one of them in the same round."""
+        least = self.samples[floor]
+        return Timings(
+            {name: [one - other for one, other in zip(own, least, strict=True)] for name, own in self.samples.items()}
+        )
 
 
 def measure(contestants: Mapping[str, Call], *, seconds: float = SUBJECT_SECONDS) -> Timings:
@@ -156,22 +165,3 @@ def require_equal(results: Mapping[str, Iterable[npt.ArrayLike]], *, relative: f
             scale = np.abs(one).max()
             if one.shape != other.shape or not np.abs(one - other).max() <= relative * scale:
                 raise AssertionError(f"{name} and {first} differ: shapes {one.shape}, {other.shape}, scale {scale:.3g}")
-
-
-def hand_over(rows: Iterable[Row], describe: Callable[[], Mapping[str, str]]) -> None:
-    """Write rows to the process that collects them, a line each as they come, and what has been loaded last."""
-    for row in rows:
-        sys.stdout.write(json.dumps({"row": asdict(row)}) + "\n")
-        sys.stdout.flush()
-    sys.stdout.write(json.dumps({"facts": dict(describe())}) + "\n")
-
-
-def take_over(lines: Iterable[str]) -> Iterator[Row | dict[str, str]]:
-    """Read what `hand_over` writes."""
-    for line in lines:
-        document: dict[str, dict[str, Any]] = json.loads(line)
-        if "facts" in document:
-            yield document["facts"]
-        else:
-            row = document["row"]
-            yield Row(**row | {"spread": tuple(row["spread"]), "goal": Goal(**row["goal"]) if row["goal"] else None})

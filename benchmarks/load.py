@@ -1,34 +1,31 @@
-"""The service under four times the load that it can bear, beside a probe of its health: ``python -m benchmarks.load``.
+"""The service under more than it can bear, beside a probe of its health: ``python -m benchmarks.load [--write]``.
 
-Measured first: each kind of request alone, and how many of the mix are answered a second while some always wait. Then
-requests come at a multiple of that rate, at random times, however the service does. The exit status is 1 if a goal is
-not reached.
+First come clients that retry at once (`retries.py`). Then requests come at four times the rate that it can bear, at
+random times, whatever the service does: measured before are each kind of request alone, and how many of the mix are
+answered a second while some always wait. The exit status is 1 if a goal is not reached.
 """
 
-import argparse
-import json
 import multiprocessing
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from itertools import cycle, islice
 
 import numpy as np
-import orjson
 
 from app.examples import ARTICLE
 from app.settings import Settings
 from benchmarks.environment import describe_machine
 from benchmarks.load_client import Ask, Outcome, ask_closed, ask_open, come_first
+from benchmarks.problems import describe, draw_problem, write_json
+from benchmarks.report import build_parser, publish
 from benchmarks.report import seconds as write_seconds
-from benchmarks.servers import serve_ours, write_request
-from benchmarks.students import keys_of, make_mistakes
+from benchmarks.retries import MOST_HEALTH, measure_if_installed
+from benchmarks.servers import probe_until, serve_ours, write_request
+from benchmarks.students import keys_of, make_mistakes, suspects_of
 from core.exercises import draw_exercise
-from core.grading import Question, Solution
 
 LARGE_WIDTH = 230
 MEDIUM_WIDTH = 70
@@ -41,11 +38,6 @@ CAPACITY_SECONDS = 6.0
 IN_FLIGHT = 16
 MOST_REQUESTS = 1_000_000
 
-PROBE_SECONDS = 0.05
-PROBE_TIMEOUT = 5.0
-MOST_PROBES = 250
-"""At once: each may take its time to connect and its time to be answered."""
-MOST_HEALTH = 0.1
 
 MOST_SLOWDOWN = 2.0
 """Of what a request takes alone; the longest wait for a turn comes on top;
@@ -82,25 +74,16 @@ def make_asks() -> list[Ask]:
     """Make the mix of a deadline: mostly submissions, and beside them some of all else that there is."""
     submissions = make_submissions()
     lines = b"\n".join(islice(cycle(submissions), BULK_LINES))
-    medium, large = make_problem(MEDIUM_WIDTH), make_problem(LARGE_WIDTH)
+    medium, large = (write_json(describe(draw_problem(1, (width, width)))) for width in (MEDIUM_WIDTH, LARGE_WIDTH))
     draws = [b"GET /v1/exercises/two_layer_network?seed=%d HTTP/1.1\r\n" % seed for seed in range(DRAWN_SEEDS)]
     return [
         *(Ask("a submission", write_request("/v1/grades", body), 0.70 / len(submissions)) for body in submissions),
-        Ask("a small computation", write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode()), 0.20),
+        Ask("a small computation", write_request("/v1/softmax-layer", write_json(ARTICLE)), 0.20),
         *(Ask("an exercise", draw + b"Host: localhost\r\n\r\n", 0.03 / len(draws)) for draw in draws),
         Ask(f"{len(medium) / 1e3:.0f} kB of JSON", write_request("/v1/gradients", medium), 0.03),
         Ask(f"{len(large) / 1e6:.1f} MB of JSON", write_request("/v1/forward", large), 0.03),
         Ask(IN_BULK, write_request("/v1/grades/bulk", lines, media_type="application/jsonl"), 0.01),
     ]
-
-
-def make_problem(width: int) -> bytes:
-    """Make one layer of so many inputs and outputs, and one sample for it."""
-    source = np.random.default_rng(0)
-    layer = {"weights": source.standard_normal((width, width)), "activation": "tanh"}
-    inputs, targets = source.standard_normal((2, 1, width))
-    problem = {"network": {"layers": [layer]}, "inputs": inputs, "targets": targets, "loss": "squared_error"}
-    return orjson.dumps(problem, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def make_submissions() -> list[bytes]:
@@ -109,11 +92,11 @@ def make_submissions() -> list[bytes]:
     for seed in range(SEEDS):
         exercise = draw_exercise("two_layer_network", seed)
         ids = keys_of(exercise)
-        made = make_mistakes(Solution(Question(problem=exercise.problem, asks=ids)).suspects, ids)
+        made = make_mistakes(suspects_of(exercise.problem, ids), ids)
         for _, answers in islice(made, seed, None, SEEDS):
             written = {text: np.round(value, exercise.decimals).tolist() for text, value in answers.items()}
             reference = {"kind": exercise.kind, "seed": seed}
-            bodies.append(orjson.dumps({"exercise": reference, "answers": written}))
+            bodies.append(write_json({"exercise": reference, "answers": written}))
     return bodies
 
 
@@ -135,30 +118,6 @@ def measure(*, times: float, seconds: float, **settings: object) -> Measured:
         load = pool.submit(ask_open, port, asks, rate, seconds)
         health = probe_until(port, load.done)
         return Measured(alone, capacity, seconds, load.result(), health)
-
-
-def probe_until(port: int, is_done: Callable[[], bool]) -> list[float]:
-    """Ask again and again whether the service lives, however long it took before: who stalls is asked meanwhile."""
-    with ThreadPoolExecutor(MOST_PROBES) as pool:
-        probes, due = [], time.perf_counter()
-        while not is_done():
-            probes.append(pool.submit(probe, port, due))
-            due += PROBE_SECONDS
-            time.sleep(max(0.0, due - time.perf_counter()))
-        return [asked.result() for asked in probes]
-
-
-def probe(port: int, due: float) -> float:
-    """Ask whether the service lives, over a new connection, as orchestrators do; return how long after it was due."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT)
-    try:
-        connection.request("GET", "/health/live")
-        is_alive = connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        is_alive = False
-    finally:
-        connection.close()
-    return time.perf_counter() - due if is_alive else float("inf")
 
 
 def write_report(measured: Measured, *, queue_seconds: float) -> tuple[str, bool]:
@@ -205,19 +164,27 @@ def say(*, is_reached: bool) -> str:
 
 def main() -> int:
     """Measure, and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser = build_parser("benchmarks.load", __doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long; by default 60")
     parser.add_argument("--times", type=float, default=4.0, help="how many times the capacity; by default 4")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the service")
     parsed = parser.parse_args()
     settings = dict(pair.split("=", 1) for pair in parsed.set)
+    retries, no_retry_harms = measure_if_installed(max(1, round(parsed.seconds / 4)), **settings)
     measured = measure(times=parsed.times, seconds=parsed.seconds, **settings)
     queue_seconds = float(settings.get("queue_seconds", Settings.model_fields["queue_seconds"].default))
     report, is_reached = write_report(measured, queue_seconds=queue_seconds)
     offered = len(measured.outcomes) / measured.seconds
-    print(f"Measured on {describe_machine()}.")
-    print(f"Capacity {measured.capacity:.0f}/s; {offered:.0f}/s offered for {measured.seconds:.0f} s.\n\n{report}")
-    return 0 if is_reached else 1
+    parts = (
+        f"Measured on {describe_machine()}.",
+        "### Clients that retry at once",
+        retries,
+        f"### {parsed.times:g} times the capacity",
+        f"Capacity {measured.capacity:.0f}/s; {offered:.0f}/s offered for {measured.seconds:.0f} s.",
+        report,
+    )
+    publish("benchmarks.load", "\n\n".join(parts), write=parsed.write)
+    return 0 if is_reached and no_retry_harms else 1
 
 
 if __name__ == "__main__":

@@ -16,15 +16,14 @@ from typing import cast
 
 import uvloop
 
+from benchmarks.servers import END_OF_HEAD, LAST_CHUNK, LENGTH
+
 MOST_CONNECTIONS = 1000
 LAST_SECONDS = 20.0
 """How long answers may take that are missing at the end."""
 
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 CODE = re.compile(rb'"code":"(\w+)"')
 RETRY = re.compile(rb"\r\nretry-after: *\d+\r\n", re.IGNORECASE)
-END_OF_HEAD = b"\r\n\r\n"
-LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 NO_ANSWER, NOT_SENT = "no answer", "not sent"
 

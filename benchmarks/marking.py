@@ -1,40 +1,22 @@
-"""How long marking one answer takes, in core time: ``python -m benchmarks.marking``."""
+"""How long marking one answer takes, in core time: ``python -m benchmarks.marking [--write]``."""
 
 import random
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from statistics import median
 
 import numpy as np
 
-from benchmarks.students import make_mistakes, make_pairs, work_by_hand
+from benchmarks.problems import small_problem
+from benchmarks.report import build_parser, publish
+from benchmarks.students import make_mistakes, make_pairs, suspects_of, work_by_hand
 from core.answers import read_answer
 from core.arrays import Array
 from core.grading import Question, Solution, Submission, grade_submission, read_asks
-from core.problem import Layer, Network, Problem
+from core.problem import Problem
 
 ROUNDS = 40
 ASKS = ("dL_dZ2", "dL_dW2", "dL_db2", "dL_dZ1", "dL_dW1", "dL_db1")
-
-
-def small_problem() -> Problem:
-    """Return a 3-5-4 network with tanh and softmax, at four samples."""
-    source = np.random.default_rng(0)
-
-    def tenths(*shape: int) -> Array:
-        return np.round(source.uniform(-1.0, 1.0, shape), 1)
-
-    layers = (
-        Layer(weights=tenths(3, 5), bias=tenths(5), activation="tanh"),
-        Layer(weights=tenths(5, 4), bias=tenths(4), activation="softmax"),
-    )
-    return Problem(
-        network=Network(layers=layers),
-        inputs=tenths(4, 3),
-        targets=np.array([0, 2, 2, 1]),
-        loss="cross_entropy",
-    )
 
 
 def time_marking(problem: Problem, text: str, answer: Array) -> float:
@@ -47,11 +29,11 @@ def time_marking(problem: Problem, text: str, answer: Array) -> float:
     return time.perf_counter() - start
 
 
-def medians(problem: Problem, answers: Mapping[str, list[Array]], show: Callable[[float], str]) -> str:
-    """Write the medians over the answers of each quantity, and over all of them."""
+def medians(problem: Problem, answers: Mapping[str, list[Array]]) -> str:
+    """Write the medians, in milliseconds, over the answers of each quantity, and over all of them."""
     times = {text: [time_marking(problem, text, value) for value in values] for text, values in answers.items()}
     everything = [one for several in times.values() for one in several]
-    return " | ".join(show(median(several)) for several in [*times.values(), everything])
+    return " | ".join(f"{median(several) * 1e3:.2f}" for several in [*times.values(), everything])
 
 
 def differs(one: Array, other: Array) -> bool:
@@ -61,9 +43,10 @@ def differs(one: Array, other: Array) -> bool:
 
 def main() -> None:
     """Print a table: right answers, single mistakes, pairs, and what nothing explains, pairs searched."""
+    parsed = build_parser("benchmarks.marking", __doc__).parse_args()
     problem = small_problem()
     ids = read_asks(ASKS, problem)
-    suspects = Solution(Question(problem=problem, asks=ids)).suspects
+    suspects = suspects_of(problem, ids)
     scenarios = suspects.scenarios
     exact = {text: [scenarios.value(key)] * ROUNDS for text, key in ids.items()}
     by_hand = {text: [value] * ROUNDS for text, value in work_by_hand(problem, ids, 4).items()}
@@ -77,7 +60,7 @@ def main() -> None:
     unexplained = {
         text: [value + noise.uniform(-0.2, 0.2, value.shape) for value in values] for text, values in exact.items()
     }
-    sys.stdout.write(f"| ms | {' | '.join(ASKS)} | all |\n|---|{'---:|' * (len(ASKS) + 1)}\n")
+    lines = [f"| ms | {' | '.join(ASKS)} | all |", f"|---|{'---:|' * (len(ASKS) + 1)}"]
     rows: dict[str, dict[str, list[Array]]] = {
         "right, rounded at the end": exact,
         "right, rounded on the way": by_hand,
@@ -86,7 +69,8 @@ def main() -> None:
         "nothing explains it, pairs searched": unexplained,
     }
     for name, several in rows.items():
-        sys.stdout.write(f"| {name} | {medians(problem, several, lambda seconds: f'{seconds * 1e3:.2f}')} |\n")
+        lines.append(f"| {name} | {medians(problem, several)} |")
+    publish("benchmarks.marking", "\n".join(lines), write=parsed.write)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ One client sends the example back to back over one connection; another process s
 another. Quiet and busy phases alternate, and each busy one is set beside the quiet one before it.
 """
 
-import json
 import multiprocessing
 import time
 from collections.abc import Iterator
@@ -12,11 +11,10 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 
 import numpy as np
-import orjson
 
 from app.examples import ARTICLE
-from benchmarks.environment import describe_threads
-from benchmarks.harness import Goal, Row, hand_over, set_beside
+from benchmarks.harness import Goal, Row, set_beside
+from benchmarks.problems import describe, draw_problem, write_json
 from benchmarks.servers import Connection, serve_ours, write_request
 
 ROUNDS = 5
@@ -37,24 +35,13 @@ CONTEXT = multiprocessing.get_context("spawn")
 
 def write_large_body() -> bytes:
     """Write a request of 20 MB of JSON whose work is one forward pass of one sample."""
-    source = np.random.default_rng(0)
-    layer = {"weights": source.standard_normal((BODY_WIDTH, BODY_WIDTH)), "activation": "tanh"}
-    problem = {"network": {"layers": [layer]}, "inputs": source.standard_normal((1, BODY_WIDTH))}
-    return write_request("/v1/forward", orjson.dumps(problem, option=orjson.OPT_SERIALIZE_NUMPY))
+    return write_request("/v1/forward", write_json(describe(draw_problem(1, (BODY_WIDTH, BODY_WIDTH)))))
 
 
 def write_products(count: int) -> bytes:
     """Write a request of many large products and few bytes: steps of descent over one batch."""
-    source = np.random.default_rng(0)
-
-    def tenths(*shape: int) -> list[list[float]]:
-        numbers: list[list[float]] = (source.integers(0, 10, shape) / 10).tolist()
-        return numbers
-
-    layer = {"weights": tenths(400, 200), "activation": "softmax"}
-    problem = {"network": {"layers": [layer]}, "inputs": tenths(1000, 400), "targets": [0] * 1000}
-    body = problem | {"loss": "cross_entropy", "learning_rate": 0.01, "count": count}
-    return write_request("/v1/steps", json.dumps(body, separators=(",", ":")).encode())
+    problem = describe(draw_problem(1000, (400, 200), decimals=1))
+    return write_request("/v1/steps", write_json(problem | {"learning_rate": 0.01, "count": count}))
 
 
 def count_steps(connection: Connection) -> int:
@@ -107,7 +94,7 @@ def percentile(connection: Connection, request: bytes) -> float:
 
 def rows() -> Iterator[Row]:
     """Measure beside bodies and beside products."""
-    small = write_request("/v1/softmax-layer", json.dumps(ARTICLE).encode())
+    small = write_request("/v1/softmax-layer", write_json(ARTICLE))
     with serve_ours() as port:
         connection = Connection(port)
         for _ in range(WARM_UP):
@@ -122,7 +109,3 @@ def rows() -> Iterator[Row]:
             title = f"p99 of the article's example {what}"
             yield set_beside(title, "its p99 alone", busy, quiet, GOAL)
         connection.close()
-
-
-if __name__ == "__main__":
-    hand_over(rows(), describe_threads)

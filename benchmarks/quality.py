@@ -1,13 +1,13 @@
-"""How often marking is right, on certified exercises: ``python -m benchmarks.quality [checks]``."""
+"""How often marking is right, on certified exercises: ``python -m benchmarks.quality [--write] [checks]``."""
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
 
+from benchmarks.report import build_parser, publish
 from benchmarks.students import Answers, keys_of, make_mistakes, make_pairs, slip, work_by_hand
 from core.answers import read_answer
 from core.arrays import Array
@@ -74,27 +74,30 @@ def check_exercise(kind: str, seed: int, counts: dict[str, Counts], *, pairs: in
         counts["slips not explained"]["wrong" if explained else "right"] += 1
 
 
-def show(counts: Mapping[str, Counts]) -> None:
-    """Print the counts as a Markdown table."""
-    sys.stdout.write("| | right | wrong | share |\n|---|---:|---:|---:|\n")
+def write_counts(counts: Mapping[str, Counts]) -> str:
+    """Write the counts as a Markdown table."""
+    lines = ["| | right | wrong | share |", "|---|---:|---:|---:|"]
     for name, count in counts.items():
         total = count["right"] + count["wrong"]
-        sys.stdout.write(f"| {name} | {count['right']} | {count['wrong']} | {count['right'] / total:.2%} |\n")
+        lines.append(f"| {name} | {count['right']} | {count['wrong']} | {count['right'] / total:.2%} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Check as many exercises as asked, over all kinds."""
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    parser = build_parser("benchmarks.quality", __doc__)
+    parser.add_argument("checks", nargs="?", type=int, default=5000, help="how many exercises; by default 5000")
+    parsed = parser.parse_args()
     counts: dict[str, Counts] = {
         name: Counter()
         for name in ("honest work", "mistakes not accepted", "mistakes named", "pairs named", "slips not explained")
     }
     seed = 0
-    while counts["honest work"].total() < wanted:
+    while counts["honest work"].total() < parsed.checks:
         for kind in KINDS:
             check_exercise(kind, seed, counts, pairs=5, slips=5) if seed < 20 else check_honest(kind, seed, counts)
         seed += 1
-    show(counts)
+    publish("benchmarks.quality", write_counts(counts), write=parsed.write)
 
 
 def check_honest(kind: str, seed: int, counts: dict[str, Counts]) -> None:

@@ -1,7 +1,8 @@
 """A request's body from bytes to checked arrays, beside bare simdjson and beside what FastAPI does by default.
 
-The body is a layer of n×n and one sample. Ours checks everything that the service checks. Bare simdjson parses and
-copies each array out, and checks nothing; FastAPI's default is json.loads, a pydantic model of lists, and np.array.
+A part of a request: the service's rows have the whole. The body is a layer of n×n and one sample. Ours checks
+everything that the service checks. Bare simdjson parses and copies each array out, and checks nothing. FastAPI's
+default is json.loads, a pydantic model of lists, and np.array.
 """
 
 import json
@@ -10,15 +11,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import orjson
 import simdjson
 from pydantic import TypeAdapter
 
 from app.schemas.compute_bodies import ForwardBody
 from app.wire import parse_body
-from benchmarks.environment import describe_threads
-from benchmarks.harness import Goal, Row, hand_over, measure, require_equal
+from benchmarks.harness import Goal, Row, measure, require_equal
 from benchmarks.peers import ProblemRequest
+from benchmarks.problems import describe, draw_problem, write_json
 from core.arrays import Array
 
 WIDTHS = (50, 200, 1000)
@@ -37,10 +37,8 @@ PARSER = simdjson.Parser()
 
 def write_body(width: int) -> bytes:
     """Write a body with numbers of full precision."""
-    source = np.random.default_rng(0)
-    layer = {"weights": source.standard_normal((width, width)), "activation": "softmax"}
-    problem = {"network": {"layers": [layer]}, "inputs": source.standard_normal((1, width))}
-    return orjson.dumps(problem, option=orjson.OPT_SERIALIZE_NUMPY)
+    problem = describe(draw_problem(1, (width, width)))
+    return write_json({"network": problem["network"], "inputs": problem["inputs"]})
 
 
 def ours(raw: bytes) -> list[Array]:
@@ -70,10 +68,6 @@ def rows() -> Iterator[Row]:
         readers = {"ours": ours, "bare simdjson": by_simdjson, "FastAPI's default": by_fastapi}
         require_equal({name: read(raw) for name, read in readers.items()}, relative=0.0)
         timings = measure({name: partial(read, raw) for name, read in readers.items()})
-        what = f"validated JSON → array, {width}×{width}"
+        what = f"reading alone: validated JSON → array, {width}×{width}"
         for peer, goal in GOALS.items():
             yield timings.row(what, peer, goal, why=WHY)
-
-
-if __name__ == "__main__":
-    hand_over(rows(), describe_threads)

@@ -1,18 +1,27 @@
-"""Servers in processes of their own on free ports of this machine, and a client that costs next to nothing."""
+"""Servers in processes of their own on free ports of this machine, a client that costs next to nothing, and a probe."""
 
 import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 
 from tests.app.server import ROOT, find_free_port, run_server, stop
 
 START_SECONDS = 30
+
+PROBE_SECONDS = 0.05
+PROBE_TIMEOUT = 5.0
+MOST_PROBES = 250
+"""At once: each may take `PROBE_TIMEOUT` to connect and again to be answered."""
+
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 END_OF_HEAD = b"\r\n\r\n"
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Connection:
@@ -23,7 +32,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def exchange(self, request: bytes) -> bytes:
-        """Send a request and return the body of its reply."""
+        """Send a request and return the body of its reply, as it came: chunks with their lengths."""
         self._socket.sendall(request)
         head = b""
         while (end := head.find(END_OF_HEAD)) < 0:
@@ -31,12 +40,24 @@ class Connection:
             if not piece:
                 raise ConnectionError("the server closed the connection")
             head += piece
-        length = LENGTH.search(head, 0, end + 2)
-        if length is None or not head.startswith(b"HTTP/1.1 200 "):
-            raise RuntimeError(f"not a reply of status 200 with its length: {head[:500]!r}")
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"not a reply of status 200: {head[:500]!r}")
         body = head[end + len(END_OF_HEAD) :]
+        length = LENGTH.search(head, 0, end + 2)
+        if length is None:
+            return self._receive_chunks(body)
         missing = int(length[1]) - len(body)
         return body + self._receive(missing) if missing else body
+
+    def _receive_chunks(self, first: bytes) -> bytes:
+        # JSON lines contain no carriage return, so the end of the last chunk stands nowhere else
+        received = bytearray(first)
+        while not received.endswith(LAST_CHUNK):
+            piece = self._socket.recv(1 << 20)
+            if not piece:
+                raise ConnectionError("the server closed the connection")
+            received += piece
+        return bytes(received)
 
     def _receive(self, count: int) -> bytes:
         buffer = bytearray(count)
@@ -50,6 +71,15 @@ class Connection:
         self._socket.close()
 
 
+def join_chunks(received: bytes) -> bytes:
+    """Return the body that came in chunks."""
+    body, start = bytearray(), 0
+    while length := int(received[start : (end := received.index(b"\r\n", start))], 16):
+        body += received[end + 2 : end + 2 + length]
+        start = end + 2 + length + 2
+    return bytes(body)
+
+
 def write_request(path: str, body: bytes, *, media_type: str = "application/json") -> bytes:
     """Write a whole request, whose reply is to be of the same media type."""
     lines = (f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {media_type}", f"Accept: {media_type}")
@@ -58,7 +88,7 @@ def write_request(path: str, body: bytes, *, media_type: str = "application/json
 
 @contextmanager
 def serve_ours(**settings: object) -> Iterator[int]:
-    """Serve Gradmark as its command line does, and yield the port."""
+    """Serve Gradmark as its command line does; yield the port."""
     with run_server(**settings) as server:
         yield server.port
 
@@ -87,3 +117,27 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise TimeoutError("the peer's server did not start")
+
+
+def probe_until(port: int, is_done: Callable[[], bool]) -> list[float]:
+    """Ask at even intervals whether the service lives, however long earlier answers take; return what each took."""
+    with ThreadPoolExecutor(MOST_PROBES) as pool:
+        probes, due = [], time.perf_counter()
+        while not is_done():
+            probes.append(pool.submit(probe, port, due))
+            due += PROBE_SECONDS
+            time.sleep(max(0.0, due - time.perf_counter()))
+        return [asked.result() for asked in probes]
+
+
+def probe(port: int, due: float) -> float:
+    """Ask whether the service lives, over a new connection, as orchestrators do; return how long after it was due."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT)
+    try:
+        connection.request("GET", "/health/live")
+        is_alive = connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        is_alive = False
+    finally:
+        connection.close()
+    return time.perf_counter() - due if is_alive else float("inf")

@@ -8,13 +8,18 @@ import numpy as np
 
 from core.arrays import Array
 from core.exercises import Exercise
-from core.grading import read_asks
+from core.grading import Question, Solution, read_asks
 from core.grading.diagnosis.suspects import Suspect, Suspects
 from core.jacobians.paths import identity_rows, own_rows, path_between
 from core.problem import Problem
 from core.steps import RuleContext, sources_of, steps_of, structure_of
 
 Answers = dict[str, Array]
+
+
+def suspects_of(problem: Problem, ids: Mapping[str, str]) -> Suspects:
+    """Return the mistakes that can be made in what is asked."""
+    return Solution(Question(problem=problem, asks=ids)).suspects
 
 
 def keys_of(exercise: Exercise) -> dict[str, str]:
