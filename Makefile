@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 BENCH_VENV ?= .venv-bench
 BENCH_BIN = $(BENCH_VENV)/bin
-BENCH ?=
+ARGS ?=
 LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras --no-header --no-annotate --quiet
 
 # what a link points to is somebody else's
@@ -43,17 +43,16 @@ check: $(VENV)/.ready ## the full gate: format, lint, types, import contracts, t
 	$(BIN)/pytest --cov --cov-report=term-missing
 
 quality: $(VENV)/.ready ## measure how often marking is right, on simulated students
-	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.quality $(ARGS)
 
-bench: $(BENCH_VENV)/.ready ## measure the speed beside torch, JAX, FastAPI and others; BENCH=--write keeps the tables
-	$(BENCH_BIN)/python -m benchmarks $(BENCH)
+bench: $(BENCH_VENV)/.ready ## measure the speed beside torch, JAX, FastAPI and others; ARGS=--write keeps the tables
+	$(BENCH_BIN)/python -m benchmarks $(ARGS)
 
-marking: $(VENV)/.ready ## measure how long marking takes, one by one and in bulk
-	$(BIN)/python -m benchmarks.marking
-	$(BIN)/python -m benchmarks.bulk
+marking: $(VENV)/.ready ## measure how long marking one answer takes
+	$(BIN)/python -m benchmarks.marking $(ARGS)
 
-load: $(VENV)/.ready ## load the service with four times what it can bear, for a minute, beside a probe of its health
-	$(BIN)/python -m benchmarks.load
+load: $(VENV)/.ready ## send more than the service can bear, beside a probe of its health; needs wrk
+	$(BIN)/python -m benchmarks.load $(ARGS)
 
 growth: $(BENCH_VENV)/.ready ## draw how time and memory grow with what is sent
 	$(BENCH_BIN)/python -m benchmarks.growth

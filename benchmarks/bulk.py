@@ -34,7 +34,11 @@ SCRIPT = "json.loads and np.allclose one by one, over ours"
 GOAL, GOAL_OF_TWO = Goal(12.0, at_least=True), Goal(1.6, at_least=True)
 SHARE_WRONG = 0.3
 
-WHY = "TODO"
+WHY = (
+    "The 20,000 lines are 7 MB, and the reply is 11. Of some 60 ms over HTTP the marking takes 25. The kernel takes "
+    "16 to copy bytes between processes and into the temporary file. The remaining time goes to the hops to a thread, "
+    "one for each piece that arrives or leaves."
+)
 
 EVERYBODY = Access(Settings.model_construct()).everybody
 

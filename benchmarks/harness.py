@@ -63,7 +63,7 @@ class Row:
     """The quartiles of those ratios."""
     goal: Goal | None = None
     why: str = ""
-    """What was tried and why it stops there, for a row that is not met."""
+    """Why the goal is missed, and what was tried."""
 
     @property
     def is_met(self) -> bool:

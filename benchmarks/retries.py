@@ -95,7 +95,7 @@ def run_wrk(port: int, connections: int, seconds: int) -> Run:
 def write_report(runs: Sequence[Run]) -> tuple[str, bool]:
     """Write the table, and tell whether all goals are reached."""
     lines = [
-        f"| connections | accepted/s | of those at {runs[0].connections} | refused/s | broken | health's p99 | reached |",
+        f"| connections | accepted/s | share of {runs[0].connections} | refused/s | broken | health p99 | reached |",
         "|---:|---:|---:|---:|---:|---:|---|",
     ]
     reached = []

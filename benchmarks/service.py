@@ -30,7 +30,11 @@ TENSORS_ROW = f"{WIDTH}×{WIDTH} round trip, binary"
 ADDED_GOAL = Goal(0.33)
 GOALS = {(JSON_ROW, FASTAPI): Goal(0.3), (TENSORS_ROW, FASTAPI): Goal(0.06)}
 
-WHY = "TODO"
+WHY = (
+    "The service adds the reading and checking of the body (55 µs), routing (30) and writing (25). Tried without "
+    "gain: the route's own ASGI application, one flat list of routes, no telemetry hooks, no thread. Fewer garbage "
+    "collections gain 4 %."
+)
 
 
 @dataclass(frozen=True)
