@@ -141,6 +141,8 @@ TOKENS = _shown(
         {"seed": 12, "version": LATEST_VERSION, "feedback": "verdict", "expires_in": 3600},
     ),
 )
+EXERCISE: Example = {"kind": "softmax_forward", "seed": 7}
+EXERCISES = _shown(softmax=("A forward pass by hand", EXERCISE))
 BULK = {
     "shared": {
         "summary": "Two answers to one problem",

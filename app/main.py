@@ -29,36 +29,15 @@ from app.wire import encode
 from app.work.dispatch import Placement
 from core.softmax_layer import compute_softmax_layer
 
-DESCRIPTION = """
-Computes, explains and marks gradients: the forward pass, the loss, every Jacobian of the chain and the weight
-gradients of softmax layers and feed-forward networks; and why an answer is wrong.
-
-Arrays are nested lists, samples first. Weights are (n_in, n_out): Z = X·W + b. Jacobians stack weights by
-columns. Numbers are strict: nothing is converted, nothing that is not finite is taken or given. Every reply
-of status 400 and above is a problem document (RFC 9457) with JSON pointers.
-"""
-
 START_AGAIN_SECONDS = 0.5
 """When it is tried again to start processes that could not be started."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the service.
-
-    Parameters
-    ----------
-    settings : Settings, optional
-        By default from the environment.
-
-    Raises
-    ------
-    AccessSettingError
-        If the keys or secrets in the settings are none.
-    """
+    """Build the service, by default with settings from the environment."""
     app = FastAPIOffline(
         title="Gradmark",
         summary="Computes, explains and marks gradients.",
-        description=DESCRIPTION,
         version=__version__,
         license_info={"name": "MIT", "identifier": "MIT"},
         docs_url=None,  # ours says what it loads

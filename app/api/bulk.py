@@ -52,7 +52,7 @@ async def hold_until_sent() -> AsyncIterator[AsyncExitStack]:
 UntilSent = Annotated[AsyncExitStack, Depends(hold_until_sent, scope="request")]
 
 
-async def create_grades(request: Request, caller: RequestCaller, until_sent: UntilSent) -> Response:
+async def grade_lines(request: Request, caller: RequestCaller, until_sent: UntilSent) -> Response:
     """Mark many submissions: lines of JSON in, lines of JSON out, in order.
 
     Each line is the body of a grade request. The first may instead be `{"defaults": {…}}`: what the others
@@ -131,8 +131,7 @@ async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) ->
 
 
 ENDPOINTS: Endpoints = {
-    "create_grades": {
-        "endpoint": create_grades,
+    grade_lines: {
         "response_class": StreamingResponse,
         "responses": LINES_REPLIES,
         "openapi_extra": {"requestBody": {"required": True, "content": LINES_BODY}},

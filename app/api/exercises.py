@@ -3,11 +3,11 @@
 from typing import Annotated, cast
 
 from asgi_correlation_id import correlation_id
-from fastapi import Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from app.access import forbidden
 from app.api.admission import RequestCaller
-from app.api.query import DISTINCT
+from app.api.query import require_distinct_parameters
 from app.api.route import Endpoints, read_budget
 from app.operations.marking import DRAWING, KIND_DESCRIPTION
 from app.record import record_of
@@ -24,6 +24,7 @@ async def read_exercise(
     kind: Annotated[KindName, Path(description=KIND_DESCRIPTION)],
     query: Annotated[ExerciseQuery, Query()],
     caller: RequestCaller,
+    _: Annotated[None, Depends(require_distinct_parameters)],
 ) -> Response:
     """Draw the exercise that a query asks for, or that its token stands for."""
     # the query has a seed, or else a token, which has one
@@ -47,4 +48,4 @@ async def read_exercise(
     return Response(bytes(found.content), found.status, found.headers, found.media_type)
 
 
-ENDPOINTS: Endpoints = {"read_exercise": {"endpoint": read_exercise, "dependencies": [DISTINCT]}}
+ENDPOINTS: Endpoints = {read_exercise: {}}

@@ -28,41 +28,24 @@ LINES_NAMES = r"application/((x-)?ndjson|(x-)?jsonl|(x-)?jsonlines|octet-stream)
 LINES_TYPES = {LINES_TYPE: re.compile(LINES_NAMES + PARAMETERS, re.IGNORECASE)}
 
 
-class Forms(NamedTuple):
+class MediaTypes(NamedTuple):
     """The media types of a body and of its reply."""
 
     reads: str
     writes: str
 
 
-def choose_forms(request: Request) -> Forms:
-    """Choose in which forms a request is read and answered.
-
-    Raises
-    ------
-    BodyError
-        406 where no form of the reply is acceptable; 415 for another media type, charset or content coding.
-    """
-    writes = choose_form(",".join(request.headers.getlist("accept")))
+def choose_media_types(request: Request) -> MediaTypes:
+    """Choose how a request is read and answered: 406 where no media type of the reply is acceptable, 415 as below."""
+    writes = choose_reply_type(",".join(request.headers.getlist("accept")))
     if not writes:
         raise BodyError(406, "accept", f"the reply can be {JSON_TYPE} or {TENSORS_TYPE}; Accept allows neither")
-    return Forms(reads=require_media_type(request, BODY_TYPES), writes=writes)
+    return MediaTypes(reads=require_media_type(request, BODY_TYPES), writes=writes)
 
 
 @lru_cache(maxsize=256)
-def choose_form(accept: str) -> str:
-    """Choose the form of a reply.
-
-    Parameters
-    ----------
-    accept : str
-        The header.
-
-    Returns
-    -------
-    str
-        A media type, JSON where both are as good; empty where neither is acceptable.
-    """
+def choose_reply_type(accept: str) -> str:
+    """Choose by the Accept header: JSON where both media types are as good; empty where neither is acceptable."""
     try:
         # the last of those that are as good
         return str(mimeparse.best_match([TENSORS_TYPE, JSON_TYPE], accept or "*/*"))
@@ -71,22 +54,9 @@ def choose_form(accept: str) -> str:
 
 
 def require_media_type(request: Request, known: Mapping[str, re.Pattern[str]]) -> str:
-    """Check that a body says that it is of a media type that is read, and plain.
+    """Return which of the media types a body says that it has: 415 for another one, or for a compressed body.
 
-    Parameters
-    ----------
-    known : mapping
-        How each media type that is read is written, in UTF-8 where it is text.
-
-    Returns
-    -------
-    str
-        The media type.
-
-    Raises
-    ------
-    BodyError
-        415 if it does not.
+    Each is known by how it is written, in UTF-8 where it is text.
     """
     said = request.headers.get("content-type", "")
     found = next((name for name, pattern in known.items() if pattern.fullmatch(said)), None)

@@ -1,42 +1,48 @@
-"""What the OpenAPI document says beside the signatures: errors, tags, operation ids."""
+"""The OpenAPI documents: of everything as JSON, and of the binary form of bodies and replies.
 
-from collections.abc import Iterable
+The binary form has a document of its own, because generators of clients make of a second media type a second type of
+every reply, or leave it out with a warning.
+"""
+
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cache
 from inspect import getdoc
 from typing import Any
 
+import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from app.access import SCOPES, TOKEN
+from app.api.reply_examples import compute_reply_examples
 from app.errors import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from app.operations import OPERATIONS
 from app.wire import TENSORS_TYPE
+from app.work.computation import JSON_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
+Document = dict[str, Any]
+
+DESCRIPTION = """
+Computes, explains and marks gradients: the forward pass, the loss, every Jacobian of the chain and the weight
+gradients of softmax layers and feed-forward networks; and why an answer is wrong.
+
+Arrays are nested lists, samples first. Weights are (n_in, n_out): Z = X·W + b. Jacobians stack weights by
+columns. Numbers are strict: nothing is converted, nothing that is not finite is taken or given. Every reply
+of status 400 and above is a problem document (RFC 9457) with JSON pointers.
+
+Large arrays can also be sent and received as they lie in memory: openapi-tensors.json describes that form.
+"""
 
 SERVERS = [{"url": ".", "description": "Where this document is."}]
 """A relative URL: a proxy may put a prefix before the document and the operations."""
 
-
-def problems(*statuses: int) -> Responses:
-    """Describe the problem documents that a route may answer with.
-
-    Returns
-    -------
-    dict
-        As FastAPI's ``responses``.
-    """
-    schema = {"$ref": "#/components/schemas/ProblemDocument"}
-    content = {MEDIA_TYPE: {"schema": schema}}
-    return {status: {"description": PROBLEMS[status][1], "content": content} for status in statuses}
-
-
-TENSORS = {
+TENSORS_PATH = "/openapi-tensors.json"
+TENSORS_DOCS = {"url": TENSORS_PATH.removeprefix("/"), "description": "The binary form of bodies and replies."}
+TENSORS_CONTENT = {
     TENSORS_TYPE: {
         "schema": {
             "type": "string",
@@ -46,48 +52,98 @@ TENSORS = {
         }
     }
 }
-TENSOR_FORMS = {"requestBody": {"content": TENSORS}, "responses": {"200": {"content": TENSORS}}}
-"""What a computation's operation says of the binary form of its body and reply."""
+
+PROBLEM_RESPONSE = {
+    "description": "A problem document",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+}
+
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, for one or more of the scopes: "
+    + "; ".join(f"{scope} for {what}" for scope, what in SCOPES.items())
+    + ".",
+}
+
+
+def problems(*statuses: int) -> Responses:
+    """Describe the problem documents of these statuses, as FastAPI's ``responses``."""
+    return {
+        status: {"$ref": "#/components/responses/Problem", "description": PROBLEMS[status][1]} for status in statuses
+    }
 
 
 def add_openapi(app: FastAPI) -> None:
-    """Add the problem document to the components of an OpenAPI document, which is written once for all."""
+    """Serve the documents, each of which is written once for all."""
 
-    def openapi() -> dict[str, Any]:
+    def openapi() -> Document:
         if app.openapi_schema is None:
-            routes = [_describe(one) for one in app.routes if isinstance(one, APIRoute) and one.include_in_schema]
-            document = get_openapi(
-                title=app.title,
-                version=app.version,
-                summary=app.summary,
-                description=app.description,
-                routes=routes,
-                tags=app.openapi_tags,
-                license_info=app.license_info,
-                servers=SERVERS,
-            )
-            problem = TypeAdapter(ProblemDocument).json_schema(ref_template="#/components/schemas/{model}")
-            document["components"]["schemas"] |= problem.pop("$defs") | {"ProblemDocument": problem}
-            if not app.state.access.is_open:
-                _add_security(document, routes)
-            app.openapi_schema = document
+            app.openapi_schema = write_document(app)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to extend the document
-    _serve_once_written(app)
-
-
-def _serve_once_written(app: FastAPI) -> None:
-    @cache
-    def write() -> bytes:
-        return bytes(JSONResponse(app.openapi()).body)
-
-    async def read_openapi(_: Request) -> Response:
-        return Response(write(), media_type="application/json")
-
-    # the framework's own writes it anew for everybody who asks
+    # the framework's own route writes the document anew for everybody who asks
     app.router.routes[:] = [route for route in app.routes if getattr(route, "path", None) != app.openapi_url]
-    app.add_route(str(app.openapi_url), read_openapi, include_in_schema=False)
+    _serve(app, str(app.openapi_url), openapi)
+    _serve(app, TENSORS_PATH, lambda: write_tensors_document(openapi()))
+
+
+def _serve(app: FastAPI, path: str, make: Callable[[], Document]) -> None:
+    write = cache(lambda: orjson.dumps(make()))
+
+    async def read_document(_: Request) -> Response:
+        return Response(write(), media_type=JSON_TYPE)
+
+    app.add_route(path, read_document, include_in_schema=False)
+
+
+def write_document(app: FastAPI) -> Document:
+    """Write the document of everything but the binary form."""
+    routes = [_describe(one) for one in app.routes if isinstance(one, APIRoute) and one.include_in_schema]
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=DESCRIPTION,
+        routes=routes,
+        tags=app.openapi_tags,
+        license_info=app.license_info,
+        servers=SERVERS,
+    )
+    document["externalDocs"] = TENSORS_DOCS
+    problem = TypeAdapter(ProblemDocument).json_schema(ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"] |= problem.pop("$defs") | {"ProblemDocument": problem}
+    document["components"]["responses"] = {"Problem": PROBLEM_RESPONSE}
+    for route, operation in _operations_of(document, routes):
+        if examples := compute_reply_examples(OPERATIONS[route.name]):
+            operation["responses"]["200"]["content"][JSON_TYPE]["examples"] = examples
+    if not app.state.access.is_open:
+        _add_security(document, routes)
+    return document
+
+
+def write_tensors_document(document: Document) -> Document:
+    """Write the document of the binary form from the document of everything else."""
+    success = {"description": "The reply, with its arrays as bytes", "content": TENSORS_CONTENT}
+    paths: dict[str, Any] = {}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if JSON_TYPE in operation.get("requestBody", {}).get("content", ()):
+                paths[path] = {
+                    method: operation
+                    | {
+                        "requestBody": {"required": True, "content": TENSORS_CONTENT},
+                        "responses": operation["responses"] | {"200": success},
+                    }
+                }
+    schemas = {name: document["components"]["schemas"][name] for name in ("ProblemDocument", "ErrorItem")}
+    about = {"url": "openapi.json", "description": "What the JSON in a body or reply holds."}
+    return document | {
+        "paths": paths,
+        "components": document["components"] | {"schemas": schemas},
+        "externalDocs": about,
+    }
 
 
 def _describe(route: APIRoute) -> APIRoute:
@@ -102,21 +158,16 @@ def _describe(route: APIRoute) -> APIRoute:
     return described
 
 
-KEY_SCHEME = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "An API key, for one or more of the scopes: "
-    + "; ".join(f"{scope} for {what}" for scope, what in SCOPES.items())
-    + ".",
-}
+def _operations_of(document: Document, routes: Iterable[APIRoute]) -> Iterable[tuple[APIRoute, dict[str, Any]]]:
+    for route in routes:
+        for method in route.methods or ():
+            yield route, document["paths"][route.path_format][method.lower()]
 
 
-def _add_security(document: dict[str, Any], routes: Iterable[APIRoute]) -> None:
+def _add_security(document: Document, routes: Iterable[APIRoute]) -> None:
     """Say which scopes an operation takes: one of them is enough, and none where a token will do."""
     document["components"]["securitySchemes"] = {"key": KEY_SCHEME}
-    for route in routes:
-        admitted = OPERATIONS[route.name].admits
-        for method in (route.methods or ()) if admitted else ():
-            operation = document["paths"][route.path_format][method.lower()]
+    for route, operation in _operations_of(document, routes):
+        if admitted := OPERATIONS[route.name].admits:
             operation["security"] = [{} if scope == TOKEN else {"key": [scope]} for scope in admitted]
             operation["responses"] |= {str(status): said for status, said in problems(401, 403).items()}

@@ -5,18 +5,18 @@ where the framework converts, `Placement` decides where the work is done, and th
 """
 
 from collections.abc import AsyncIterator, Callable
-from functools import cached_property, wraps
+from functools import wraps
 from inspect import Parameter, Signature
 from typing import Annotated, Any, cast
 
 from asgi_correlation_id import correlation_id
-from fastapi import Body, Path, Request, Response
+from fastapi import Body, Path, Request
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from app.access import Caller, find_token
-from app.api.media_types import choose_forms
-from app.api.openapi import TENSOR_FORMS, problems
+from app.access import Access, Caller, find_token
+from app.api.media_types import choose_media_types
+from app.api.openapi import problems
 from app.errors import BodyError, describe_error
 from app.operations import Operation
 from app.record import record_of
@@ -37,19 +37,19 @@ def read_budget(request: Request) -> Budget:
 PIECE_BYTES = 256 * 1024
 """Replies are sent in pieces of at most this size."""
 
-Endpoints = dict[str, dict[str, Any]]
-"""Options of a route whose endpoint answers by itself, by the name of the operation."""
+Endpoints = dict[Callable[..., Any], dict[str, Any]]
+"""Functions that answer an operation of their name by themselves, each with further options of its route."""
 
 
 class OperationRoute(APIRoute):
     """The route of an operation whose handler takes a checked body, or nothing.
 
-    The framework reads what the handler takes for OpenAPI alone. Bodies and replies are JSON, or binary where a
-    client says so.
+    The framework reads what the handler takes for OpenAPI alone.
     """
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
+        self._fixed: Answer | None = None
         super().__init__(
             operation.path,
             _make_endpoint(operation),
@@ -58,24 +58,12 @@ class OperationRoute(APIRoute):
             tags=[operation.tag],
             response_model=operation.reply,
             responses=problems(*operation.problems),
-            openapi_extra=TENSOR_FORMS if operation.body else None,
         )
         # past the framework's reading of parameters, for which there is nothing here to read
         self.app = self.answer
 
-    @cached_property
-    def fixed(self) -> Answer:
-        """What a handler that takes nothing returns, always the same, written once."""
-        return Answer(content=encode(self.operation.run({})), media_type=JSON_TYPE)
-
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request.
-
-        Parameters
-        ----------
-        scope, receive, send
-            As ASGI has them.
-        """
+        """Answer a request."""
         request = Request(scope, receive)
         placement: Placement = request.app.state.placement
         with placement.held_reply_bytes.share() as reply:
@@ -90,15 +78,20 @@ class OperationRoute(APIRoute):
             await send_answer(found, send)
 
     async def _find_answer(self, request: Request, placement: Placement, reply: Share) -> Answer:
-        caller = request.app.state.access.admit(request, self.operation.admits)
+        access: Access = request.app.state.access
+        caller = access.admit(request, self.operation.admits) if self.operation.admits else access.everybody
         if self.operation.body is None:
-            return self.fixed
+            if self._fixed is None:
+                # without a body the reply is always the same: it is written once
+                found = self.operation.run({"access": access})
+                self._fixed = Answer(content=encode(found), media_type=JSON_TYPE)
+            return self._fixed
         with placement.held_bytes.share() as share:
             call = await read_call(request, self.operation, caller, share)
-            found = await placement.answer(self.operation, call, request.receive, reply)
+            answered = await placement.answer(self.operation, call, request.receive, reply)
             # not every body says how large its reply will be: each place makes one too many at most
-            reply.expect(len(found.content))
-            return found
+            reply.expect(len(answered.content))
+            return answered
 
 
 def _make_endpoint(operation: Operation) -> Callable[..., Any]:
@@ -116,40 +109,28 @@ def _make_endpoint(operation: Operation) -> Callable[..., Any]:
 
 
 async def read_call(request: Request, operation: Operation, caller: Caller, share: Share) -> Call:
-    """Read what a request asks for.
+    """Read what a request asks for; the body's bytes are counted in the share.
 
-    Parameters
-    ----------
-    share : Share
-        Where the body's bytes are counted.
-
-    Raises
-    ------
-    AccessError
-        401 for somebody without a key in whose body there is no valid token, whatever else is wrong with it.
-    BodyError
-        406 where no form of the reply is acceptable; 415 for another media type, charset or content coding; 413
-        past the limit, which is lower without a key; 400 and 408 for a body that does not arrive; 503 where there
-        is no room for it.
+    A body without a key and without a valid token is 401, whatever else is wrong with it.
     """
     settings: Settings = request.app.state.settings
     if caller.scopes:
-        forms = choose_forms(request)
+        media_types = choose_media_types(request)
         placement: Placement = request.app.state.placement
-        placement.require_room(operation, forms.reads)
+        placement.require_room(operation, media_types.reads)
         raw = await _read_body(request, settings.max_body_bytes, share)
     else:
         raw = await _read_body(request, min(settings.max_keyless_bytes, settings.max_body_bytes), share)
         # nothing is told before it is known who asks
         caller.tokens.open(find_token(raw))
-        forms = choose_forms(request)
+        media_types = choose_media_types(request)
     return Call(
         operation=operation.name,
         raw=raw,
         budget=settings.budget,
         limits=settings.limits,
-        reads=forms.reads,
-        writes=forms.writes,
+        reads=media_types.reads,
+        writes=media_types.writes,
         request_id=correlation_id.get() or "",
         caller=caller,
         path=request.path_params,
@@ -171,13 +152,7 @@ async def _read_body(request: Request, limit: int, share: Share) -> bytes | byte
 
 
 async def send_answer(answer: Answer, send: Send) -> None:
-    """Send a reply.
-
-    Parameters
-    ----------
-    send : callable
-        As ASGI has it.
-    """
+    """Send a reply in pieces of at most `PIECE_BYTES`."""
     headers = [
         (b"content-length", b"%d" % len(answer.content)),
         (b"content-type", answer.media_type.encode("ascii")),
@@ -197,24 +172,8 @@ async def send_answer(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-def json_response(content: bytes) -> Response:
-    """Wrap encoded JSON."""
-    return Response(content, media_type="application/json")
-
-
 async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Read a body piece by piece, within a limit.
-
-    Parameters
-    ----------
-    limit : int
-        In bytes.
-
-    Raises
-    ------
-    BodyError
-        413 past the limit; 400 for half a body; what the connection refuses it for.
-    """
+    """Read a body piece by piece: 413 past the limit in bytes, 400 for half a body, or the connection's refusal."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise too_large(limit)
@@ -234,11 +193,5 @@ async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 
 def too_large(limit: int) -> BodyError:
-    """Return the error for a body over the limit.
-
-    Parameters
-    ----------
-    limit : int
-        In bytes.
-    """
+    """Return the error for a body over the limit in bytes."""
     return BodyError(413, "too_large", f"the body has more than {limit} bytes, the most that is read here")

@@ -1,36 +1,40 @@
 """The routes: one for each operation of the table, in its order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from fastapi.routing import APIRoute
 
 from app.api import bulk, exercises, service
 from app.api.admission import admit
 from app.api.openapi import problems
-from app.api.route import Endpoints, OperationRoute
+from app.api.route import OperationRoute
 from app.operations import OPERATIONS, Operation
 
-ENDPOINTS: Endpoints = bulk.ENDPOINTS | exercises.ENDPOINTS | service.ENDPOINTS
-"""What answers the operations that are more than one core call."""
+ENDPOINTS = {
+    endpoint.__name__: (endpoint, options)
+    for endpoint, options in (bulk.ENDPOINTS | exercises.ENDPOINTS | service.ENDPOINTS).items()
+}
+"""What answers the operations that are more than one core call, by the operation's name."""
 
 
 def make_routes() -> Iterator[APIRoute]:
     """Make a route for each operation."""
     for operation in OPERATIONS.values():
-        yield _make_route(operation) if operation.name in ENDPOINTS else OperationRoute(operation)
+        if operation.name in ENDPOINTS:
+            yield _make_route(operation, *ENDPOINTS[operation.name])
+        else:
+            yield OperationRoute(operation)
 
 
-def _make_route(operation: Operation) -> APIRoute:
-    options = dict(ENDPOINTS[operation.name])
-    further = [admit(operation.admits)] if operation.admits else []
+def _make_route(operation: Operation, endpoint: Callable[..., Any], options: dict[str, Any]) -> APIRoute:
     return APIRoute(
         operation.path,
-        options.pop("endpoint"),
+        endpoint,
         name=operation.name,
         methods=[operation.method],
         tags=[operation.tag],
         response_model=operation.reply,
-        responses=options.pop("responses", {}) | problems(*operation.problems),
-        dependencies=further + options.pop("dependencies", []),
-        **options,
+        dependencies=[admit(operation.admits)] if operation.admits else [],
+        **options | {"responses": options.get("responses", {}) | problems(*operation.problems)},
     )

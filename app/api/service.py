@@ -1,49 +1,28 @@
-"""How the service is: alive, ready, which version, and what it does."""
+"""How the service is, from the application's state."""
 
-import platform
 from typing import Literal
 
-import numpy as np
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from app import __version__
-from app.access import Access
 from app.api.error_handlers import problem_response
-from app.api.route import Endpoints, json_response
+from app.api.route import Endpoints
 from app.errors import write_problem
-from app.schemas.compute_replies import HealthReply, VersionReply
+from app.schemas.compute_replies import HealthReply
 from app.watch.metrics import Metrics
 from app.wire import encode
+from app.work.computation import JSON_TYPE
 
 State = Literal["warming up", "ready", "draining"]
-
-
-async def read_live() -> Response:
-    """Say that the process answers at all; a failure means: restart it."""
-    return json_response(encode(HealthReply(status="live")))
 
 
 async def read_ready(request: Request) -> Response:
     """Say whether requests should be sent here; 503 while warming up or draining."""
     state: State = request.app.state.readiness
     if state == "ready":
-        return json_response(encode(HealthReply(status="ready")))
+        return Response(encode(HealthReply(status="ready")), media_type=JSON_TYPE)
     return problem_response(write_problem(503, [], detail=f"the service is {state}"), headers={"Retry-After": "1"})
-
-
-async def read_version(request: Request) -> Response:
-    """Say what is running, and whether a key is needed."""
-    access: Access = request.app.state.access
-    version = VersionReply(
-        name="gradmark",
-        version=__version__,
-        python=platform.python_version(),
-        numpy=np.__version__,
-        access="open" if access.is_open else "keys",
-    )
-    return json_response(encode(version))
 
 
 async def read_metrics(request: Request) -> Response:
@@ -52,9 +31,4 @@ async def read_metrics(request: Request) -> Response:
     return Response(metrics.write(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-ENDPOINTS: Endpoints = {
-    "read_live": {"endpoint": read_live},
-    "read_ready": {"endpoint": read_ready},
-    "read_version": {"endpoint": read_version},
-    "read_metrics": {"endpoint": read_metrics, "response_class": PlainTextResponse},
-}
+ENDPOINTS: Endpoints = {read_ready: {}, read_metrics: {"response_class": PlainTextResponse}}

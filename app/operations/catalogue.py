@@ -142,12 +142,11 @@ def _spellings(template: str) -> tuple[str, ...]:
 
 OPERATIONS = (
     Operation(
-        name="read_catalogue",
+        handler=read_catalogue,
         method="GET",
         path="/v1/catalogue",
         tag=TAG["name"],
         admits=EVERY_KEY,
-        handler=read_catalogue,
         reply=CatalogueReply,
         problems=(500,),
     ),

@@ -1,17 +1,19 @@
 """Marks with their reasons, exercises whose numbers hide nothing, audits of a teacher's own."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from app.access import EVERY_KEY, TOKEN, Caller, Grant
 from app.access.rights import AuthorisedGrader
-from app.examples import AUDITS, BULK, GRADES, TOKENS
+from app.examples import AUDITS, BULK, EXERCISES, GRADES, TOKENS
 from app.operations.operation import BODY_PROBLEMS, Operation
 from app.schemas.grade_bodies import AuditBody, ExerciseBody, GradeBody, TokenBody
 from app.schemas.grade_replies import AuditReply, ExerciseReply, GradeReply, KindReply, KindsReply, TokenReply
 from app.wire.fields import KindName
+from core import exercises
 from core.budget import Budget
-from core.exercises import KINDS, LATEST_VERSION, Audit, Exercise, audit_problem, draw_exercise
+from core.exercises import KINDS, LATEST_VERSION, Exercise, draw_exercise
 from core.grading import Grade
 
 TAG = {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."}
@@ -19,7 +21,7 @@ TAG = {"name": "marking", "description": "Marks with their reasons, exercises th
 KIND_DESCRIPTION = "The kind's name."
 
 
-def create_grade(body: GradeBody, budget: Budget, caller: Caller) -> Grade:
+def grade_answers(body: GradeBody, budget: Budget, caller: Caller) -> Grade:
     """Mark answers: which quantity is right, why another is wrong, and what follows from it correctly.
 
     An answer never makes the request fail: a wrong shape, numbers that are not finite and text that cannot
@@ -29,7 +31,7 @@ def create_grade(body: GradeBody, budget: Budget, caller: Caller) -> Grade:
     return AuthorisedGrader(caller, budget=budget).grade(body)
 
 
-def read_exercises() -> KindsReply:
+def list_exercises() -> KindsReply:
     """List the kinds of exercises."""
     kinds = (
         KindReply(name=kind.name, title=kind.title, asks=kind.asks, decimals=kind.decimals) for kind in KINDS.values()
@@ -37,7 +39,7 @@ def read_exercises() -> KindsReply:
     return KindsReply(version=LATEST_VERSION, kinds=tuple(kinds))
 
 
-def read_exercise(body: ExerciseBody, budget: Budget) -> Exercise:
+def read_exercise(body: ExerciseBody) -> Exercise:
     """Draw an exercise: the same kind, seed and version give the same numbers, always and everywhere.
 
     Its numbers are certified: no mistake of the catalogue gives the right answer, or passes for another
@@ -46,12 +48,7 @@ def read_exercise(body: ExerciseBody, budget: Budget) -> Exercise:
     return draw_exercise(body.kind, body.seed, body.version)
 
 
-def create_token(
-    body: TokenBody,
-    budget: Budget,
-    caller: Caller,
-    kind: Annotated[KindName, KIND_DESCRIPTION],
-) -> TokenReply:
+def mint_token(body: TokenBody, caller: Caller, kind: Annotated[KindName, KIND_DESCRIPTION]) -> TokenReply:
     """Sign a token for an exercise: who holds it reads that exercise and has it marked, and needs no key.
 
     The version is written into it, so that it means the same numbers as long as it holds.
@@ -68,77 +65,59 @@ def create_token(
     )
 
 
-def create_audit(body: AuditBody, budget: Budget) -> Audit:
+def audit_problem(body: AuditBody, budget: Budget) -> exercises.Audit:
     """Find the mistakes that a problem's numbers cannot tell from the right answer, or from each other."""
-    return audit_problem(body.problem, body.asks, decimals=body.decimals, budget=budget)
+    return exercises.audit_problem(body.problem, body.asks, decimals=body.decimals, budget=budget)
 
 
-BULK_OPERATION = Operation(
-    name="create_grades",
-    method="POST",
-    path="/v1/grades/bulk",
-    tag=TAG["name"],
-    admits=("grade",),
-    examples=BULK,
-    problems=(400, 408, 413, 415, 422, 500, 503),
-)
+_operation = partial(Operation, tag=TAG["name"])
 
-DRAWING = Operation(
-    name="read_exercise",
+DRAWING = _operation(
+    handler=read_exercise,
     method="GET",
     path="/v1/exercises/{kind}",
-    tag=TAG["name"],
     admits=("grade", "author", TOKEN),
-    handler=read_exercise,
-    body=ExerciseBody,
     reply=ExerciseReply,
+    examples=EXERCISES,
     problems=(401, 403, 422, 500, 503),
 )
 """Done where marking is, which draws the same exercises: it may take as long, and holds the GIL as well."""
 
 OPERATIONS = (
-    Operation(
-        name="create_grade",
-        method="POST",
+    _operation(
+        handler=grade_answers,
         path="/v1/grades",
-        tag=TAG["name"],
         admits=("grade", TOKEN),
-        handler=create_grade,
-        body=GradeBody,
         reply=GradeReply,
         examples=GRADES,
         problems=(*BODY_PROBLEMS, 401, 403),
     ),
-    BULK_OPERATION,
-    Operation(
-        name="read_exercises",
+    _operation(
+        endpoint="grade_lines",
+        path="/v1/grades/bulk",
+        admits=("grade",),
+        examples=BULK,
+        problems=(400, 408, 413, 415, 422, 500, 503),
+    ),
+    _operation(
+        handler=list_exercises,
         method="GET",
         path="/v1/exercises",
-        tag=TAG["name"],
         admits=EVERY_KEY,
-        handler=read_exercises,
         reply=KindsReply,
         problems=(500,),
     ),
-    Operation(
-        name="create_token",
-        method="POST",
+    _operation(
+        handler=mint_token,
         path="/v1/exercises/{kind}/tokens",
-        tag=TAG["name"],
         admits=("author",),
-        handler=create_token,
-        body=TokenBody,
         reply=TokenReply,
         examples=TOKENS,
     ),
-    Operation(
-        name="create_audit",
-        method="POST",
+    _operation(
+        handler=audit_problem,
         path="/v1/exercises/audit",
-        tag=TAG["name"],
         admits=("author",),
-        handler=create_audit,
-        body=AuditBody,
         reply=AuditReply,
         examples=AUDITS,
     ),

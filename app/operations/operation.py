@@ -18,35 +18,47 @@ BODY_PROBLEMS = (400, 406, 408, 413, 415, 422, 500, 503)
 class Operation:
     """What a client can ask for by a method and a path.
 
-    Parameters
-    ----------
-    name : str
-        The operation's id.
-    admits : tuple of str
-        Scopes, of which a key needs one; `TOKEN` where a token admits without a key. Empty: admits everybody.
-    handler : callable, optional
-        One core call: ``handler(body, budget)``, or nothing to take where the reply is always the same. It may take
-        ``caller`` and, by name, the parameters of the path. None: the endpoint in `app.api` does all of it.
-    body, reply : type, optional
-        The wire classes.
-    estimate : callable, optional
-        ``estimate(body)`` returns what the handler will take, or None where counting takes long itself. None: what the
-        handler takes shows only on the way.
-    problems : tuple of int
-        The statuses of its problem documents.
+    Its name, which is the OpenAPI operation id, is the handler's, or that of the endpoint in `app.api`.
     """
 
-    name: str
-    method: str
+    handler: Callable[..., object] | None = None
+    """One core call: it takes what it names, of ``body``, ``budget``, ``caller``, ``access`` and the path's parameters.
+
+    A handler without a body always returns the same.
+    """
+    endpoint: str = ""
+    """The name of the function in `app.api` that answers where there is no handler."""
+    method: str = "POST"
     path: str
     tag: str
     admits: tuple[str, ...] = ()
-    handler: Callable[..., object] | None = None
-    body: type | None = None
+    """Scopes, of which a key needs one; `TOKEN` where a token admits without a key. Empty: admits everybody."""
     reply: type | None = None
+    """The reply's wire class."""
     examples: Mapping[str, Any] = field(default_factory=dict)
+    """Bodies that are answered with 200, as OpenAPI has them."""
     estimate: Callable[[Any], Work | None] | None = None
+    """Returns what the handler will take from the body's shapes, or None where counting takes long itself.
+
+    Without it, what the handler takes shows only on the way.
+    """
     problems: tuple[int, ...] = BODY_PROBLEMS
+    """The statuses of its problem documents."""
+
+    @property
+    def name(self) -> str:
+        """The operation's id."""
+        return self.handler.__name__ if self.handler else self.endpoint
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What the handler takes, by name."""
+        return signature(self.handler).parameters if self.handler else {}
+
+    @property
+    def body(self) -> type | None:
+        """The body's wire class."""
+        return self.parameters["body"].annotation if "body" in self.parameters else None
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -55,20 +67,15 @@ class Operation:
         return adapter
 
     @cached_property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What the handler takes, by name."""
-        return signature(self.handler).parameters if self.handler else {}
+    def path_parameters(self) -> Mapping[str, tuple[Any, str]]:
+        """The parameters that stand in the path: annotation and description of each."""
+        found = {name: get_args(one.annotation) for name, one in self.parameters.items() if f"{{{name}}}" in self.path}
+        return {name: (Annotated[(annotation, *rest)], said) for name, (annotation, *rest, said) in found.items()}
 
     def run(self, known: Mapping[str, object]) -> object:
         """Call the handler with those of the values that it takes."""
         assert self.handler is not None  # noqa: S101 - what has none is not run
         return self.handler(**{name: known[name] for name in self.parameters})
-
-    @cached_property
-    def path_parameters(self) -> Mapping[str, tuple[Any, str]]:
-        """The parameters that stand in the path: annotation and description of each."""
-        found = {name: get_args(one.annotation) for name, one in self.parameters.items() if f"{{{name}}}" in self.path}
-        return {name: (Annotated[(annotation, *rest)], said) for name, (annotation, *rest, said) in found.items()}
 
     @property
     def documentation(self) -> str:

@@ -71,8 +71,8 @@ DEEP_ONE = {"network": {"layers": [{"weights": [[1]], "activation": "identity"}]
 MANY_IDS = [f"dZ{of}_dZ{by}" for of in range(2, 9) for by in range(1, of)]
 WIDE_LAYER = {"weights": [[0.5] * 300] * 2, "inputs": [1.0, -1.0], "target": 0}
 
-INLINE = call("create_softmax_layer", ARTICLE)
-GRADIENTS = call("create_gradients", ARTICLE_PROBLEM)
+INLINE = call("compute_softmax_layer", ARTICLE)
+GRADIENTS = call("compute_gradients", ARTICLE_PROBLEM)
 
 
 def children_of(pid: int) -> list[int]:

@@ -1,7 +1,8 @@
 """OpenAPI promises what the service does: snapshot, examples, and every reply against its class and schema."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 from starlette.types import Message
 
-from app.examples import ARTICLE, TWO_LAYER_PROBLEM
+from app.api.openapi import TENSORS_PATH, write_tensors_document
+from app.examples import ARTICLE, EXERCISE, TWO_LAYER_PROBLEM
 from app.main import create_app
 from app.operations import OPERATIONS
 from app.settings import Settings
@@ -38,7 +40,7 @@ EXAMPLES = [
     for media_type, content in operation["requestBody"]["content"].items()
     for name, example in content.get("examples", {}).items()
 ]
-BYTES = {TENSORS_TYPE, "application/octet-stream"}
+TENSORS_DOCUMENT = write_tensors_document(DOCUMENT)
 JSON_EXAMPLES = [(path, name, body) for path, media_type, name, body in EXAMPLES if media_type == "application/json"]
 LINES_EXAMPLES = [(name, body) for _, media_type, name, body in EXAMPLES if media_type == "application/jsonl"]
 REGISTRIES: dict[str, Iterable[str]] = {"activations": ACTIVATIONS, "losses": LOSSES, "kinds": KINDS}
@@ -47,19 +49,31 @@ REPLY_CLASSES = {operation.path: operation.reply for operation in OPERATIONS.val
 
 
 def validator(path: str, method: str, status: str) -> Draft202012Validator:
-    content = DOCUMENT["paths"][path][method]["responses"][status]["content"]
-    [schema] = [media["schema"] for media_type, media in content.items() if media_type != TENSORS_TYPE]
-    return Draft202012Validator(schema | {"components": DOCUMENT["components"]})
+    response = DOCUMENT["paths"][path][method]["responses"][status]
+    if "$ref" in response:
+        response = component(response["$ref"])
+    [media] = response["content"].values()
+    return Draft202012Validator(media["schema"] | {"components": DOCUMENT["components"]})
 
 
 def without_names(document: Any) -> Any:
-    """Put a registry's name in place of its entries' names, so that a new entry touches no other file."""
+    """Put a registry's name in place of its entries' names, so that a new entry touches no other file.
+
+    Examples of replies are left out: a test asks the service for each of them.
+    """
     for what, registry in REGISTRIES.items():
         if document == list(registry):
             return [f"all {what}"]
     if isinstance(document, dict):
-        return {key: without_names(value) for key, value in document.items()}
+        return {
+            key: without_names(without_examples(value) if key == "200" else value) for key, value in document.items()
+        }
     return [without_names(value) for value in document] if isinstance(document, list) else document
+
+
+def without_examples(response: dict[str, Any]) -> dict[str, Any]:
+    content = response.get("content", {})
+    return response | {"content": {name: {"schema": media["schema"]} for name, media in content.items()}}
 
 
 def test_the_document_is_the_committed_one() -> None:
@@ -77,7 +91,8 @@ def test_the_document_lists_every_activation_loss_and_kind() -> None:
 
 @pytest.mark.parametrize(("path", "method", "operation"), DOCUMENTED)
 def test_every_operation_is_described(path: str, method: str, operation: dict[str, Any]) -> None:
-    assert operation["operationId"].split("_")[0] in {"create", "read"}
+    named = OPERATIONS[operation["operationId"]]
+    assert (named.path, named.method.lower()) == (path, method)
     assert len(operation["tags"]) == 1
     assert operation["tags"][0] in {tag["name"] for tag in DOCUMENT["tags"]}
     assert operation["summary"].endswith(".")
@@ -86,19 +101,40 @@ def test_every_operation_is_described(path: str, method: str, operation: dict[st
     assert "500" in operation["responses"]
     if method == "post":
         assert {"400", "413", "415", "422"} <= set(operation["responses"])
-        contents = operation["requestBody"]["content"]
-        # lines of JSON have no binary form
-        assert (TENSORS_TYPE in contents) == ("application/json" in contents) == ("406" in operation["responses"])
-        assert (TENSORS_TYPE in contents) == (TENSORS_TYPE in operation["responses"]["200"]["content"])
-        [content] = [content for media_type, content in contents.items() if media_type not in BYTES]
+        content, *_ = operation["requestBody"]["content"].values()
         assert len(content["examples"]) >= 2
     if "parameters" in operation:
         assert "422" in operation["responses"]
 
 
-def test_operation_ids_are_distinct() -> None:
-    ids = [operation["operationId"] for _, _, operation in DOCUMENTED]
-    assert len(set(ids)) == len(ids)
+@pytest.mark.parametrize(("path", "method", "operation"), DOCUMENTED)
+def test_a_body_and_a_reply_have_one_type_for_generators_of_clients(
+    path: str, method: str, operation: dict[str, Any]
+) -> None:
+    contents = operation.get("requestBody", {}).get("content", {"application/json": {}})
+    # lines of JSON are text, and bytes to whoever does not know them
+    assert len(contents) == 1 or path == "/v1/grades/bulk"
+    assert len(operation["responses"]["200"]["content"]) == 1
+    for status, response in operation["responses"].items():
+        assert ("$ref" in response) == (status >= "400")
+
+
+def test_the_binary_form_of_every_json_body_has_a_document_of_its_own() -> None:
+    assert TENSORS_TYPE not in json.dumps(DOCUMENT)
+    assert DOCUMENT["externalDocs"]["url"] == TENSORS_PATH.removeprefix("/")
+    with_json = {path for path, _, operation in DOCUMENTED if "406" in operation["responses"]}
+    assert set(TENSORS_DOCUMENT["paths"]) == with_json
+    assert len(with_json) >= 8
+    for path in with_json:
+        binary, plain = TENSORS_DOCUMENT["paths"][path]["post"], DOCUMENT["paths"][path]["post"]
+        assert list(plain["requestBody"]["content"]) == ["application/json"]
+        assert list(binary["requestBody"]["content"]) == list(binary["responses"]["200"]["content"]) == [TENSORS_TYPE]
+        assert set(binary["responses"]) == set(plain["responses"])
+    named = set(re.findall("#/components/([a-zA-Z/]+)", json.dumps(TENSORS_DOCUMENT)))
+    assert named == {"schemas/ProblemDocument", "schemas/ErrorItem", "responses/Problem"}
+    for name in named:
+        kind, _, part = name.partition("/")
+        assert part in TENSORS_DOCUMENT["components"][kind]
 
 
 def names_of_schemas(document: Any) -> set[str]:
@@ -107,13 +143,18 @@ def names_of_schemas(document: Any) -> set[str]:
     left = [document]
     while left:
         part = left.pop()
-        if isinstance(part, dict):
-            name = str(part.get("$ref", "")).removeprefix("#/components/schemas/")
-            if name and name not in found:
-                found.add(name)
-                left.append(DOCUMENT["components"]["schemas"][name])
+        if isinstance(part, dict) and (named := str(part.get("$ref", ""))) not in found | {""}:
+            found.add(named)
+            left.append(component(named))
         left += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-    return found
+    prefix = "#/components/schemas/"
+    return {named.removeprefix(prefix) for named in found if named.startswith(prefix)}
+
+
+def component(named: str) -> Any:
+    """Find what a `$ref` refers to."""
+    kind, name = named.removeprefix("#/components/").split("/")
+    return DOCUMENT["components"][kind][name]
 
 
 def test_every_field_of_a_body_and_every_parameter_is_described() -> None:
@@ -153,6 +194,42 @@ async def test_every_example_is_answered_as_promised(
     reply = await client.post(path.format(kind=next(iter(KINDS))), json=body)
     assert reply.status_code == 200, reply.text
     await require_reply(reply, path, "post")
+    # a token and its end are each reply's own
+    compare(documented_reply(path, "post", name), reply.json(), ignored={"token", "expires_at"})
+
+
+def documented_reply(path: str, method: str, name: str) -> Any:
+    content = DOCUMENT["paths"][path][method]["responses"]["200"]["content"]["application/json"]
+    value = content["examples"][name]["value"]
+    validator(path, method, "200").validate(value)
+    return value
+
+
+def compare(documented: Any, found: Any, *, ignored: Collection[str] = ()) -> None:
+    """Compare two replies: the last digit of exp differs between processors."""
+    if isinstance(documented, dict):
+        assert documented.keys() == found.keys()
+        for key in documented.keys() - set(ignored):
+            compare(documented[key], found[key], ignored=ignored)
+    elif isinstance(documented, list):
+        assert len(documented) == len(found)
+        for one, other in zip(documented, found, strict=True):
+            compare(one, other, ignored=ignored)
+    elif isinstance(documented, float):
+        assert found == pytest.approx(documented, rel=1e-12, abs=1e-15)
+    else:
+        assert found == documented
+
+
+async def test_the_example_of_an_exercise_is_that_exercise(client: httpx.AsyncClient) -> None:
+    reply = await client.get(f"/v1/exercises/{EXERCISE['kind']}", params={"seed": EXERCISE["seed"]})
+    compare(documented_reply("/v1/exercises/{kind}", "get", "softmax"), reply.json())
+
+
+async def test_a_token_in_the_document_is_one_that_no_service_takes(client: httpx.AsyncClient) -> None:
+    token = documented_reply("/v1/exercises/{kind}/tokens", "post", "homework")["token"]
+    reply = await client.get(f"/v1/exercises/{EXERCISE['kind']}", params={"token": token})
+    assert reply.status_code == 401
 
 
 @pytest.mark.parametrize(("name", "body"), LINES_EXAMPLES)
@@ -260,6 +337,7 @@ async def test_the_catalogue_has_the_quantities_of_the_grammar_and_nothing_else(
 
 WRITTEN_ONCE = [
     "/openapi.json",
+    TENSORS_PATH,
     *(one.path for one in OPERATIONS.values() if one.handler is not None and one.body is None),
 ]
 

@@ -49,27 +49,27 @@ def placement() -> Iterator[Placement]:
 @pytest.mark.parametrize(
     ("name", "asked", "settings", "is_inline"),
     [
-        ("create_jacobians", call("create_jacobians", DEEP_ONE | {"jacobians": MANY_IDS[:1]}), {}, True),
-        ("create_jacobians", call("create_jacobians", DEEP_ONE | {"jacobians": MANY_IDS}), {}, False),
-        ("create_softmax_layer", call("create_softmax_layer", WIDE_LAYER | {"quantities": ["dS_dW"]}), {}, False),
-        ("create_softmax_layer", call("create_softmax_layer", WIDE_LAYER | {"quantities": ["dA_dW1"]}), {}, False),
-        ("create_softmax_layer", call("create_softmax_layer", WIDE_LAYER | {"quantities": ["dL_dW"]}), {}, True),
-        ("create_softmax_layer", INLINE, {}, True),
-        ("create_gradients", GRADIENTS, {}, True),
-        ("create_softmax_layer", INLINE, {"inline_operations": 1000}, False),
-        ("create_softmax_layer", INLINE, {"inline_bytes": 100}, False),
+        ("compute_jacobians", call("compute_jacobians", DEEP_ONE | {"jacobians": MANY_IDS[:1]}), {}, True),
+        ("compute_jacobians", call("compute_jacobians", DEEP_ONE | {"jacobians": MANY_IDS}), {}, False),
+        ("compute_softmax_layer", call("compute_softmax_layer", WIDE_LAYER | {"quantities": ["dS_dW"]}), {}, False),
+        ("compute_softmax_layer", call("compute_softmax_layer", WIDE_LAYER | {"quantities": ["dA_dW1"]}), {}, False),
+        ("compute_softmax_layer", call("compute_softmax_layer", WIDE_LAYER | {"quantities": ["dL_dW"]}), {}, True),
+        ("compute_softmax_layer", INLINE, {}, True),
+        ("compute_gradients", GRADIENTS, {}, True),
+        ("compute_softmax_layer", INLINE, {"inline_operations": 1000}, False),
+        ("compute_softmax_layer", INLINE, {"inline_bytes": 100}, False),
         # what it takes shows only on the way
-        ("create_grade", call("create_grade", {"problem": ARTICLE_PROBLEM, "answers": {"L": 1.5}}), {}, False),
+        ("grade_answers", call("grade_answers", {"problem": ARTICLE_PROBLEM, "answers": {"L": 1.5}}), {}, False),
         # the check takes a pass for each entry
-        ("create_gradients", call("create_gradients", ARTICLE_PROBLEM | {"check": True}), {}, True),
+        ("compute_gradients", call("compute_gradients", ARTICLE_PROBLEM | {"check": True}), {}, True),
         (
-            "create_gradients",
-            call("create_gradients", WIDE | WIDE_LOSS),
+            "compute_gradients",
+            call("compute_gradients", WIDE | WIDE_LOSS),
             {},
             False,
         ),
         (
-            "create_softmax_layer",
+            "compute_softmax_layer",
             replace(INLINE, raw=to_tensors(with_arrays(ARTICLE)), reads=TENSORS_TYPE),
             {},
             False,
@@ -87,22 +87,22 @@ async def test_small_work_is_done_at_once_and_other_work_in_a_thread(
 
 
 async def test_large_json_is_done_in_a_process_with_the_same_reply(placement: Placement) -> None:
-    computation, threads = watched("create_forward")
-    asked = call("create_forward", WIDE)
+    computation, threads = watched("compute_forward")
+    asked = call("compute_forward", WIDE)
     assert len(asked.raw) > 100_000
     found = await placement.answer(computation, asked)
     assert threads == []
-    assert found == answer(OPERATIONS["create_forward"], asked)
+    assert found == answer(OPERATIONS["compute_forward"], asked)
 
 
 @pytest.mark.parametrize(
     "asked",
     [
-        call("create_grade", {"problem": ARTICLE_PROBLEM, "answers": {"L": 1.5}}),
-        call("create_audit", {"problem": ARTICLE_PROBLEM, "asks": ["L"]}),
-        call("create_steps", ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 100}),
-        call("create_jacobians", DEEP_ONE | {"jacobians": MANY_IDS}),
-        call("create_forward", DEEP_ONE, raw=json.dumps(DEEP_ONE).encode() + b" " * 70_000),
+        call("grade_answers", {"problem": ARTICLE_PROBLEM, "answers": {"L": 1.5}}),
+        call("audit_problem", {"problem": ARTICLE_PROBLEM, "asks": ["L"]}),
+        call("take_steps", ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 100}),
+        call("compute_jacobians", DEEP_ONE | {"jacobians": MANY_IDS}),
+        call("compute_forward", DEEP_ONE, raw=json.dumps(DEEP_ONE).encode() + b" " * 70_000),
     ],
     ids=lambda asked: asked.operation,
 )
@@ -114,9 +114,9 @@ async def test_other_json_is_done_in_a_process(placement: Placement, asked: Call
 
 
 async def test_long_work_is_done_in_a_thread_so_that_marking_need_not_wait_for_it(placement: Placement) -> None:
-    computation, threads = watched("create_steps")
+    computation, threads = watched("take_steps")
     found = await placement.answer(
-        computation, call("create_steps", ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 900})
+        computation, call("take_steps", ARTICLE_PROBLEM | {"learning_rate": 0.1, "count": 900})
     )
     assert found.status == 200, found.content
     assert threads != [threading.get_ident()]
@@ -144,7 +144,7 @@ async def test_marking_in_bulk_gives_way_to_whoever_waits_and_never_for_long(pla
 
 
 async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
-    computation, threads = watched("create_softmax_layer")
+    computation, threads = watched("compute_softmax_layer")
     asked = replace(INLINE, raw=to_tensors(with_arrays(ARTICLE)), reads=TENSORS_TYPE)
     assert (await placement.answer(computation, asked)).status == 200
     assert threads != [threading.get_ident()]
@@ -153,7 +153,7 @@ async def test_a_binary_body_is_done_in_a_thread(placement: Placement) -> None:
 
 
 async def test_every_place_is_empty_when_all_are_answered(placement: Placement) -> None:
-    await placement.answer(OPERATIONS["create_forward"], call("create_forward", WIDE))
+    await placement.answer(OPERATIONS["compute_forward"], call("compute_forward", WIDE))
     assert {name: queue.waiting for name, queue in placement.queues.items()} == dict.fromkeys(placement.queues, 0)
     assert [place.running for place in (placement.threads, placement.processes, placement.bulk)] == [0, 0, 0]
 
@@ -161,8 +161,8 @@ async def test_every_place_is_empty_when_all_are_answered(placement: Placement) 
 async def test_a_small_body_with_a_large_reply_is_done_in_a_process(placement: Placement) -> None:
     layer = {"weights": [[0.1] * 100], "activation": "softmax"}
     body = {"network": {"layers": [layer]}, "inputs": [[1]], "jacobians": ["dS_dZ"]}
-    asked = call("create_jacobians", body)
-    computation, threads = watched("create_jacobians")
+    asked = call("compute_jacobians", body)
+    computation, threads = watched("compute_jacobians")
     found = await placement.answer(computation, asked)
     # a thread reads what is binary, and sees that the reply is large
     binary = replace(asked, raw=to_tensors(with_arrays(body)), reads=TENSORS_TYPE)
@@ -180,19 +180,19 @@ async def test_a_small_body_with_a_large_reply_is_done_in_a_process(placement: P
 async def test_a_refusal_is_the_same_wherever_it_is_made(placement: Placement, padding: str) -> None:
     for body, status in (('{"inputs": [[1]]}', 422), ('{"inputs": [[1]', 400)):
         asked = replace(GRADIENTS, raw=(body + padding).encode(), request_id="")
-        found = await placement.answer(OPERATIONS["create_gradients"], asked)
+        found = await placement.answer(OPERATIONS["compute_gradients"], asked)
         assert (found.status, found.media_type) == (status, PROBLEM_TYPE)
-        assert found == answer(OPERATIONS["create_gradients"], asked)
+        assert found == answer(OPERATIONS["compute_gradients"], asked)
 
 
 async def test_a_refusal_by_another_process_carries_the_id_of_the_request(placement: Placement) -> None:
-    found = await placement.answer(OPERATIONS["create_gradients"], replace(GRADIENTS, raw=b"{" + b" " * 100_000))
+    found = await placement.answer(OPERATIONS["compute_gradients"], replace(GRADIENTS, raw=b"{" + b" " * 100_000))
     assert json.loads(found.content)["request_id"] == "abc"
 
 
 async def test_ids_that_name_nothing_are_refused_wherever_they_are(placement: Placement) -> None:
     found = await placement.answer(
-        OPERATIONS["create_jacobians"], call("create_jacobians", WIDE | {"jacobians": ["dQ_dX"]})
+        OPERATIONS["compute_jacobians"], call("compute_jacobians", WIDE | {"jacobians": ["dQ_dX"]})
     )
     assert found.status == 422
 
@@ -200,7 +200,7 @@ async def test_ids_that_name_nothing_are_refused_wherever_they_are(placement: Pl
 async def test_without_processes_threads_do_everything() -> None:
     before = children()
     with started(processes=0, process_bytes=100, inline_bytes=0) as placement:
-        computation, threads = watched("create_softmax_layer")
+        computation, threads = watched("compute_softmax_layer")
         assert (await placement.answer(computation, INLINE)).status == 200
         assert len(threads) == 1
         assert children() == before

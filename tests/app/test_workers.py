@@ -42,7 +42,7 @@ async def test_a_process_that_dies_while_nobody_needs_it_is_missed_by_nobody() -
         [pid] = children() - before
         os.kill(pid, signal.SIGKILL)
         wait_until_reaped(pid)
-        answers = [await placement.answer(OPERATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
+        answers = [await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE) for _ in range(2)]
         assert [found.status for found in answers] == [200, 200]
         [other] = children() - before
         assert other != pid
@@ -54,7 +54,7 @@ async def test_a_process_leaves_signals_to_the_one_that_serves() -> None:
         [pid] = children() - before
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGINT)
-        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert (await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE)).status == 200
         assert children() - before == {pid}
 
 
@@ -90,7 +90,7 @@ async def test_where_no_process_can_be_started_threads_do_everything(
         assert not placement.start()
     assert "no process can be started" in caplog.text
     assert children() == before
-    computation, threads = watched("create_softmax_layer")
+    computation, threads = watched("compute_softmax_layer")
     assert (await placement.answer(computation, INLINE)).status == 200
     assert len(threads) == 1
 
@@ -130,9 +130,9 @@ async def test_where_no_other_process_can_be_started_requests_are_told_to_come_a
         os.kill(pid, signal.SIGKILL)
         wait_until_reaped(pid)
         with without():
-            answers = [await placement.answer(OPERATIONS["create_softmax_layer"], INLINE) for _ in range(2)]
+            answers = [await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE) for _ in range(2)]
         assert [found.status for found in answers] == [503, 503]
-        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
+        assert (await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE)).status == 200
 
 
 async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
@@ -143,7 +143,7 @@ async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
         answers: list[Answer] = []
 
         async def ask() -> None:
-            answers.append(await placement.answer(OPERATIONS["create_softmax_layer"], INLINE))
+            answers.append(await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE))
 
         async with anyio.create_task_group() as group:
             group.start_soon(ask)
@@ -161,7 +161,7 @@ async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() ->
         answers: list[Answer] = []
 
         async def ask() -> None:
-            answers.append(await placement.answer(OPERATIONS["create_softmax_layer"], INLINE))
+            answers.append(await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE))
 
         async with anyio.create_task_group() as group:
             for _ in range(3):
@@ -177,8 +177,8 @@ async def test_an_error_that_nobody_foresaw_is_told_with_its_place() -> None:
     with started(process_bytes=100) as placement:
         # a budget that is none, which no request can send
         with pytest.raises(WorkerFailedError, match="AttributeError"):
-            await placement.answer(OPERATIONS["create_softmax_layer"], replace(INLINE, budget=cast("Budget", 1)))
-        assert (await placement.answer(OPERATIONS["create_softmax_layer"], INLINE)).status == 200
+            await placement.answer(OPERATIONS["compute_softmax_layer"], replace(INLINE, budget=cast("Budget", 1)))
+        assert (await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE)).status == 200
 
 
 def test_the_server_answers_large_json_and_its_process_ends_with_it() -> None:
