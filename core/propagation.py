@@ -11,6 +11,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Conventions
 from core.problem import Problem
+from core.quantities import parameters_of
 from core.steps import evaluate
 from core.verification import Check, check_gradients
 
@@ -134,9 +135,7 @@ def parameter_gradient_names(problem: Problem) -> tuple[str, ...]:
     tuple of str
         ``("dL_dW1", "dL_db1", "dL_dW2", ...)``; no ``dL_db{l}`` where layer l has no bias.
     """
-    layers = enumerate(problem.network.layers, start=1)
-    parameters = (f"{s}{n}" for n, layer in layers for s in ("W" if layer.bias is None else "Wb"))
-    return tuple(f"dL_d{parameter}" for parameter in parameters)
+    return tuple(f"dL_d{parameter}" for parameter in parameters_of(problem.network))
 
 
 def gradient_names(problem: Problem) -> tuple[str, ...]:

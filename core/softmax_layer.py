@@ -30,7 +30,7 @@ from core.jacobians import (
     require_room,
 )
 from core.problem import Layer, Network, Problem
-from core.quantities import Quantity, parse_quantities
+from core.quantities import Quantity, parse_quantities, symbol_of
 
 QUANTITIES = ("Z", "S", "dL_dS", "dS_dZ", "dZ_dW", "dS_dW", "dL_dZ", "dL_dW", "dL_db", "dL_dX")
 """What is computed where nobody says what."""
@@ -228,8 +228,7 @@ def _compute(problem: Problem, quantity: Quantity, links: tuple[Link, ...] | Non
         rows, columns = labels_of(problem, quantity)
         return LayerQuantity(value=value, shape=value.shape, rows=rows, columns=columns)
     value = values((quantity.key,))[quantity.key]
-    # parameters have no sample axis
-    if value.ndim and (quantity.by is None or quantity.by[0] in "XZA"):
+    if symbol_of(quantity.node).has_samples:
         value = value[0]
     return LayerQuantity(value=value, shape=value.shape)
 

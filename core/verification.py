@@ -25,7 +25,7 @@ import numpy as np
 from core.arrays import Array, as_index
 from core.budget import CALL_COST, Budget
 from core.problem import Problem
-from core.quantities import public_name, shape_of
+from core.quantities import public_name, shape_of, symbol_of, to_quantity
 from core.registry import Registry
 from core.steps import evaluate
 
@@ -213,14 +213,14 @@ def differentiate_numerically(
     -------
     ndarray, of the shape of what the loss is differentiated by
     """
-    shape = shape_of(name.removeprefix("dL_d"), problem)
+    shape = shape_of(to_quantity(name).node, problem)
     return _differentiate(problem, name, list(np.ndindex(shape)), method=method, budget=budget).reshape(shape)
 
 
 def _differentiate(
     problem: Problem, name: str, indices: Sequence[tuple[int, ...]], *, method: str, budget: Budget | None
 ) -> Array:
-    node = name.removeprefix("dL_d")
+    node = to_quantity(name).node
     array = evaluate(problem, [node], budget=budget)[node]
 
     def loss_at(nudged: Array) -> Array:
@@ -269,7 +269,7 @@ def differentiate_outputs(problem: Problem, of: str, by: str) -> Array:
         A Jacobian for each sample, weights stacked as column_order says.
     """
     array = evaluate(problem, [by])[by]
-    is_parameter = by[0] in "Wb"
+    is_parameter = symbol_of(by).is_parameter
     indices = list(np.ndindex(array.shape))
     if problem.conventions.column_order == "columns_first":
         indices.sort(key=lambda index: index[::-1])

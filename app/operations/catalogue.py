@@ -25,7 +25,7 @@ from core.conventions import CHOICES, L2, Conventions
 from core.exercises import KINDS
 from core.losses import LOSSES
 from core.mistakes import MISTAKES, SAMPLE, SYMBOLS
-from core.quantities import is_quantity_template, to_quantity
+from core.quantities import is_quantity_template, spell_template, to_quantity
 from core.steps import RULES
 
 TAG = {"name": "catalogue", "description": "What can be named in a request."}
@@ -105,7 +105,7 @@ def _show_quantities() -> Iterator[QuantityReply]:
         if is_quantity_template(rule.output):
             yield QuantityReply(
                 id=_number(rule.output),
-                spellings=_spellings(rule.output),
+                spellings=spell_template(rule.output),
                 name=rule.quantity,
                 formula=rule.formula,
                 latex=rule.latex,
@@ -114,7 +114,7 @@ def _show_quantities() -> Iterator[QuantityReply]:
         for by, local in rule.jacobians.items():
             yield QuantityReply(
                 id=_number(f"d{rule.output}_d{by}"),
-                spellings=_spellings(f"d{rule.output}_d{by}"),
+                spellings=spell_template(f"d{rule.output}_d{by}"),
                 name=f"jacobian_{rule.quantity}_by_{local.by}",
                 formula=local.formula,
                 latex=local.latex,
@@ -132,12 +132,6 @@ def _show_quantities() -> Iterator[QuantityReply]:
 
 def _number(template: str) -> str:
     return template.replace("{n}", "{l}")
-
-
-def _spellings(template: str) -> tuple[str, ...]:
-    # in a single layer numbers are left out, the inputs are X, and the activations are S where they are softmax
-    last = _number(template).replace("{l}", "").replace("A{l-1}", "X")
-    return tuple(dict.fromkeys([last, last.replace("A", "S")]))
 
 
 OPERATIONS = (

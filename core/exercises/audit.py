@@ -260,7 +260,7 @@ def _require_affordable(problem: Problem, keys: Sequence[str], budget: Budget) -
     numbers = sum(
         problem.n_samples * n_components(q.of, problem) * n_components(str(q.by), problem)
         if q.is_jacobian
-        else math.prod(shape_of(q.by or q.of, problem))
+        else math.prod(shape_of(q.node, problem))
         for q in quantities
     )
     budget.require_numbers(numbers * N_WRONG_ANSWERS, "the answers of all mistakes", path=("asks",))

@@ -18,6 +18,7 @@ from core.exercises.kinds import KINDS, Kind
 from core.exercises.prompts import write_prompt
 from core.grading import read_asks
 from core.problem import Problem
+from core.quantities import to_quantity
 from core.scenarios import Scenarios
 from core.verification import differentiate_numerically, differentiate_outputs
 
@@ -115,12 +116,15 @@ def is_acceptable(problem: Problem, keys: Sequence[str], kind: Kind) -> bool:
         Numbered ids of what is asked.
     """
     return not find_defects(problem, keys, kind.decimals) and all(
-        _agrees(problem, key) for key in keys if key.startswith("d")
+        _agrees(problem, key) for key in keys if to_quantity(key).by
     )
 
 
 def _agrees(problem: Problem, key: str) -> bool:
-    of, by = key[1:].split("_d")
-    truth = Scenarios(problem).value(key)
-    steps = differentiate_numerically(problem, key) if of == "L" else differentiate_outputs(problem, of, by)
+    quantity, truth = to_quantity(key), Scenarios(problem).value(key)
+    steps = (
+        differentiate_numerically(problem, key)
+        if quantity.is_gradient
+        else differentiate_outputs(problem, quantity.of, str(quantity.by))
+    )
     return bool(np.abs(truth - steps).max() <= VERIFIED_WITHIN * np.abs(truth).max())

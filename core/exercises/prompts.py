@@ -7,8 +7,7 @@ from core.arrays import Array
 from core.exercises.kinds import Kind
 from core.losses import LOSSES
 from core.problem import Problem
-from core.quantities import Quantity, n_components, parse_quantity, public_name, shape_of
-from core.titles import title_of
+from core.quantities import Quantity, n_components, output_node, parse_quantity, public_name, shape_of, title_of
 
 REDUCTIONS_IN_WORDS = {
     "mean": "mean over the samples",
@@ -39,10 +38,10 @@ def write_prompt(kind: Kind, problem: Problem) -> str:
     lines += [f"X = {_write(problem.inputs)}"]
     if has_loss:
         what = "classes (from 0)" if problem.has_labels else "Y"
-        outputs = "S" if problem.network.gives_distribution else public_name(f"A{problem.network.depth}", problem)
+        outputs = public_name(output_node(problem.network), problem)
         lines += [f"{what} = {_write(np.asarray(problem.targets))}", "", _describe_loss(problem)]
         lines += [f"In it, a is a sample's row of {outputs} and y is its row of Y; sum adds up the entries of the row."]
-    derivatives = [ask for ask in kind.asks if ask.startswith("d")]
+    derivatives = [ask for ask in kind.asks if parse_quantity(ask, problem).by]
     lines += ["", kind.task, *(_describe_derivative(ask, problem) for ask in derivatives)]
     if derivatives and any(layer.activation == "relu" for layer in problem.network.layers):
         lines += [f"At z = 0 the slope of relu is taken as {problem.conventions.relu_at_zero:g}."]
@@ -125,7 +124,7 @@ def _describe_derivative(ask: str, problem: Problem) -> str:
     shape = _write_shape((n_components(quantity.of, problem), n_components(str(quantity.by), problem)))
     each = "" if problem.n_samples == 1 else ", one matrix for each sample"
     words = COLUMNS_IN_WORDS[problem.conventions.column_order].format(by=by)
-    order = f"; the columns {words}" if by[0] == "W" else ""
+    order = f"; the columns {words}" if quantity.is_by_weights else ""
     rows = f"a row for each entry of {of}, a column for each entry of {by}{order}"
     return f"{ask} is the {title}, {shape}{each}: {rows}."
 

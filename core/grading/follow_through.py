@@ -17,7 +17,7 @@ from core.grading.diagnosis.hypothesis import PartToExplain
 from core.grading.grade import Part
 from core.grading.solution import Solution
 from core.problem import Problem
-from core.quantities import position, to_quantity
+from core.quantities import is_layer_value, output_node, position, symbol_of, to_quantity
 from core.scenarios import Scenarios
 
 LEAST_DISTINCT_SHARE = 0.5
@@ -140,7 +140,7 @@ class OwnWork:
 
     def is_right_before(self, key: str) -> bool:
         """Tell whether all is right that a quantity is computed from, on the long way as well."""
-        derivatives = {name for name in self.values if name.startswith("d")}
+        derivatives = {name for name in self.values if to_quantity(name).by}
         return not self.wrong & (self._upstream(key) | derivatives)
 
     def leads_to(self, part: PartToExplain) -> bool:
@@ -160,13 +160,13 @@ class OwnWork:
         """Compute what a quantity is when own values are given: by the table, and by own derivatives."""
         if own.keys() & self._upstream(key):
             yield scenarios.value(key)
-        if not key.startswith("d"):
+        asked = to_quantity(key)
+        if asked.by is None:
             return
-        of, by = key[1:].split("_d")
         for name in own:
-            factors = _factors(name, of, by)
+            factors = _factors(name, asked.of, asked.by)
             if factors and self._effort.affords([to_quantity(factor) for factor in factors if factor not in own]):
-                yield _product(self._solution.scenarios, own, factors, by)
+                yield _product(self._solution.scenarios, own, factors, asked.by)
 
     def _is_work(self, expected: Array, part: PartToExplain) -> bool:
         # a modelled mistake may well leave a single number, but nobody gets credit for zeros
@@ -185,7 +185,7 @@ class OwnWork:
         if marked.diagnoses and not needs_no_work(problem, own, allowance.allowed):
             self.explained.add(key)
             return True
-        is_outputs = problem.network.gives_distribution and key == f"A{problem.network.depth}"
+        is_outputs = problem.network.gives_distribution and key == output_node(problem.network)
         allowed = max(allowance.allowed, float(allowance.units.max()))
         is_fit = is_informative(own, part.truth, allowed) and (not is_outputs or is_distribution(own, allowed))
         return is_paid and is_fit
@@ -196,9 +196,10 @@ class OwnWork:
 
 def _factors(name: str, of: str, by: str) -> list[str]:
     # an own derivative somewhere on the chain, with what leads to it from both sides
-    if not name.startswith("d"):
+    given = to_quantity(name)
+    upper, lower = given.of, given.by
+    if lower is None:
         return []
-    upper, lower = name[1:].split("_d")
     if not ((upper == of or _lies_between(upper, of, by)) and (lower == by or _lies_between(lower, of, by))):
         return []
     above = [] if upper == of else [f"d{of}_d{upper}"]
@@ -207,7 +208,7 @@ def _factors(name: str, of: str, by: str) -> list[str]:
 
 
 def _lies_between(middle: str, of: str, by: str) -> bool:
-    return middle[0] in "ZA" and position(by) < position(middle) < position(of)
+    return is_layer_value(middle) and position(by) < position(middle) < position(of)
 
 
 def _product(scenarios: Scenarios, own: Mapping[str, Array], factors: list[str], by: str) -> Array:
@@ -216,9 +217,9 @@ def _product(scenarios: Scenarios, own: Mapping[str, Array], factors: list[str],
         return reduce(np.matmul, others, first)
     # a row for each sample, and the sum over samples where the parameters are shared
     rows = reduce(np.matmul, others, first[:, None, :])[:, 0, :]
-    if by[0] not in "Wb":
+    if not (symbol := symbol_of(by)).is_parameter:
         return rows
     parameter = scenarios.value(by)
     total = rows.sum(axis=0).reshape(parameter.shape, order=COLUMN_ORDERS[scenarios.problem.conventions.column_order])
     # the L2 term does not come down the chain
-    return np.asarray(total + scenarios.value("l2_coefficient" if by[0] == "W" else "bias_l2_coefficient") * parameter)
+    return np.asarray(total + scenarios.value(str(symbol.l2_coefficient)) * parameter)

@@ -15,7 +15,7 @@ from core.errors import counted
 from core.grading.allowance import FEW_UNITS
 from core.grading.tolerance import UsedTolerance
 from core.problem import Problem
-from core.quantities import Quantity, split_node
+from core.quantities import Quantity, output_node
 from core.registry import Registry
 
 TOO_SMALL = "Your numbers are too small for this many decimals to show anything. Give more decimals."
@@ -70,12 +70,12 @@ def _is_probabilities(problem: Problem, quantity: Quantity) -> bool:
 
 
 def _is_softmax_node(problem: Problem, node: str) -> bool:
-    return problem.network.gives_distribution and node == f"A{problem.network.depth}"
+    return problem.network.gives_distribution and node == output_node(problem.network)
 
 
 def _is_output_gradient(problem: Problem, quantity: Quantity, symbol: str) -> bool:
-    node = split_node(str(quantity.by or "L"))
-    return quantity.of == "L" and problem.network.gives_distribution and node == (symbol, problem.network.depth)
+    is_last = quantity.node == f"{symbol}{problem.network.depth}"
+    return quantity.is_gradient and is_last and problem.network.gives_distribution
 
 
 def _has_no_penalty(problem: Problem) -> bool:
@@ -111,7 +111,7 @@ INVARIANTS: Registry[Invariant] = Registry(
     Invariant(
         name="loss_not_negative",
         message="Check: this loss is never negative. Yours is.",
-        applies=lambda problem, quantity: quantity.of == "L" and quantity.by is None,
+        applies=lambda problem, quantity: quantity.is_loss,
         residual=lambda value: -value,
     ),
     Invariant(

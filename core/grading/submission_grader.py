@@ -35,10 +35,9 @@ from core.grading.shapes import describe_misfit
 from core.grading.solution import Solution
 from core.grading.tolerance import Tolerance
 from core.problem import Problem
-from core.quantities import to_quantity
+from core.quantities import is_layer_value, title_of, to_quantity
 from core.scenarios import Scenarios
 from core.steps import steps_of, structure_of
-from core.titles import title_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,7 +120,7 @@ def _in_order(keys: Collection[str], problem: Problem) -> list[str]:
     def place(key: str) -> tuple[int, int]:
         if key not in table:
             return (1, 0)
-        return (0 if key[0] in "ZA" else 2, table[key])
+        return (0 if is_layer_value(key) else 2, table[key])
 
     return sorted(keys, key=place)
 

@@ -51,7 +51,7 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
 def _make_labels(node: str, widths: tuple[int, ...], gives_distribution: bool, order: str) -> tuple[str, ...]:
     name = spell(node, len(widths) - 1, gives_distribution=gives_distribution)
     symbol, layer = split_node(node)
-    dimensions = (widths[layer - 1], widths[layer]) if symbol == "W" else (widths[layer],)
+    dimensions = symbol.shape_in_sample(widths, layer)
     if order == "columns_first":
         # columns of W one after the other: the last index is the slow one
         indices = [index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions)))]

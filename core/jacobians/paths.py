@@ -10,7 +10,7 @@ from core.arrays import Array, is_finite, range_of
 from core.budget import Budget
 from core.errors import NonFiniteError
 from core.problem import Problem
-from core.quantities import Quantity, n_components, public_name
+from core.quantities import Quantity, n_components, output_node, public_name, symbol_of
 from core.steps import DEEP, LocalJacobian, RuleContext, Step, Structure, evaluate, fill, steps_of, structure_of
 
 MANY_ROWS = 16
@@ -46,9 +46,9 @@ def factor_names(problem: Problem, quantity: Quantity) -> tuple[str, ...]:
     tuple of str
         Canonical ids; a derivative of the loss begins with that by the outputs.
     """
-    outputs = f"A{problem.network.depth}"
-    first = [f"dL_d{outputs}"] if quantity.of == "L" else []
-    of = outputs if quantity.of == "L" else quantity.of
+    outputs = output_node(problem.network)
+    first = [f"dL_d{outputs}"] if quantity.is_gradient else []
+    of = outputs if quantity.is_gradient else quantity.of
     keys = first + [link.key for link in path_between(problem, of, str(quantity.by))]
     return tuple(public_name(key, problem) for key in keys)
 
@@ -169,7 +169,12 @@ def _first_rows(problem: Problem, links: Sequence[Link], values: Mapping[str, Ar
         context = RuleContext(problem, first.step.number)
         inputs = [values[name] for name in first.inputs]
         by_columns = context.conventions.column_order == "columns_first"
-        if by_columns and len(links) > 1 and links[1].by.startswith("W") and context.activation.jacobian_by_weights:
+        if (
+            by_columns
+            and len(links) > 1
+            and symbol_of(links[1].by).is_stacked
+            and context.activation.jacobian_by_weights
+        ):
             return context.activation.jacobian_by_weights(inputs[1], values[links[1].inputs[0]]), links[2:]
         matrix = first.local.matrix(context, *inputs)
         if matrix is not None:

@@ -80,7 +80,7 @@ def describe_size(problem: Problem, quantity: Quantity) -> str:
     """
     name = public_name(quantity.key, problem)
     if not quantity.is_jacobian:
-        return f"{name} of shape {shape_of(quantity.by or quantity.of, problem)}"
+        return f"{name} of shape {shape_of(quantity.node, problem)}"
     n_rows, n_columns = (n_components(node, problem) for node in (quantity.of, str(quantity.by)))
     return f"{name} has {problem.n_samples} × {n_rows} × {n_columns} entries"
 
@@ -98,7 +98,7 @@ def derivative_numbers(problem: Problem, quantity: Quantity) -> int:
     int
     """
     if not quantity.is_jacobian:
-        return math.prod(shape_of(quantity.by or quantity.of, problem))
+        return math.prod(shape_of(quantity.node, problem))
     n_rows = n_components(quantity.of, problem)
     (_, top), (_, bottom) = split_node(quantity.of), split_node(str(quantity.by))
     widest = max(problem.network.widths[bottom : top + 1])

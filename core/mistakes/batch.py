@@ -95,7 +95,7 @@ BATCH_MISTAKES = (
         produces="2·t",
         message=say_twice,
         variants=_times(2.0),
-        transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 2.0),),
+        transforms=(multiply(lambda problem, quantity: None if quantity.is_of_loss else 2.0),),
     ),
     Mistake(
         name="factor_half",
@@ -103,7 +103,7 @@ BATCH_MISTAKES = (
         produces="t/2",
         message=say_half,
         variants=_times(0.5),
-        transforms=(multiply(lambda problem, quantity: None if quantity.of == "L" else 0.5),),
+        transforms=(multiply(lambda problem, quantity: None if quantity.is_of_loss else 0.5),),
     ),
     Mistake(
         name="losses_not_reduced",

@@ -5,7 +5,7 @@ import numpy as np
 from core.arrays import Array, Flags
 from core.mistakes.mistake import Mistake, Transform
 from core.problem import Problem
-from core.quantities import Quantity, split_node
+from core.quantities import Quantity, parameters_of
 from core.steps import keep_convention
 
 NEAR_ONE = 1e-3
@@ -21,11 +21,7 @@ def _transposed(problem: Problem, quantity: Quantity, value: Array, number: floa
 
 
 def _is_weights_gradient(quantity: Quantity) -> bool:
-    return quantity.of == "L" and str(quantity.by).startswith("W")
-
-
-def _by_weights(quantity: Quantity) -> bool:
-    return quantity.is_jacobian and str(quantity.by).startswith("W")
+    return quantity.is_gradient and quantity.is_by_weights
 
 
 def _reshaped(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
@@ -46,7 +42,7 @@ def _row_by_rows(problem: Problem, quantity: Quantity, value: Array, number: flo
 
 
 def _inputs_alone(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    if not _by_weights(quantity) or quantity.of != str(quantity.by).replace("W", "Z"):
+    if not quantity.is_local("Z", "W"):
         return None
     n_out = value.shape[1]
     # the first output's weights: a block of columns, or every n_out-th column
@@ -70,13 +66,7 @@ def _scaled(problem: Problem, quantity: Quantity, value: Array, number: float) -
 
 
 def _parameter(problem: Problem, quantity: Quantity) -> Array | None:
-    if quantity.of != "L" or quantity.by is None:
-        return None
-    symbol, number = split_node(quantity.by)
-    if symbol not in ("W", "b"):
-        return None
-    layer = problem.network.layers[number - 1]
-    return layer.weights if symbol == "W" else layer.bias
+    return parameters_of(problem.network).get(quantity.node) if quantity.is_gradient else None
 
 
 def _stepped(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
@@ -105,7 +95,7 @@ def _to_division(numbers: Array) -> Array:
 
 
 def _say_transposed(problem: Problem, quantity: Quantity) -> str:
-    if quantity.of == "L" and str(quantity.by).startswith("b"):
+    if quantity.is_gradient and quantity.is_by_parameter and not quantity.is_by_weights:
         return "You gave a column. The gradient has the shape of the bias, which has one axis."
     if quantity.is_jacobian:
         return "You swapped rows and columns. A row stands for an output, a column for what it is differentiated by."
@@ -212,7 +202,7 @@ FINISHED_MISTAKES = (
         produces="−η·t",
         message=lambda problem, quantity: (
             "You gave the step of descent: the gradient times a negative factor. Give the gradient itself."
-            if quantity.of == "L" and quantity.by
+            if quantity.is_gradient
             else "Your numbers are the right ones times one negative factor, the same for all."
         ),
         transforms=(

@@ -201,4 +201,4 @@ def _is_choice(transform: Transform, quantity: Quantity) -> bool:
 def _sample_shape(quantity: Quantity) -> tuple[int, ...]:
     if quantity.is_jacobian:
         return (SAMPLE.n_samples, *(n_components(node, SAMPLE) for node in (quantity.of, str(quantity.by))))
-    return shape_of(quantity.by or quantity.of, SAMPLE)
+    return shape_of(quantity.node, SAMPLE)

@@ -8,10 +8,9 @@ from core.quantities import Quantity, split_node
 
 def _n_in(problem: Problem, quantity: Quantity) -> float | None:
     """Return how many inputs the layer has whose gradient it is; None for one, which changes nothing."""
-    if quantity.of != "L" or quantity.by is None:
+    if not (quantity.is_gradient and quantity.is_by_parameter):
         return None
-    symbol, number = split_node(quantity.by)
-    n_in = problem.network.widths[number - 1] if symbol in "Wb" else 1
+    n_in = problem.network.layers[split_node(quantity.node)[1] - 1].n_in
     return float(n_in) if n_in > 1 else None
 
 
@@ -21,15 +20,15 @@ def _over_n_in(problem: Problem, quantity: Quantity) -> float | None:
 
 
 def _n_out(problem: Problem, quantity: Quantity) -> float | None:
-    return float(problem.n_out) if quantity.of == "L" and problem.n_out > 1 else None
+    return float(problem.n_out) if quantity.is_of_loss and problem.n_out > 1 else None
 
 
 def _n_samples(problem: Problem, quantity: Quantity) -> float | None:
-    return float(problem.n_samples) if quantity.of == "L" else None
+    return float(problem.n_samples) if quantity.is_of_loss else None
 
 
 def _over_n_samples(problem: Problem, quantity: Quantity) -> float | None:
-    return 1.0 / problem.n_samples if quantity.of == "L" else None
+    return 1.0 / problem.n_samples if quantity.is_of_loss else None
 
 
 SIZE_MISTAKES = (

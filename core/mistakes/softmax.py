@@ -10,7 +10,7 @@ from core.losses import log_softmax
 from core.mistakes.conditions import is_softmax, is_softmax_loss, one_hot
 from core.mistakes.mistake import Mistake, Transform, Variant
 from core.problem import Problem
-from core.quantities import Quantity, split_node
+from core.quantities import Quantity, output_node
 from core.steps import RuleContext, adjust_rule, evaluate, replace_rule
 
 LARGEST_EXPONENT = 709.0
@@ -67,9 +67,7 @@ def _overflows(problem: Problem) -> bool:
 
 
 def _diagonals(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    of, by = split_node(quantity.of), split_node(quantity.by or "X")
-    is_local = (of[0], by[0]) == ("A", "Z") and of[1] == by[1]
-    return np.diagonal(value, axis1=1, axis2=2) if is_local else None
+    return np.diagonal(value, axis1=1, axis2=2) if quantity.is_local("A", "Z") else None
 
 
 def _distributes(problem: Problem) -> bool:
@@ -77,18 +75,18 @@ def _distributes(problem: Problem) -> bool:
 
 
 def _predicted(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    is_outputs = quantity.key == f"A{problem.network.depth}"
+    is_outputs = quantity.key == output_node(problem.network)
     return value.argmax(axis=-1).astype(value.dtype) if is_outputs else None
 
 
 def _add_columns(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
     # by weights the variant above does it, on top of other mistakes as well
-    return value.sum(axis=-2) if quantity.is_jacobian and str(quantity.by)[0] != "W" else None
+    return value.sum(axis=-2) if quantity.is_jacobian and not quantity.is_by_weights else None
 
 
 def _say_added(problem: Problem, quantity: Quantity) -> str:
     added = "You added up each column of the Jacobian. It has a row for each output"
-    if _distributes(problem) and quantity.of == f"A{problem.network.depth}":
+    if _distributes(problem) and quantity.of == output_node(problem.network):
         return f"{added}. Probabilities always sum to 1, so the sum of their derivatives tells nothing."
     return f"{added}: keep the rows apart."
 

@@ -3,12 +3,12 @@
 from core.losses import LOSSES
 from core.mistakes.conditions import has_penalty
 from core.problem import Problem
-from core.quantities import Quantity, public_name
+from core.quantities import Quantity, output_node, public_name
 
 
 def outputs_of(problem: Problem) -> str:
     """Return the name of the last layer's activations: S where they are probabilities of classes."""
-    return public_name(f"A{problem.network.depth}", problem)
+    return public_name(output_node(problem.network), problem)
 
 
 def averages(problem: Problem) -> bool:
@@ -29,9 +29,9 @@ def say_divisor(problem: Problem) -> str:
 
 def name_quantity(quantity: Quantity) -> str:
     """Say what kind of numbers a quantity has: loss, gradient, or numbers."""
-    if quantity.key == "L":
+    if quantity.is_loss:
         return "loss"
-    return "gradient" if quantity.of == "L" else "numbers"
+    return "gradient" if quantity.is_of_loss else "numbers"
 
 
 def _has_logarithm(problem: Problem) -> bool:
@@ -40,11 +40,11 @@ def _has_logarithm(problem: Problem) -> bool:
 
 def say_sign(problem: Problem, quantity: Quantity) -> str:
     """Say that the sign is the other one."""
-    if quantity.key == "L" and _has_logarithm(problem):
+    if quantity.is_loss and _has_logarithm(problem):
         return "Your sign is reversed. A logarithm of a probability is never above 0: the loss has a minus before it."
-    if quantity.key == "L":
+    if quantity.is_loss:
         return "Your sign is reversed. This loss adds up numbers that are never below 0."
-    if quantity.of == "L":
+    if quantity.is_of_loss:
         return "Your signs are reversed. The gradient points uphill; only a step of descent subtracts it."
     return "Your signs are reversed. Check which term is subtracted from which."
 

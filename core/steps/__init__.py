@@ -16,6 +16,7 @@ References
 .. [2] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
+from core.steps.backward import BACKWARD_RULES
 from core.steps.changes import Change, adjust_rule, keep_convention, replace_rule, scale_rule
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rounding_bounds import Rounding
@@ -23,6 +24,7 @@ from core.steps.rules import LocalJacobian, Rule, RuleContext, Structure
 from core.steps.table import DEEP, RULES, Step, fill, steps_of, structure_of
 
 __all__ = [
+    "BACKWARD_RULES",
     "DEEP",
     "RULES",
     "Change",

@@ -11,7 +11,8 @@ from core.arrays import Array, is_finite, range_of
 from core.budget import Budget, forward_operations
 from core.errors import NonFiniteError, ShapeError, UnknownNameError, counted
 from core.problem import Problem
-from core.quantities import public_name, shape_of
+from core.quantities import parameters_of, public_name, shape_of, to_quantity
+from core.steps.backward import BACKWARD_RULES
 from core.steps.fusion import FusedStep, fuse
 from core.steps.loss import LOSS_RULES
 from core.steps.rules import RuleContext, Structure
@@ -82,22 +83,20 @@ class _Plan:
 
 def _make_plan(structure: Structure, wanted: tuple[str, ...], given: frozenset[str]) -> _Plan:
     table = steps_of(structure)
-    sources = {"X"}
-    for number, has_bias in enumerate(structure.biases, start=1):
-        sources |= {f"W{number}", f"b{number}"} if has_bias else {f"W{number}"}
-    _require_names((*wanted, *given), sources | {step.output for step in table})
+    outputs = {step.output for step in table}
+    sources = {name for step in table for name in step.inputs if name not in outputs}
+    _require_names((*wanted, *given), sources | outputs)
     steps = needed_steps(table, wanted, sources | given)
     # a given value may be of complex numbers, or none that the kernels know
     fused = () if given else fuse(structure, steps, wanted)
     rests = [needed_steps(table, wanted, sources | given | set(step.outputs.values())) for step in fused]
-    goes_back = any(step.output.startswith("dL_") for step in steps)
     return _Plan(
         wanted=wanted,
         steps=steps,
         fused=fused,
         rests=tuple(frozenset(step.output for step in rest) for rest in rests),
         used_up=_used_up(steps, wanted),
-        goes_back=goes_back,
+        goes_back=any(step.rule in BACKWARD_RULES for step in steps),
     )
 
 
@@ -197,7 +196,7 @@ def _shape_of_step(name: str, problem: Problem) -> tuple[int, ...]:
     intermediates = {"losses": (problem.n_samples,), "y": (problem.n_samples, problem.n_out)}
     if name in intermediates:
         return intermediates[name]
-    return () if name in LOSS_OUTPUTS else shape_of(name.removeprefix("dL_d"), problem)
+    return () if name in LOSS_OUTPUTS else shape_of(to_quantity(name).node, problem)
 
 
 def sources_of(problem: Problem) -> dict[str, Array]:
@@ -212,12 +211,7 @@ def sources_of(problem: Problem) -> dict[str, Array]:
     dict of str to ndarray
         By numbered names.
     """
-    values = {"X": problem.inputs}
-    for number, layer in enumerate(problem.network.layers, start=1):
-        values[f"W{number}"] = layer.weights
-        if layer.bias is not None:
-            values[f"b{number}"] = layer.bias
-    return values
+    return {"X": problem.inputs, **parameters_of(problem.network)}
 
 
 def _require_work(problem: Problem, plan: _Plan, budget: Budget) -> None:

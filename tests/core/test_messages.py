@@ -13,8 +13,7 @@ from core.grading import LEVELS, Grade, MarkedAgainst
 from core.grading.grade import VERDICT_SENTENCES, describe_part
 from core.mistakes import MISTAKES
 from core.problem import Problem
-from core.quantities import parse_quantity
-from core.titles import title_of
+from core.quantities import parse_quantity, title_of
 from tests.students import (
     ONE_SAMPLE,
     SOFTMAX_LAYER,

@@ -8,15 +8,22 @@ from core.errors import CoreError, DomainError, UnknownNameError
 from core.jacobians.labels import labels
 from core.problem import Layer, Network, Problem
 from core.quantities import (
+    NODES,
+    NodeSymbol,
     Quantity,
     is_quantity_template,
     n_components,
     parse_quantities,
     parse_quantity,
+    position,
     public_name,
     shape_of,
+    split_node,
+    symbol_of,
+    title_of,
+    to_quantity,
 )
-from core.steps import evaluate
+from core.steps import evaluate, sources_of, steps_of, structure_of
 from tests.problems import numbered_quantities, random_problem
 
 
@@ -54,6 +61,41 @@ def test_every_node_has_the_shape_that_is_computed(seed: int) -> None:
         assert shape_of(node, problem) == evaluate(problem, [node])[node].shape
     for by in ("X", "W1"):
         assert shape_of(by, problem) == evaluate(problem, [f"dL_d{by}"])[f"dL_d{by}"].shape
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_step_takes_nodes_that_stand_before_it_only(seed: int) -> None:
+    problem = random_problem(seed)
+    sources = sources_of(problem)
+    for step in steps_of(structure_of(problem)):
+        if is_quantity_template(step.rule.output) and to_quantity(step.output).by is None:
+            nodes = [name for name in step.inputs if name in sources or is_quantity_template(name)]
+            assert all(position(name) < position(step.output) for name in nodes), step
+    for name in sources:
+        assert not symbol_of(name).is_computed
+
+
+@pytest.mark.parametrize("symbol", NODES.values(), ids=lambda symbol: symbol.name)
+def test_what_a_symbol_says_of_its_nodes_is_so(symbol: NodeSymbol) -> None:
+    problem = network_of(2, 4, 3)
+    if symbol.stands_for:
+        node = parse_quantity(symbol.name, problem).of
+        assert (split_node(node)[0], public_name(node, problem)) == (NODES[symbol.stands_for], symbol.name)
+    else:
+        node = f"{symbol.name}1" if symbol.is_numbered else symbol.name
+        assert split_node(node)[0] is symbol
+    assert title_of(Quantity(node), problem).startswith(symbol.title)
+    by_sample, shape = symbol.shape_in_sample((2, 4, 3), 2), symbol.shape((2, 4, 3), 2, 5)
+    assert shape == ((5, *by_sample) if symbol.has_samples else by_sample)
+    assert symbol.is_stacked == (len(by_sample) == 2)
+    if symbol.is_parameter:
+        name = f"{symbol.name}1"
+        np.testing.assert_array_equal(
+            sources_of(problem)[name], getattr(problem.network.layers[0], symbol.parameter or "")
+        )
+        assert symbol.l2_coefficient in next(
+            s.inputs for s in steps_of(structure_of(problem)) if s.output == f"dL_d{name}"
+        )
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -13,7 +13,7 @@ from core.grading.grade import Diagnosis, Switches
 from core.grading.question import Question
 from core.mistakes import MISTAKES
 from core.problem import Problem
-from core.quantities import Quantity, public_name
+from core.quantities import Quantity, is_layer_value, public_name
 from core.scenarios import Scenarios
 
 MOST_LISTED = 20
@@ -120,10 +120,10 @@ def _say(name: str, origin: Origin | None, quantity: Quantity, problem: Problem)
     """Return the feedback on a mistake, with the step that it is made in where that is an earlier one."""
     message = MISTAKES[name].say(problem, quantity)
     # the losses of the samples, and what else has no name outside, come just before the loss
-    if origin is None or origin.step in (None, quantity.key) or (quantity.key == "L" and origin.step[0] not in "ZA"):
+    if origin is None or origin.step in (None, quantity.key) or (quantity.is_loss and not is_layer_value(origin.step)):
         return message
-    goes_back = quantity.by is not None or quantity.key == "L"
-    is_forward = origin.step[0] in "ZA"
+    goes_back = quantity.by is not None or quantity.is_loss
+    is_forward = is_layer_value(origin.step)
     place = "the forward pass" if is_forward and goes_back else public_name(origin.step, problem).replace("_d", "/d")
     return f"In {place}, {message[0].lower()}{message[1:]}"
 

@@ -17,8 +17,8 @@ from core.grading.shapes import fit_shape
 from core.jacobians.paths import path_between
 from core.mistakes import MISTAKES, PRECEDENCE, Variant
 from core.problem import Problem
-from core.quantities import Quantity, to_quantity
-from core.steps import RULES, Change, RuleContext, fill, steps_of, structure_of
+from core.quantities import Quantity, output_node, to_quantity
+from core.steps import BACKWARD_RULES, RULES, Change, RuleContext, fill, steps_of, structure_of
 
 SAME_WITHIN = 1e-9
 """Two predictions that differ by less, as a part of their size, are the same numbers."""
@@ -159,10 +159,10 @@ def find_origin(problem: Problem, variant: Variant, key: str, upstream: Collecti
 def _order_steps(problem: Problem, key: str, taken: Collection[str]) -> list[str]:
     """Order the steps to a quantity: forward, loss, then down the chain, each local Jacobian before its product."""
     quantity = to_quantity(key)
-    table = (step.output for step in steps_of(structure_of(problem)))
-    order = [name for name in table if not name.startswith("dL") and name in taken]
+    steps = steps_of(structure_of(problem))
+    order = [step.output for step in steps if step.rule not in BACKWARD_RULES and step.output in taken]
     if quantity.by is not None:
-        of = f"A{problem.network.depth}" if quantity.of == "L" else quantity.of
+        of = output_node(problem.network) if quantity.is_gradient else quantity.of
         order.append(f"dL_d{of}")
         for link in path_between(problem, of, quantity.by):
             order += [link.key, f"dL_d{link.by}"]
