@@ -7,7 +7,7 @@ from core.mistakes.mistake import Mistake, Transform, Variant, multiply
 from core.mistakes.wording import averages, name_count, say_divisor, say_half, say_sign, say_twice
 from core.problem import Problem
 from core.quantities import Quantity
-from core.steps import adjust_rule, keep_convention, replace_rule, scale_rule
+from core.steps import adjust_rule, everywhere, keep_convention, replace_rule, scale_rule
 from core.steps.loss import divisor_of
 
 
@@ -113,7 +113,7 @@ BATCH_MISTAKES = (
             "You gave each sample's loss. The loss of the batch is one number: their sum"
             f"{', divided by ' + name_count(problem) if averages(problem) else ''}."
         ),
-        variants=((adjust_rule("loss", lambda exact, context, losses, *others: losses),),),
+        variants=((adjust_rule("loss", lambda exact, context, losses, *others: losses, reshapes=everywhere),),),
         applies=is_batch,
     ),
 )

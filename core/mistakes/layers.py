@@ -10,8 +10,7 @@ from core.conventions import RELU_SLOPES
 from core.mistakes.conditions import has_slope
 from core.mistakes.mistake import Mistake, Variant
 from core.problem import Problem
-from core.steps import RuleContext, adjust_rule, keep_convention, replace_rule
-from core.steps.changes import Where
+from core.steps import RuleContext, Where, adjust_rule, keep_convention, replace_rule
 
 LEARNING_RATES = (1.0, 0.5, 0.1)
 """Those that exercises use; a step with one of them is recognised."""

@@ -9,8 +9,7 @@ from core.mistakes.conditions import is_batch, is_fused, is_last, is_softmax_los
 from core.mistakes.mistake import Mistake, Variant
 from core.mistakes.wording import outputs_of
 from core.problem import Problem
-from core.steps import RuleContext, replace_rule
-from core.steps.changes import Where, adjust_rule
+from core.steps import RuleContext, Where, adjust_rule, replace_rule
 
 
 def _instead(value: Callable[[Array, Array, Array], Array], *, where: Where = is_softmax_loss) -> Variant:

@@ -1,16 +1,42 @@
 """Mistakes in the gradients of weights and biases."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from core.arrays import Array
 from core.mistakes.conditions import is_batch, is_handed_in
 from core.mistakes.mistake import Mistake
 from core.mistakes.wording import averages, name_count
-from core.steps import RuleContext, replace_rule
+from core.steps import Change, RuleContext, Where, everywhere, nowhere, replace_rule
 
 
-def _penalised(grad: Array, parameter: Array, l2_coefficient: Array) -> Array:
-    return np.asarray(grad + l2_coefficient * parameter) if np.count_nonzero(l2_coefficient) else grad
+def _grad_weights(
+    value: Callable[..., Array], *, where: Where = everywhere, reshapes: Where = nowhere, extra: tuple[str, ...] = ()
+) -> Change:
+    """Put ``value(inputs, grad, *extra)`` in place of Xᵀ·dL/dZ."""
+
+    def apply(
+        context: RuleContext, inputs: Array, grad: Array, weights: Array, l2_coefficient: Array, *further: Array
+    ) -> Array:
+        return _penalised(value(inputs, grad, *further), weights, l2_coefficient, reshapes)
+
+    return replace_rule("grad_weights", apply, where=where, reshapes=reshapes, extra=extra)
+
+
+def _grad_bias(value: Callable[..., Array], *, reshapes: Where = nowhere, extra: tuple[str, ...] = ()) -> Change:
+    """Put ``value(grad, *extra)`` in place of the sum of dL/dZ over the samples."""
+
+    def apply(context: RuleContext, grad: Array, bias: Array, l2_coefficient: Array, *further: Array) -> Array:
+        return _penalised(value(grad, *further), bias, l2_coefficient, reshapes)
+
+    return replace_rule("grad_bias", apply, reshapes=reshapes, extra=extra)
+
+
+def _penalised(grad: Array, parameter: Array, l2_coefficient: Array, reshapes: Where) -> Array:
+    # what may have another shape than the parameter is handed in without the penalty's gradient
+    is_penalised = reshapes is nowhere and np.count_nonzero(l2_coefficient)
+    return np.asarray(grad + l2_coefficient * parameter) if is_penalised else grad
 
 
 def _last(samples: Array) -> Array:
@@ -29,6 +55,10 @@ def _multiplies_inputs(context: RuleContext) -> bool:
     return _is_hidden_above(context) and is_handed_in(context, context.problem.n_features * context.layer.n_out)
 
 
+def _with_cache(inputs: Array, grad: Array, cache: Array) -> Array:
+    return cache.mT @ grad
+
+
 PARAMETER_MISTAKES = (
     Mistake(
         name="wrong_cache",
@@ -36,30 +66,20 @@ PARAMETER_MISTAKES = (
         produces="dL/dW = Z₋ᵀ·dL/dZ or dL/dW = X₀ᵀ·dL/dZ or dL/dW = Aᵀ·dL/dZ",
         message="You multiplied by another array than the inputs X of the layer: dL/dW is Xᵀ·dL/dZ.",
         variants=(
+            (_grad_weights(_with_cache, where=_is_hidden_above, extra=("Z{l-1}",)),),
             (
-                replace_rule(
-                    "grad_weights",
-                    lambda context, inputs, grad, weights, l2_coefficient, cache: _penalised(
-                        cache.mT @ grad, weights, l2_coefficient
-                    ),
-                    where=_is_hidden_above,
-                    extra=("Z{l-1}",),
-                ),
-            ),
-            (
-                replace_rule(
-                    "grad_weights",
-                    # shapes that do not fit are no answer that anybody can hand in with the L2 term added
-                    lambda context, inputs, grad, weights, l2_coefficient, cache: cache.mT @ grad,
+                _grad_weights(
+                    _with_cache,
                     where=_multiplies_inputs,
+                    reshapes=lambda context: context.problem.n_features != context.layer.n_in,
                     extra=("X",),
                 ),
             ),
             (
-                replace_rule(
-                    "grad_weights",
-                    lambda context, inputs, grad, weights, l2_coefficient, cache: cache.mT @ grad,
+                _grad_weights(
+                    _with_cache,
                     where=lambda context: is_handed_in(context, context.layer.n_out**2),
+                    reshapes=lambda context: context.layer.n_out != context.layer.n_in,
                     extra=("A{l}",),
                 ),
             ),
@@ -71,14 +91,7 @@ PARAMETER_MISTAKES = (
         produces="dL/dW = mean_samples(X)ᵀ·sum_samples(dL/dZ)",
         message="You averaged the inputs over the samples before you multiplied. Multiply sample by sample, then add.",
         variants=(
-            (
-                replace_rule(
-                    "grad_weights",
-                    lambda context, inputs, grad, weights, l2_coefficient: _penalised(
-                        inputs.mean(axis=-2)[..., :, None] * grad.sum(axis=-2)[..., None, :], weights, l2_coefficient
-                    ),
-                ),
-            ),
+            (_grad_weights(lambda inputs, grad: inputs.mean(axis=-2)[..., :, None] * grad.sum(axis=-2)[..., None, :]),),
         ),
         applies=is_batch,
     ),
@@ -92,11 +105,8 @@ PARAMETER_MISTAKES = (
         ),
         variants=(
             (
-                replace_rule(
-                    "grad_weights",
-                    lambda context, inputs, grad, weights, l2_coefficient: _penalised(
-                        np.repeat(grad.sum(axis=-2, keepdims=True), weights.shape[-2], axis=-2), weights, l2_coefficient
-                    ),
+                _grad_weights(
+                    lambda inputs, grad: np.repeat(grad.sum(axis=-2, keepdims=True), inputs.shape[-1], axis=-2)
                 ),
             ),
         ),
@@ -108,18 +118,8 @@ PARAMETER_MISTAKES = (
         message="You kept the last sample only. Add up the samples' terms instead of overwriting them.",
         variants=(
             (
-                replace_rule(
-                    "grad_weights",
-                    lambda context, inputs, grad, weights, l2_coefficient: _penalised(
-                        _last(inputs).mT @ _last(grad), weights, l2_coefficient
-                    ),
-                ),
-                replace_rule(
-                    "grad_bias",
-                    lambda context, grad, bias, l2_coefficient: _penalised(
-                        _last(grad).sum(axis=-2), bias, l2_coefficient
-                    ),
-                ),
+                _grad_weights(lambda inputs, grad: _last(inputs).mT @ _last(grad)),
+                _grad_bias(lambda grad: grad[..., -1, :]),
             ),
         ),
         applies=is_batch,
@@ -131,10 +131,10 @@ PARAMETER_MISTAKES = (
         message="You gave one gradient for each sample. Add them up.",
         variants=(
             (
-                replace_rule(
-                    "grad_weights",
-                    lambda context, inputs, grad, weights, l2_coefficient: inputs[..., :, None] * grad[..., None, :],
+                _grad_weights(
+                    lambda inputs, grad: inputs[..., :, None] * grad[..., None, :],
                     where=lambda context: is_handed_in(context, context.problem.n_samples * context.layer.weights.size),
+                    reshapes=everywhere,
                 ),
             ),
         ),
@@ -152,14 +152,7 @@ PARAMETER_MISTAKES = (
                 else "do not divide."
             )
         ),
-        variants=(
-            (
-                replace_rule(
-                    "grad_bias",
-                    lambda context, grad, bias, l2_coefficient: _penalised(grad.mean(axis=-2), bias, l2_coefficient),
-                ),
-            ),
-        ),
+        variants=((_grad_bias(lambda grad: grad.mean(axis=-2)),),),
         applies=is_batch,
     ),
     Mistake(
@@ -168,21 +161,15 @@ PARAMETER_MISTAKES = (
         produces="dL/db = sum(dL/dZ) or dL/db = mean(dL/dZ) or dL/db = sum_outputs(dL/dZ)",
         message="You summed over the outputs. Sum over the samples: one number for each output.",
         variants=(
+            (_grad_bias(lambda grad: np.repeat(_total(grad)[..., None], grad.shape[-1], axis=-1)),),
+            (_grad_bias(_total, reshapes=everywhere),),
+            (_grad_bias(lambda grad: np.asarray(grad.mean(axis=(-2, -1))), reshapes=everywhere),),
             (
-                replace_rule(
-                    "grad_bias",
-                    lambda context, grad, bias, l2_coefficient: _penalised(
-                        np.repeat(_total(grad)[..., None], len(bias), axis=-1), bias, l2_coefficient
-                    ),
+                _grad_bias(
+                    lambda grad: grad.sum(axis=-1),
+                    reshapes=lambda context: context.problem.n_samples != context.layer.n_out,
                 ),
             ),
-            (replace_rule("grad_bias", lambda context, grad, bias, l2_coefficient: _total(grad)),),
-            (
-                replace_rule(
-                    "grad_bias", lambda context, grad, bias, l2_coefficient: np.asarray(grad.mean(axis=(-2, -1)))
-                ),
-            ),
-            (replace_rule("grad_bias", lambda context, grad, bias, l2_coefficient: grad.sum(axis=-1)),),
         ),
         applies=lambda problem: max(problem.network.widths[1:]) > 1,
     ),
@@ -195,13 +182,8 @@ PARAMETER_MISTAKES = (
             "of dL/dZ."
         ),
         variants=(
-            (replace_rule("grad_bias", lambda context, grad, bias, l2_coefficient: grad),),
-            (
-                replace_rule(
-                    "grad_bias",
-                    lambda context, grad, bias, l2_coefficient: _penalised(grad[..., 0, :], bias, l2_coefficient),
-                ),
-            ),
+            (_grad_bias(lambda grad: grad, reshapes=everywhere),),
+            (_grad_bias(lambda grad: grad[..., 0, :]),),
         ),
         applies=is_batch,
     ),
@@ -214,20 +196,8 @@ PARAMETER_MISTAKES = (
             "over the samples."
         ),
         variants=(
-            (
-                replace_rule(
-                    "grad_bias", lambda context, grad, bias, l2_coefficient, inputs: inputs.mT @ grad, extra=("A{l-1}",)
-                ),
-            ),
-            (
-                replace_rule(
-                    "grad_bias",
-                    lambda context, grad, bias, l2_coefficient, inputs: _penalised(
-                        (inputs.mT @ grad).sum(axis=-2), bias, l2_coefficient
-                    ),
-                    extra=("A{l-1}",),
-                ),
-            ),
+            (_grad_bias(lambda grad, inputs: inputs.mT @ grad, reshapes=everywhere, extra=("A{l-1}",)),),
+            (_grad_bias(lambda grad, inputs: (inputs.mT @ grad).sum(axis=-2), extra=("A{l-1}",)),),
         ),
     ),
 )

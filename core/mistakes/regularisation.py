@@ -9,8 +9,7 @@ from core.conventions import L2_FACTORS, Switch
 from core.mistakes.conditions import has_penalty, is_batch
 from core.mistakes.mistake import Mistake, Variant
 from core.problem import Problem
-from core.steps import RuleContext, adjust_rule, replace_rule
-from core.steps.changes import Where, is_other
+from core.steps import RuleContext, Where, adjust_rule, is_other, replace_rule
 
 Scale = Callable[[RuleContext], float]
 

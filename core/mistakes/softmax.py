@@ -11,7 +11,7 @@ from core.mistakes.conditions import is_softmax, is_softmax_loss, one_hot
 from core.mistakes.mistake import Mistake, Transform, Variant
 from core.problem import Problem
 from core.quantities import Quantity, output_node
-from core.steps import RuleContext, adjust_rule, evaluate, replace_rule
+from core.steps import RuleContext, adjust_rule, evaluate, everywhere, replace_rule
 
 LARGEST_EXPONENT = 709.0
 """e to more than this does not fit float64."""
@@ -143,7 +143,9 @@ SOFTMAX_MISTAKES = (
         variants=(
             (
                 adjust_rule(
-                    "dZ{l}_dW{l}", lambda exact, context, rows, inputs: np.asarray(exact(rows, inputs).sum(axis=-2))
+                    "dZ{l}_dW{l}",
+                    lambda exact, context, rows, inputs: np.asarray(exact(rows, inputs).sum(axis=-2)),
+                    reshapes=everywhere,
                 ),
             ),
         ),

@@ -17,7 +17,17 @@ References
 """
 
 from core.steps.backward import BACKWARD_RULES
-from core.steps.changes import Change, adjust_rule, keep_convention, replace_rule, scale_rule
+from core.steps.changes import (
+    Change,
+    Where,
+    adjust_rule,
+    everywhere,
+    is_other,
+    keep_convention,
+    nowhere,
+    replace_rule,
+    scale_rule,
+)
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rounding_bounds import Rounding
 from core.steps.rules import LocalJacobian, Rule, RuleContext, Structure
@@ -34,10 +44,14 @@ __all__ = [
     "RuleContext",
     "Step",
     "Structure",
+    "Where",
     "adjust_rule",
     "evaluate",
+    "everywhere",
     "fill",
+    "is_other",
     "keep_convention",
+    "nowhere",
     "replace_rule",
     "scale_rule",
     "sources_of",

@@ -11,8 +11,14 @@ from core.steps.table import RULES
 Where = Callable[[RuleContext], bool]
 
 
-def _everywhere(context: RuleContext) -> bool:
+def everywhere(context: RuleContext) -> bool:
+    """Tell that a change makes a difference, or another shape, in every layer and network."""
     return True
+
+
+def nowhere(context: RuleContext) -> bool:
+    """Tell that it does so in none."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +39,9 @@ class Change:
         For what puts a factor on the result and does nothing else: that factor. It comes last.
     where : callable
         ``where(context)``: the layers and networks in which it makes a difference.
+    reshapes : callable
+        ``reshapes(context)``: those in which the result has another shape than the exact one. There it runs alone,
+        and no step can take what it gives.
     extra : tuple of str
         Templates of what it takes beside the rule's inputs; they come last.
     switch : Switch or None
@@ -43,19 +52,25 @@ class Change:
     apply: Callable[..., Array]
     replaces: bool
     scales: float | None = None
-    where: Where = _everywhere
+    where: Where = everywhere
+    reshapes: Where = nowhere
     extra: tuple[str, ...] = ()
     switch: Switch | None = None
 
 
 def replace_rule(
-    rule: str, apply: Callable[..., Array], *, where: Where = _everywhere, extra: tuple[str, ...] = ()
+    rule: str,
+    apply: Callable[..., Array],
+    *,
+    where: Where = everywhere,
+    reshapes: Where = nowhere,
+    extra: tuple[str, ...] = (),
 ) -> Change:
     """Return the change that computes a step by ``apply(context, *inputs)``.
 
     Parameters
     ----------
-    rule, apply, where, extra
+    rule, apply, where, reshapes, extra
         See `Change`.
 
     Returns
@@ -67,6 +82,7 @@ def replace_rule(
         apply=lambda exact, context, *inputs: apply(context, *inputs),
         replaces=True,
         where=where,
+        reshapes=reshapes,
         extra=extra,
     )
 
@@ -75,7 +91,8 @@ def adjust_rule(
     rule: str,
     apply: Callable[..., Array],
     *,
-    where: Where = _everywhere,
+    where: Where = everywhere,
+    reshapes: Where = nowhere,
     extra: tuple[str, ...] = (),
     switch: Switch | None = None,
 ) -> Change:
@@ -83,17 +100,17 @@ def adjust_rule(
 
     Parameters
     ----------
-    rule, apply, where, extra, switch
+    rule, apply, where, reshapes, extra, switch
         See `Change`.
 
     Returns
     -------
     Change
     """
-    return Change(rule=rule, apply=apply, replaces=False, where=where, extra=extra, switch=switch)
+    return Change(rule=rule, apply=apply, replaces=False, where=where, reshapes=reshapes, extra=extra, switch=switch)
 
 
-def scale_rule(rule: str, factor: float, *, where: Where = _everywhere) -> Change:
+def scale_rule(rule: str, factor: float, *, where: Where = everywhere) -> Change:
     """Return the change that puts a factor on what a step is.
 
     Parameters
@@ -115,7 +132,7 @@ def scale_rule(rule: str, factor: float, *, where: Where = _everywhere) -> Chang
     )
 
 
-def keep_convention(switch: Switch, *rules: str, where: Where = _everywhere) -> tuple[Change, ...]:
+def keep_convention(switch: Switch, *rules: str, where: Where = everywhere) -> tuple[Change, ...]:
     """Return the changes that compute steps as another convention has them.
 
     Parameters

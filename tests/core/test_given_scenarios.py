@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from core import scenarios as module
 from core.arrays import Array
 from core.budget import Budget
 from core.jacobians import multiply_path
 from core.problem import Problem
 from core.scenarios import Scenarios
-from core.steps import adjust_rule, evaluate, replace_rule, steps_of, structure_of
+from core.scenarios import scenarios as module
+from core.steps import adjust_rule, evaluate, everywhere, replace_rule, steps_of, structure_of
 from tests.problems import two_layers
 
 OUTPUTS = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
@@ -123,7 +123,9 @@ def test_an_adjusted_local_jacobian_is_the_exact_one_changed() -> None:
 
 
 def test_what_cannot_have_been_computed_is_nan() -> None:
-    cut = replace_rule("activation", lambda place, z: z[:, :-1], where=lambda place: place.number == 1)
+    cut = replace_rule(
+        "activation", lambda place, z: z[:, :-1], where=lambda place: place.number == 1, reshapes=everywhere
+    )
     scenarios = Scenarios(two_layers(), [[cut]])
     assert scenarios.value("A1", 1).shape == (3, 2)
     for name in ("Z2", "A2", "L", "dL_dZ1", "dL_dW1", "dL_db1", "dL_dX"):
@@ -143,7 +145,7 @@ def test_a_way_that_overflows_gives_what_floats_give() -> None:
 
 
 def test_products_are_forgotten_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_HELD", 50)
+    monkeypatch.setattr(module, "MAX_KEPT_NUMBERS", 50)
     scenarios = lose_coupling(two_layers())
     for key in ("dA2_dW1", "dA2_dX", "dA2_dZ1", "dA2_dA1", "dZ2_dW1"):
         for chosen in (0, 1):

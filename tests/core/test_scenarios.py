@@ -5,12 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from core import scenarios as module
 from core.arrays import Array
 from core.budget import Budget
 from core.jacobians import multiply_path
 from core.problem import Layer, Network, Problem
 from core.scenarios import Scenarios
+from core.scenarios import scenarios as module
 from core.steps import RULES, Change, RuleContext, adjust_rule, evaluate, fill, replace_rule, steps_of, structure_of
 from tests.problems import numbered_quantities, random_problem, two_layers
 
@@ -220,7 +220,7 @@ def test_what_is_forgotten_is_computed_anew(most: int, monkeypatch: pytest.Monke
     ways = [[moved("affine")], SUMMED, [moved("dA{l}_dZ{l}")]]
     names = [*steps(problem), *jacobians(problem)]
     roomy = Scenarios(problem, ways)
-    monkeypatch.setattr(module, "MOST_HELD", most)
+    monkeypatch.setattr(module, "MAX_KEPT_NUMBERS", most)
     tight = Scenarios(problem, ways)
     for chosen in range(8):
         for name in names:

@@ -6,15 +6,24 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from core import runs
-from core import scenarios as module
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.losses import LOSSES
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Problem
-from core.scenarios import Scenarios
-from core.steps import RULES, Change, RuleContext, adjust_rule, replace_rule, scale_rule
+from core.scenarios import Scenarios, node, runs
+from core.scenarios import scenarios as module
+from core.steps import (
+    RULES,
+    Change,
+    RuleContext,
+    adjust_rule,
+    everywhere,
+    replace_rule,
+    scale_rule,
+    steps_of,
+    structure_of,
+)
 from tests.core.test_mistakes import PROBLEMS
 from tests.problems import numbered_quantities, random_problem, two_layers
 
@@ -52,7 +61,7 @@ def quantities(problem: Problem) -> list[str]:
 def one_by_one(scenarios: Scenarios, key: str, choices: Sequence[int], monkeypatch: pytest.MonkeyPatch) -> list[Array]:
     """Compute a quantity under choices without a stack."""
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "MOST_STACKED", 0)
+        patch.setattr(runs, "MAX_STACK_NUMBERS", 0)
         return [scenarios.value(key, chosen) for chosen in choices]
 
 
@@ -79,19 +88,25 @@ def test_a_mistake_under_many_others_is_what_it_is_under_each(
 
 
 @each_mistake
-def test_every_mistake_takes_stacks(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "MISFITS", ())  # so that one that does not raises
-    for problem in [PROBLEMS[name] for name in STACKING if mistake.applies(PROBLEMS[name])]:
+def test_a_change_gives_another_shape_exactly_where_it_says_so(mistake: Mistake) -> None:
+    for problem in PROBLEMS.values():
         for way in mistake.variants:
-            if not _takes_another_shape(way):
-                scenarios = Scenarios(problem, [way, *MOVED])
-                for key in (key for key in quantities(problem) if scenarios.reach(key) & 1):
-                    scenarios.values(key, [1 | 2 << other for other in range(len(MOVED))])
+            scenarios = Scenarios(problem, [way])
+            for step in steps_of(structure_of(problem)):
+                makes = [change for change in way if change.rule == step.rule.name]
+                context = RuleContext(problem, step.number)
+                if makes and makes[0].where(context):
+                    is_reshaped = scenarios.value(step.output, 1).shape != scenarios.value(step.output).shape
+                    assert is_reshaped == makes[0].reshapes(context), (mistake.name, step.output)
 
 
-def _takes_another_shape(way: Way) -> bool:
-    # the inputs of another layer, whose product has another shape than the weights
-    return any(change.rule == "grad_weights" and change.extra for change in way)
+def test_a_change_that_gives_another_shape_without_saying_so_is_refused() -> None:
+    silent = replace_rule("grad_bias", lambda place, grad, *others: grad)
+    scenarios = Scenarios(two_layers(), [[silent], *MOVED])
+    with pytest.raises(ValueError, match="must say that it reshapes"):
+        scenarios.value("dL_db1", 1)
+    with pytest.raises(ValueError, match="must say that it reshapes"):
+        scenarios.values("dL_db1", [1 | 2 << other for other in range(len(MOVED))])
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -107,30 +122,17 @@ def test_every_rule_under_many_changes_is_what_it_is_under_each(seed: int, monke
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_activation_and_loss_takes_stacks(activation: str, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_activation_and_loss_takes_stacks(activation: str, loss: str) -> None:
     if LOSSES[loss].output_activation not in {None, activation}:
         return
     problem = two_layers(activation=activation, loss=loss)
-    monkeypatch.setattr(runs, "MISFITS", ())
     scenarios = Scenarios(problem, MOVED)
     for key in quantities(problem):
         scenarios.values(key, [1 << way for way in range(len(MOVED))])
 
 
-def test_what_cannot_take_a_stack_is_computed_one_by_one() -> None:
-    def first_row(place: RuleContext, grad: Array, bias: Array, decay: Array) -> Array:
-        (row, *_) = grad.reshape(3, 3)
-        return np.asarray(row)
-
-    ways = [(replace_rule("grad_bias", first_row),), *MOVED]
-    problem = two_layers()
-    choices = [1 | 2 << other for other in range(len(MOVED))]
-    for chosen, value in zip(choices, Scenarios(problem, ways).values("dL_db1", choices), strict=True):
-        np.testing.assert_array_equal(value, Scenarios(problem, ways).value("dL_db1", chosen))
-
-
-@pytest.mark.parametrize("constant", [np.arange(6.0).reshape(3, 2), np.arange(2.0)])
-def test_what_looks_at_nothing_that_differs_is_the_same_for_all(constant: Array) -> None:
+def test_what_looks_at_nothing_that_differs_is_the_same_for_all() -> None:
+    constant = np.arange(6.0).reshape(3, 2)
     fixed = replace_rule("activation", lambda place, z: constant, where=lambda place: place.number == 2)
     ways = [[fixed], *(way for way in MOVED if way[0].rule != "activation")]
     for value in Scenarios(two_layers(), ways).values("A2", [1 | 2 << other for other in range(len(ways) - 1)]):
@@ -151,7 +153,7 @@ def test_blocks_of_choices_give_what_all_at_once_give(most: int, monkeypatch: py
     choices = [1 << one | 1 << other for one, other in combinations(range(len(MOVED)), 2)][::3]
     keys = ("L", "dL_dW1", "dL_db1", "dA2_dW1")
     expected = {key: Scenarios(problem, MOVED).values(key, choices) for key in keys}
-    monkeypatch.setattr(module, "MOST_HELD", most)
+    monkeypatch.setattr(module, "MAX_KEPT_NUMBERS", most)
     tight = Scenarios(problem, MOVED)
     for key in keys:
         np.testing.assert_array_equal(tight.values(key, choices), expected[key])
@@ -163,13 +165,17 @@ def test_blocks_of_choices_give_what_all_at_once_give(most: int, monkeypatch: py
 def test_large_values_are_stacked_for_those_who_ask_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     choices = [1 << way for way in range(len(MOVED))]
     expected = Scenarios(two_layers(), MOVED).values("dL_dW1", choices)
-    monkeypatch.setattr("core.nodes.LARGE", 0)
+    monkeypatch.setattr(node, "MAX_STACKED_SIZE", 0)
     np.testing.assert_array_equal(Scenarios(two_layers(), MOVED).stacks("dL_dW1", choices)[0][1], expected)
 
 
 def test_stacks_are_of_one_shape_each_in_the_order_of_the_choices() -> None:
-    rows = (replace_rule("grad_bias", lambda place, grad, bias, decay: grad),)
-    total = (replace_rule("grad_bias", lambda place, grad, bias, decay: np.asarray(grad.sum(axis=(-2, -1)))),)
+    rows = (replace_rule("grad_bias", lambda place, grad, bias, decay: grad, reshapes=everywhere),)
+    total = (
+        replace_rule(
+            "grad_bias", lambda place, grad, bias, decay: np.asarray(grad.sum(axis=(-2, -1))), reshapes=everywhere
+        ),
+    )
     scenarios = Scenarios(two_layers(), [rows, total, scaled("divisor", 2.0)])
     choices = [0b101, 0b010, 0b000, 0b001, 0b100, 0b110]
     found = [(kept, stack.shape) for kept, stack in scenarios.stacks("dL_db1", choices)]
@@ -180,9 +186,9 @@ def test_stacks_are_of_one_shape_each_in_the_order_of_the_choices() -> None:
 
 @pytest.mark.parametrize("large", [0, 2048])
 def test_a_factor_is_put_on_what_a_step_is_whatever_its_shape(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.nodes.LARGE", large)
-    monkeypatch.setattr(runs, "LARGE", large)
-    rows = (replace_rule("grad_bias", lambda place, grad, bias, decay: grad),)
+    monkeypatch.setattr(node, "MAX_STACKED_SIZE", large)
+    monkeypatch.setattr(runs, "MAX_STACKED_SIZE", large)
+    rows = (replace_rule("grad_bias", lambda place, grad, bias, decay: grad, reshapes=everywhere),)
     factors = [(scale_rule("grad_bias", factor),) for factor in (2.0, -0.5)]
     ways = [rows, *factors, *(way for way in MOVED if way[0].rule != "grad_bias")]
     scenarios = Scenarios(two_layers(), ways)
@@ -208,9 +214,13 @@ def test_of_no_choices_there_are_no_values() -> None:
     assert scenarios.stacks("A2", []) == []
 
 
-def test_an_axis_too_many_under_one_choice_is_no_stack() -> None:
+def test_what_takes_another_shape_is_no_number() -> None:
     # the gradients of the samples, one each, where the next step takes their sum
-    apart = replace_rule("grad_weights", lambda place, inputs, grad, *others: inputs[..., :, None] * grad[..., None, :])
+    apart = replace_rule(
+        "grad_weights",
+        lambda place, inputs, grad, *others: inputs[..., :, None] * grad[..., None, :],
+        reshapes=everywhere,
+    )
     stepped = replace_rule(
         "grad_inputs",
         lambda place, grad, weights, grad_weights: grad @ (weights - grad_weights).mT,

@@ -1,23 +1,17 @@
-"""What-if readings of the table: quantities under any choice of changes, each number computed once.
-
-A change reaches the steps downstream of it and no others. So a value is kept under the changes that reach
-it, and two scenarios share all that they have in common: of a thousand pairs of mistakes most differ in a
-step or two. What takes the same rule under many choices is computed at once, stacked along a leading axis.
-Nothing is checked to be finite here; a wrong variant of computing may well overflow.
-"""
+"""The table of steps under variants: what callers ask for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from core.arrays import Array
-from core.graph import Graph, Variants
-from core.nodes import Node
 from core.problem import Problem
-from core.runs import compute
+from core.scenarios.graph import Graph, Variants
+from core.scenarios.node import Node
+from core.scenarios.runs import compute
 from core.steps import Rounding
 
-MOST_HELD = 2_000_000
+MAX_KEPT_NUMBERS = 2_000_000
 """How many numbers are kept; past it all are forgotten and computed anew when they are needed."""
 
 
@@ -184,12 +178,12 @@ class Scenarios:
         if len(choices) > 1:
             self._fill(node, (0,))
             needed = sum(other.largest for other in self.graph.ordered[: node.position + 1] if other.apply)
-            size = max(1, MOST_HELD // (2 * max(1, needed)))
+            size = max(1, MAX_KEPT_NUMBERS // (2 * max(1, needed)))
         for start in range(0, len(choices), size):
             block = choices[start : start + size]
             self._fill(node, (choice & node.reach for choice in block))
             yield block
-            if self.held > MOST_HELD:
+            if self.held > MAX_KEPT_NUMBERS:
                 self._forget()
 
     def _fill(self, target: Node, chosen: Iterable[int]) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from core.arrays import Array
 from core.jacobians.paths import Link, identity_rows, path_between
-from core.nodes import Node
 from core.problem import Problem
+from core.scenarios.node import Node
 from core.steps import Change, Rounding, RuleContext, Step, fill, sources_of, steps_of, structure_of
 
 Variants = Sequence[Sequence[Change]]
@@ -42,8 +42,10 @@ class Graph:
         for index, variant in enumerate(variants):
             for change in variant:
                 self._by_rule.setdefault(change.rule, []).append((1 << index, change))
-        for key, value in {**sources_of(problem), **given}.items():
+        sources = sources_of(problem)
+        for key, value in {**sources, **given}.items():
             self.nodes[key] = self._add_value(key, value)
+            self.nodes[key].is_source = key in sources
         # in the order of the table, so that inputs are there before what takes them
         for step in steps_of(self._structure):
             if step.output not in self.nodes:
@@ -71,18 +73,20 @@ class Graph:
             twin = other.nodes.get(node.key)
             if node.apply and twin and not twin.lacks({0}):
                 node.keep(0, twin.value())
-                node.ranks[0] = twin.value().ndim
 
     def _add(self, node: Node, changes: Iterable[tuple[int, Change]] = ()) -> Node:
         node.position = len(self.ordered)
         self.ordered.append(node)
         above, scaling = reduce(or_, [part.reach for part in node.inputs], 0), 0
+        node.reshaped = reduce(or_, [part.reshaped for part in node.inputs], 0)
         for bit, change in changes:
             if change.where(node.context):
                 further = self._further(change, node.context) if change.extra else []
                 node.changes.append((bit, change, further))
                 node.own |= bit
                 above = reduce(or_, [part.reach for part in further], above)
+                node.reshaped = reduce(or_, [part.reshaped for part in further], node.reshaped)
+                node.reshaped |= bit if change.reshapes(node.context) else 0
                 scaling |= bit if change.scales is not None else 0
         node.reach, node.scaling = node.own | above, scaling & ~above
         if node.changes:
@@ -105,9 +109,9 @@ class Graph:
         self._use_outputs(node, rule.from_outputs)
         return self._add(node, self._by_rule.get(rule.name, ()))
 
-    def _use_outputs(self, node: Node, plain: Callable[..., Array] | None) -> None:
-        if plain:
-            node.from_outputs, outputs = partial(plain, node.context), self.nodes[f"A{node.context.number}"]
+    def _use_outputs(self, node: Node, from_outputs: Callable[..., Array] | None) -> None:
+        if from_outputs:
+            node.from_outputs, outputs = partial(from_outputs, node.context), self.nodes[f"A{node.context.number}"]
             # activations that are given need not be those of the pre-activations either
             node.apply, node.replaced = (node.apply, outputs.reach) if outputs.apply else (node.from_outputs, 0)
 
