@@ -137,7 +137,7 @@ def rows() -> Iterator[Row]:
         require_equal({"ours": [matrix], JACREV: [np.asarray(contestants[JACREV]())]}, relative=1e-12)
         yield from rows_beside_jacrev(f"dS_dZ, K = {n_classes}", BY_LOGITS_GOAL, contestants)
         kernel = partial(jacobian_softmax, evaluate(problem, ["A1"])["A1"])
-        require_equal({"ours": [matrix[None]], "kernel": [kernel()[0]]}, relative=1e-15)
+        require_equal({"ours": [matrix], "kernel": [kernel()[0]]}, relative=1e-15)
         timings = measure({"ours": kernel, "np.fill": fill(n_classes, n_classes)})
         yield timings.row(f"the kernel alone, dS_dZ, K = {n_classes}", "np.fill", FILL_GOALS.get(n_classes))
     for n_in, n_classes in SIZES:
