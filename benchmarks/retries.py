@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ LEAST_SHARE = 0.8
 """Of the first one's accepted requests a second."""
 
 MOST_HEALTH = 0.1
-WARM_UP_SECONDS = 2
+ROUNDS, WARM_UP_SECONDS = 5, 2
 
 SCRIPT = """
 wrk.method, wrk.headers["Content-Type"], wrk.body = "POST", "application/json", [==[%s]==]
@@ -45,24 +46,23 @@ NOT_INSTALLED = "Not measured: wrk is not installed (`apt-get install wrk` on De
 
 @dataclass(frozen=True)
 class Run:
-    """What came of some connections."""
+    """What came of some connections at once."""
 
-    connections: int
     accepted: float
     """A second, like the next one."""
     refused: float
     broken: int
     """Requests without an answer."""
-    health: float
-    """The probe's 99th percentile, in seconds."""
+    health: list[float]
+    """What each probe took, in seconds."""
 
 
-def measure(seconds: int, **settings: object) -> list[Run]:
-    """Measure each number of connections."""
+def measure(seconds: int, **settings: object) -> list[list[Run]]:
+    """Measure each number of connections for so long in each of some rounds."""
     keep_to_two_cores()
     with serve_ours(**settings) as port:
         run_wrk(port, CONNECTIONS[0], WARM_UP_SECONDS)
-        return [run_wrk(port, connections, seconds) for connections in CONNECTIONS]
+        return [[run_wrk(port, connections, seconds) for connections in CONNECTIONS] for _ in range(ROUNDS)]
 
 
 def keep_to_two_cores() -> None:
@@ -84,34 +84,39 @@ def run_wrk(port: int, connections: int, seconds: int) -> Run:
             found: dict[str, Any] = json.loads(process.stdout.read().splitlines()[-1])
     took = found["microseconds"] / 1e6
     return Run(
-        connections=connections,
         accepted=(found["requests"] - found["refused"]) / took,
         refused=found["refused"] / took,
         broken=found["broken"],
-        health=float(np.quantile(health, 0.99, method="higher")),
+        health=health,
     )
 
 
-def write_report(runs: Sequence[Run]) -> tuple[str, bool]:
+def write_report(rounds: Sequence[Sequence[Run]]) -> tuple[str, bool]:
     """Write the table, and tell whether all goals are reached."""
     lines = [
-        f"| connections | accepted/s | share of {runs[0].connections} | refused/s | broken | health p99 | reached |",
+        f"| connections | accepted/s | share of {CONNECTIONS[0]} | refused/s | broken | health p99 | reached |",
         "|---:|---:|---:|---:|---:|---:|---|",
     ]
     reached = []
-    for run in runs:
-        share = run.accepted / runs[0].accepted
-        is_reached = share >= LEAST_SHARE and run.health <= MOST_HEALTH
+    for connections, *runs in zip(CONNECTIONS, *rounds, strict=True):
+        accepted, refused = (
+            median(rates) for rates in zip(*((run.accepted, run.refused) for run in runs), strict=True)
+        )
+        share = median(run.accepted / first.accepted for run, (first, *_) in zip(runs, rounds, strict=True))
+        broken = sum(run.broken for run in runs)
+        health = float(np.quantile([took for run in runs for took in run.health], 0.99, method="higher"))
+        is_reached = share >= LEAST_SHARE and health <= MOST_HEALTH
         reached.append(is_reached)
-        rates = f"{run.accepted:.0f} | {share:.0%} | {run.refused:.0f} | {run.broken}"
+        rates = f"{accepted:.0f} | {share:.0%} | {refused:.0f} | {broken}"
         said = "yes" if is_reached else "**no**"
-        lines.append(f"| {run.connections} | {rates} | {write_seconds(run.health)} | {said} |")
-    lines += ["", f"Goal: at least {LEAST_SHARE:.0%}, and at most {write_seconds(MOST_HEALTH)} for health."]
+        lines.append(f"| {connections} | {rates} | {write_seconds(health)} | {said} |")
+    goal = f"at least {LEAST_SHARE:.0%}, and at most {write_seconds(MOST_HEALTH)} for health"
+    lines += ["", f"Medians of {len(rounds)} rounds; the share is taken within a round. Goal: {goal}."]
     return "\n".join(lines), all(reached)
 
 
-def measure_if_installed(seconds: int, **settings: object) -> tuple[str, bool]:
-    """Measure and report; without wrk, say so."""
+def measure_if_installed(seconds: float, **settings: object) -> tuple[str, bool]:
+    """Measure for about so long altogether, and report; without wrk, say so."""
     if shutil.which("wrk") is None:
         return NOT_INSTALLED, False
-    return write_report(measure(seconds, **settings))
+    return write_report(measure(max(1, round(seconds / len(CONNECTIONS) / ROUNDS)), **settings))
