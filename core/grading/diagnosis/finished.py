@@ -3,7 +3,8 @@
 Factors have a name in a problem: the number of samples for a forgotten mean, ln 2 for another logarithm.
 """
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,7 @@ from core.grading.shapes import fit_shape, is_flat_column
 from core.mistakes import Indices, Signs, Transform, Variant
 from core.problem import Problem
 from core.quantities import Quantity
-from core.steps import RuleContext, steps_of, structure_of
+from core.steps import RuleContext, Step, steps_of, structure_of
 
 Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
 """What a transform does to a quantity: its name, the shape, and which entry stands where with which sign."""
@@ -141,11 +142,15 @@ def _factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
 
 
 def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
-    scenarios = suspects.scenarios
+    problem, scenarios = suspects.problem, suspects.scenarios
     reach, taken = scenarios.reach(quantity.key), {*scenarios.upstream(quantity.key), quantity.key}
+    steps: dict[str, list[Step]] = defaultdict(list)
+    for step in steps_of(structure_of(problem)):
+        if step.output in taken:
+            steps[step.rule.name].append(step)
     variants = (s for s in suspects.suspects if s.bit & reach and s.layer is None)
-    named = [(s.mistake.name, _factor_of(suspects.problem, s.variant, taken), s.bit) for s in variants]
-    named += [(m.name, t.factor(suspects.problem, quantity), 0) for m, t in suspects.transforms if t.factor]
+    named = [(s.mistake.name, _factor_of(problem, s.variant, steps), s.bit) for s in variants]
+    named += [(m.name, t.factor(problem, quantity), 0) for m, t in suspects.transforms if t.factor]
     signed: list[Factor] = []
     for name, factor, bits in named:
         if factor is not None and factor > 0:
@@ -153,18 +158,19 @@ def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
     return signed
 
 
-def _factor_of(problem: Problem, variant: Variant, taken: Collection[str]) -> float | None:
+def _factor_of(problem: Problem, variant: Variant, steps: Mapping[str, Sequence[Step]]) -> float | None:
     """Return by what a variant multiplies the quantity that takes these steps; None if it does something else."""
     factor = 1.0
-    for step in steps_of(structure_of(problem)):
-        place = RuleContext(problem, step.number)
-        for change in variant:
-            if change.rule == step.rule.name and step.output in taken and change.where(place):
-                exact = partial(step.rule.apply, place)
-                if change.scales is not None:
-                    factor *= change.scales
-                elif step.output in DIVISORS:
-                    factor *= float(exact()) / float(change.apply(exact, place))
-                else:
-                    return None
+    for change in variant:
+        for step in steps.get(change.rule, ()):
+            context = RuleContext(problem, step.number)
+            exact = partial(step.rule.apply, context)
+            if not change.where(context):
+                continue
+            if change.scales is not None:
+                factor *= change.scales
+            elif step.output in DIVISORS:
+                factor *= float(exact()) / float(change.apply(exact, context))
+            else:
+                return None
     return factor
