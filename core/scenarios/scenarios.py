@@ -1,6 +1,6 @@
 """The table of steps under variants: what callers ask for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from core.steps import Rounding
 
 MAX_KEPT_NUMBERS = 2_000_000
 """How many numbers are kept; past it all are forgotten and computed anew when they are needed."""
+
+
+def _any_shape(shape: tuple[int, ...]) -> bool:
+    return True
 
 
 class Scenarios:
@@ -81,13 +85,17 @@ class Scenarios:
         node = self.graph.node(key)
         return [node.value(choice) for block in self._fill_by_blocks(node, choices) for choice in block]
 
-    def stacks(self, key: str, choices: Sequence[int]) -> list[tuple[list[int], Array]]:
+    def stacks(
+        self, key: str, choices: Sequence[int], *, fits: Callable[[tuple[int, ...]], bool] = _any_shape
+    ) -> list[tuple[list[int], Array]]:
         """Compute a quantity under many choices of variants, and stack what has one shape.
 
         Parameters
         ----------
         key : str
         choices : sequence of int
+        fits : callable
+            ``fits(shape)``: whether values of that shape are wanted. Choices that give another are left out.
 
         Returns
         -------
@@ -96,7 +104,7 @@ class Scenarios:
         """
         node = self.graph.node(key)
         found: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
-        for block in self._fill_by_blocks(node, choices):
+        for block in self._fill_by_blocks(node, self._of_fitting_shape(node, choices, fits)):
             for shape, members in node.by_shape(block).items():
                 kept, stacks = found.setdefault(shape, ([], []))
                 kept += members
@@ -171,6 +179,15 @@ class Scenarios:
         node = self.graph.node(key)
         self._fill(node, (0,))
         return max((float(np.abs(part.value()).max()) for part in _on_the_way(node, None)), default=0.0)
+
+    def _of_fitting_shape(
+        self, node: Node, choices: Sequence[int], fits: Callable[[tuple[int, ...]], bool]
+    ) -> Sequence[int]:
+        """Leave out what has another shape, for what gives a value its shape alone tells the shape of all others."""
+        reshaping = {choice & node.reshaped for choice in choices}
+        self._fill(node, reshaping)
+        unfit = {bits for bits in reshaping if not fits(node.value(bits).shape)}
+        return [choice for choice in choices if choice & node.reshaped not in unfit] if unfit else choices
 
     def _fill_by_blocks(self, node: Node, choices: Sequence[int]) -> Iterator[Sequence[int]]:
         """Compute a node under choices, in blocks of which none needs more than half of what may be held."""

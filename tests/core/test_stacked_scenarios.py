@@ -182,6 +182,10 @@ def test_stacks_are_of_one_shape_each_in_the_order_of_the_choices() -> None:
     assert found == [([0b101, 0b001], (2, 3, 3)), ([0b010, 0b110], (2,)), ([0b000, 0b100], (2, 3))]
     for kept, stack in scenarios.stacks("dL_db1", choices):
         np.testing.assert_array_equal(stack, [scenarios.value("dL_db1", chosen) for chosen in kept])
+    ((kept, _),) = scenarios.stacks("dL_db1", choices, fits=lambda shape: shape == (3,))
+    assert kept == [0b000, 0b100]
+    ((kept, _),) = scenarios.stacks("dL_db1", choices, fits=lambda shape: not shape)
+    assert kept == [0b010, 0b110]
 
 
 @pytest.mark.parametrize("large", [0, 2048])

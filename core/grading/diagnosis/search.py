@@ -187,10 +187,8 @@ class Search:
         """Stack what choices predict, by shape, finite ones that may be of use only; once, for all orders."""
         if choices not in self._stacks:
             self._stacks[choices] = stacks = []
-            for several, values in self._scenarios.stacks(self._part.key, choices):
+            for several, values in self._scenarios.stacks(self._part.key, choices, fits=self._is_shape_of_use):
                 shape = values.shape[1:]
-                if shape != self._part.truth.shape and fit_shape(self._part.answer, shape) is None:
-                    continue
                 rows = values.reshape(len(several), -1)
                 finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
                 if len(finite) < len(rows):
@@ -199,6 +197,9 @@ class Search:
                     limits = self._part.allowance.limits_for(rows, 1)[:, 0]
                     stacks.append((shape, [several[i] for i in finite], rows, limits))
         return self._stacks[choices]
+
+    def _is_shape_of_use(self, shape: tuple[int, ...]) -> bool:
+        return shape == self._part.truth.shape or fit_shape(self._part.answer, shape) is not None
 
     def _compare(self, choices: Sequence[int], orders: Sequence[int], chance: float) -> Iterator[Hypothesis]:
         predicted = [(order, *stack) for order in orders for stack in self._predict(choices, order)]
