@@ -24,6 +24,12 @@ from core.registry import Registry
 
 LEAKY_SLOPE = 0.01
 
+MAX_STEEPNESS = 1.0
+"""The largest abs(f″) that an entry may have, away from kinks: rounding bounds leave out ½·f″·e² of an error e."""
+
+MAX_SLOPE_PER_ACTIVATION = 2.0
+"""How fast a slope that is written with the activation may change with it, 1 − a² of tanh being the fastest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation:
@@ -46,11 +52,11 @@ class Activation:
     vjp : callable
         ``vjp(z, a, grad)``, see the module.
     steepest : float
-        The largest abs(f″): how fast the slope changes with z, which bounds what rounding z does to it. 0 where
-        outputs are coupled, whose Jacobian is bounded by itself.
+        The largest abs(f″): how fast the slope changes with z, which bounds what rounding z does to it. At most
+        `MAX_STEEPNESS`; 0 where outputs are coupled, whose Jacobian is bounded by itself.
     slope : callable or None
-        ``slope(a)``: the derivative written with the activation itself, where textbooks do. It changes by at most 2
-        for each unit of a.
+        ``slope(a)``: the derivative written with the activation itself, where textbooks do. It changes by at most
+        `MAX_SLOPE_PER_ACTIVATION` for each unit of a, so that abs(f″) ≤ 2·abs(f′).
     uses_exponential : bool
         Whether the value is worked out by way of an exponential, which hand work writes down and rounds.
     jacobian : callable or None

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.activations import MAX_SLOPE_PER_ACTIVATION
 from core.arrays import Array
 from core.steps.rules import RuleContext
-
-STEEPEST = 2.0
-"""How fast the slope of an activation changes with the activation, at most: 1 − a² of tanh by a."""
 
 LARGEST_BOUND = 100.0
 """The largest error that is followed, in units: beyond it, two decimals are lost and a bound says little."""
@@ -226,7 +224,7 @@ def _slope_error(
 ) -> Array:
     activation = context.activation
     # some slopes are computed from the activation, others from the pre-activation
-    by_value = STEEPEST * errors[2] if activation.slope else 0.0
+    by_value = MAX_SLOPE_PER_ACTIVATION * errors[2] if activation.slope else 0.0
     error = np.maximum(by_value, activation.steepest * errors[1])
     return error + rounding.of(_slope(context, z, a), error) if is_written else error
 
