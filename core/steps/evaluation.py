@@ -128,8 +128,10 @@ def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collect
                     values |= found
                     needed = rest
             if step.output not in values and (needed is None or step.output in needed):
-                plain = step.rule.from_outputs if f"A{step.number}" in given else None
-                value = (plain or step.rule.apply)(contexts[step.number], *[values[name] for name in step.inputs])
+                from_outputs = step.rule.from_outputs if f"A{step.number}" in given else None
+                value = (from_outputs or step.rule.apply)(
+                    contexts[step.number], *[values[name] for name in step.inputs]
+                )
                 # what comes from conventions and targets alone has been checked with them
                 if step.inputs:
                     require_finite(value, step, problem)

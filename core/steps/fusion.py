@@ -185,8 +185,8 @@ def _is_one_small_sample(context: RuleContext) -> bool:
     problem = context.problem
     # then divisor and log_of_base are 1, and nothing is added to the loss and its derivatives
     conventions = problem.conventions
-    plain = problem.n_samples == 1 and conventions.log_base == "e" and not conventions.l2.strength
-    return plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < FUSED_FROM
+    is_plain = problem.n_samples == 1 and conventions.log_base == "e" and not conventions.l2.strength
+    return is_plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < FUSED_FROM
 
 
 def _one_sample(
