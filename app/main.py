@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.watch.metrics import Metrics
 from app.watch.middleware import Watch
 from app.wire import encode
-from app.work.dispatch import Placement
+from app.work.dispatch import Dispatcher
 from core.softmax_layer import compute_softmax_layer
 
 START_AGAIN_SECONDS = 0.5
@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings or Settings()
     app.state.access = Access(app.state.settings)
-    app.state.placement = Placement(app.state.settings)
+    app.state.dispatcher = Dispatcher(app.state.settings)
     app.state.metrics = Metrics(app.state)
     app.state.readiness = "warming up"
     # one flat list: the framework asks each included router twice for a match
@@ -79,14 +79,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.readiness = "draining"
     # what is not warm by now need not be any more
     warming.cancel()
-    await asyncio.to_thread(app.state.placement.stop)
+    await asyncio.to_thread(app.state.dispatcher.stop)
 
 
 async def _warm_up(app: FastAPI) -> None:
     # the first product loads BLAS, the first document takes as long as a hundred requests
     await asyncio.to_thread(_run_article)
     await asyncio.to_thread(app.openapi)
-    start = app.state.placement.start
+    start = app.state.dispatcher.pool.start
     # a signal may come meanwhile
     while app.state.readiness == "warming up" and not await asyncio.to_thread(start):  # noqa: ASYNC110 - it is tried again
         await asyncio.sleep(START_AGAIN_SECONDS)

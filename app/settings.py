@@ -120,12 +120,6 @@ class Tuning(BaseModel):
         description="Worker processes for marking, exercises, larger JSON and long computations. With 0, a thread of "
         "the serving process does this work.",
     )
-    threads: int = Field(
-        1,
-        ge=1,
-        description="Requests that are computed in threads at once: binary bodies, long computations, and where there "
-        "is no process, all that is not small.",
-    )
     max_connections: int = Field(
         4096,
         ge=1,
@@ -134,38 +128,17 @@ class Tuning(BaseModel):
     )
     max_waiting: int = Field(64, ge=0, description="Maximum requests that wait in each queue. One more: 503.")
     queue_seconds: float = Field(2.0, gt=0, description="Seconds that a request may wait in a queue. After that: 503.")
-    bulk_requests: int = Field(2, ge=1, description="Bulk requests that are marked at once.")
-    max_held_bytes: int = Field(
-        64 * 1024 * 1024,
+    max_memory_bytes: int = Field(
+        128 * 1024 * 1024,
         ge=1,
-        description="Bytes of bodies in memory, of all requests that are not answered yet; a request that would make "
-        "it more is 503, unless it is the only one.",
+        description="Bytes of request bodies and replies in memory, of all requests together. Beyond it, and beyond "
+        "half of it while other clients use the rest: 503.",
     )
-    max_held_reply_bytes: int = Field(
-        64 * 1024 * 1024,
-        ge=1,
-        description="Bytes of replies in memory, of all that are being made or sent; a request whose reply would make "
-        "it more is 503, unless it is the only one.",
-    )
-    max_held_bulk_bytes: int = Field(
+    max_spool_bytes: int = Field(
         1024**3,
         ge=1,
-        description="Bytes of bulk requests in temporary files, of all together; a request that would make it more is "
-        "503, unless it is the only one.",
-    )
-    inline_bytes: int = Field(
-        16 * 1024, ge=0, description="Largest JSON body that is read on the event loop; a larger one is in a process."
-    )
-    inline_operations: int = Field(
-        10_000_000,
-        ge=0,
-        description="Most multiply-adds, about a millisecond's, that are done on the event loop; more in a process.",
-    )
-    process_bytes: int = Field(
-        512 * 1024,
-        ge=0,
-        description="Smallest JSON reply that is left to a process, whatever the body is; a JSON body of that "
-        "size is, too, and a line of a bulk request.",
+        description="Bytes of bulk requests in temporary files, of all requests together. Beyond it, and beyond half "
+        "of it while other clients use the rest: 503.",
     )
     receive_seconds: int = Field(
         10, ge=1, description="How long a request may keep waiting, beside what its bytes earn meanwhile; then 408."

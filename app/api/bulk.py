@@ -19,8 +19,8 @@ from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside, answer_li
 from app.record import record_of
 from app.settings import Settings
 from app.work.computation import Answer
-from app.work.dispatch import Placement
-from app.work.memory import Share
+from app.work.dispatch import PROCESS_BYTES, Dispatcher
+from app.work.memory import Reservation, find_holder
 from app.work.queue import BusyError
 
 logger = logging.getLogger("gradmark")
@@ -62,16 +62,16 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
     """
     require_media_type(request, LINES_TYPES)
     settings: Settings = request.app.state.settings
-    placement: Placement = request.app.state.placement
+    dispatcher: Dispatcher = request.app.state.dispatcher
     # rather than when everything has been sent
-    placement.bulk.require_room()
+    dispatcher.require_room_for_bulk()
     # replying while still reading deadlocks clients that write first and read afterwards
     spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
     file = cast("BinaryIO", until_sent.enter_context(spooled))
     await _fill(file, request, until_sent)
-    await until_sent.enter_async_context(placement.bulk.turn(request.receive))
+    await until_sent.enter_async_context(dispatcher.turn())
     file.seek(0)
-    aside = ProcessAside(ask=lambda line: placement.run_chunk(answer_line, line), from_bytes=settings.process_bytes)
+    aside = ProcessAside(ask=lambda line: dispatcher.run_chunk(answer_line, line), from_bytes=PROCESS_BYTES)
     try:
         bulk = await run_in_threadpool(
             Bulk,
@@ -80,14 +80,13 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
             budget=read_budget(request),
             limits=settings.limits,
             longest=settings.max_body_bytes,
-            aside=aside if placement.has_workers else None,
-            give_way=placement.give_way,
+            aside=aside if dispatcher.pool.is_started else None,
         )
     except DefaultsError as error:
         return _refuse(request, error.answer)
     record_of(request.scope).summary = bulk.summary
-    share = until_sent.enter_context(placement.held_reply_bytes.share())
-    return StreamingResponse(_count(bulk.replies(), share), media_type=MEDIA_TYPE)
+    reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
+    return StreamingResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
 
 
 def _refuse(request: Request, found: Answer) -> Response:
@@ -95,10 +94,10 @@ def _refuse(request: Request, found: Answer) -> Response:
     return Response(bytes(found.content), found.status, media_type=found.media_type)
 
 
-def _count(pieces: Iterator[bytes], share: Share) -> Iterator[bytes]:
+def _count(pieces: Iterator[bytes], reservation: Reservation) -> Iterator[bytes]:
     """Count each piece of a reply as long as it is sent; it is too late to refuse one."""
     for piece in pieces:
-        share.become(len(piece))
+        reservation.resize(len(piece))
         # a line alone may have many megabytes, and while a socket takes them nobody else is answered
         for start in range(0, max(1, len(piece)), PIECE_BYTES):
             yield piece[start : start + PIECE_BYTES]
@@ -106,17 +105,18 @@ def _count(pieces: Iterator[bytes], share: Share) -> Iterator[bytes]:
 
 async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) -> None:
     settings: Settings = request.app.state.settings
-    placement: Placement = request.app.state.placement
-    in_memory = until_sent.enter_context(placement.held_bytes.share())
-    in_file = until_sent.enter_context(placement.held_bulk_bytes.share())
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    holder = find_holder(request.scope)
+    in_memory = until_sent.enter_context(dispatcher.memory.open(holder))
+    in_file = until_sent.enter_context(dispatcher.spool.open(holder))
     size = 0
     async for chunk in stream_body(request, settings.max_bulk_bytes):
         size += len(chunk)
-        in_file.add(len(chunk))
+        in_file.grow(len(chunk))
         if size <= IN_MEMORY:
-            in_memory.add(len(chunk))
+            in_memory.grow(len(chunk))
         else:
-            in_memory.clear()
+            in_memory.release()
         try:
             await run_in_threadpool(file.write, chunk)
         except OSError:

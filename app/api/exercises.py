@@ -15,7 +15,8 @@ from app.schemas.grade_bodies import ExerciseQuery
 from app.wire import encode
 from app.wire.fields import KindName
 from app.work.computation import Call
-from app.work.dispatch import Placement
+from app.work.dispatch import Dispatcher
+from app.work.memory import find_holder
 from core.grade_requests import ExerciseReference
 
 
@@ -41,9 +42,9 @@ async def read_exercise(
         request_id=correlation_id.get() or "",
         caller=caller,
     )
-    placement: Placement = request.app.state.placement
-    with placement.held_reply_bytes.share() as reply:
-        found = await placement.answer(DRAWING, call, request.receive, reply)
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    with dispatcher.memory.open(find_holder(request.scope)) as reservation:
+        found = await dispatcher.answer(DRAWING, call, request.receive, reservation)
     record_of(request.scope).facts = found.facts
     return Response(bytes(found.content), found.status, found.headers, found.media_type)
 

@@ -1,10 +1,11 @@
 """The way of most operations: bytes, a checked core object, one core call, bytes.
 
 The framework keeps what it is good at, paths and OpenAPI. At run time the body goes through `app.wire`, which is strict
-where the framework converts, `Placement` decides where the work is done, and the reply goes out as it is.
+where the framework converts, `Dispatcher` decides where the work is done, and the reply goes out as it is.
 """
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from functools import wraps
 from inspect import Parameter, Signature
 from typing import Annotated, Any, cast
@@ -23,8 +24,8 @@ from app.record import record_of
 from app.settings import Settings
 from app.wire import encode
 from app.work.computation import JSON_TYPE, Answer, Call, answer_problem
-from app.work.dispatch import Placement
-from app.work.memory import Share
+from app.work.dispatch import Dispatcher
+from app.work.memory import Reservation, find_holder
 from core.budget import Budget
 
 
@@ -65,19 +66,15 @@ class OperationRoute(APIRoute):
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope, receive)
-        placement: Placement = request.app.state.placement
-        with placement.held_reply_bytes.share() as reply:
+        with ExitStack() as until_sent:
             try:
-                found = await self._find_answer(request, placement, reply)
+                found = await self._find_answer(request, until_sent)
             except BodyError as error:
                 found = answer_problem(describe_error(error), headers=error.headers)
             record_of(scope).facts = found.facts
-            if self.operation.body is not None:
-                # until the client has taken it; what is the same for all is there once
-                reply.become(len(found.content))
             await send_answer(found, send)
 
-    async def _find_answer(self, request: Request, placement: Placement, reply: Share) -> Answer:
+    async def _find_answer(self, request: Request, until_sent: ExitStack) -> Answer:
         access: Access = request.app.state.access
         caller = access.admit(request, self.operation.admits) if self.operation.admits else access.everybody
         if self.operation.body is None:
@@ -86,12 +83,15 @@ class OperationRoute(APIRoute):
                 found = self.operation.run({"access": access})
                 self._fixed = Answer(content=encode(found), media_type=JSON_TYPE)
             return self._fixed
-        with placement.held_bytes.share() as share:
-            call = await read_call(request, self.operation, caller, share)
-            answered = await placement.answer(self.operation, call, request.receive, reply)
-            # not every body says how large its reply will be: each place makes one too many at most
-            reply.expect(len(answered.content))
-            return answered
+        dispatcher: Dispatcher = request.app.state.dispatcher
+        reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
+        call = await read_call(request, self.operation, caller, reservation)
+        answered = await dispatcher.answer(self.operation, call, request.receive, reservation)
+        # not every body says how large its reply will be: each place makes one too many at most
+        reservation.reserve(len(call.raw) + len(answered.content))
+        # the body is not needed any more, the reply until the client has taken it
+        reservation.resize(len(answered.content))
+        return answered
 
 
 def _make_endpoint(operation: Operation) -> Callable[..., Any]:
@@ -108,19 +108,19 @@ def _make_endpoint(operation: Operation) -> Callable[..., Any]:
     return cast("Callable[..., Any]", endpoint)
 
 
-async def read_call(request: Request, operation: Operation, caller: Caller, share: Share) -> Call:
-    """Read what a request asks for; the body's bytes are counted in the share.
+async def read_call(request: Request, operation: Operation, caller: Caller, reservation: Reservation) -> Call:
+    """Read what a request asks for; the body's bytes are counted in the reservation.
 
     A body without a key and without a valid token is 401, whatever else is wrong with it.
     """
     settings: Settings = request.app.state.settings
     if caller.scopes:
         media_types = choose_media_types(request)
-        placement: Placement = request.app.state.placement
-        placement.require_room(operation, media_types.reads)
-        raw = await _read_body(request, settings.max_body_bytes, share)
+        dispatcher: Dispatcher = request.app.state.dispatcher
+        dispatcher.require_room(operation, media_types.reads)
+        raw = await _read_body(request, settings.max_body_bytes, reservation)
     else:
-        raw = await _read_body(request, min(settings.max_keyless_bytes, settings.max_body_bytes), share)
+        raw = await _read_body(request, min(settings.max_keyless_bytes, settings.max_body_bytes), reservation)
         # nothing is told before it is known who asks
         caller.tokens.open(find_token(raw))
         media_types = choose_media_types(request)
@@ -137,10 +137,10 @@ async def read_call(request: Request, operation: Operation, caller: Caller, shar
     )
 
 
-async def _read_body(request: Request, limit: int, share: Share) -> bytes | bytearray:
+async def _read_body(request: Request, limit: int, reservation: Reservation) -> bytes | bytearray:
     raw: bytes | bytearray = b""
     async for chunk in stream_body(request, limit):
-        share.add(len(chunk))
+        reservation.grow(len(chunk))
         if not raw:
             raw = chunk
         elif isinstance(raw, bytearray):

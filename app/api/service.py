@@ -13,13 +13,17 @@ from app.schemas.compute_replies import HealthReply
 from app.watch.metrics import Metrics
 from app.wire import encode
 from app.work.computation import JSON_TYPE
+from app.work.dispatch import Dispatcher
 
-State = Literal["warming up", "ready", "draining"]
+State = Literal["warming up", "ready", "draining", "replacing its worker process"]
 
 
 async def read_ready(request: Request) -> Response:
     """Say whether requests should be sent here; 503 while warming up or draining."""
     state: State = request.app.state.readiness
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    if state == "ready" and not dispatcher.pool.is_working:
+        state = "replacing its worker process"
     if state == "ready":
         return Response(encode(HealthReply(status="ready")), media_type=JSON_TYPE)
     return problem_response(write_problem(503, [], detail=f"the service is {state}"), headers={"Retry-After": "1"})

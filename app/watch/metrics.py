@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import State
 
 from app.watch.exchange import Exchange
-from app.work.queue import Limiter
+from app.work.dispatch import Dispatcher
 
 NAMESPACE = "gradmark"
 
@@ -136,17 +136,18 @@ class Inside(Collector):
             f"{NAMESPACE}_running", "Requests that are worked on, but for the loop.", labels=["place"]
         )
         waiting = GaugeMetricFamily(f"{NAMESPACE}_waiting", "Requests that wait for their turn.", labels=["place"])
-        for place, queue in self._state.placement.queues.items():
-            waiting.add_metric([place], queue.waiting)
-            # on the loop nothing is worked on while this looks
-            if isinstance(queue, Limiter):
-                running.add_metric([place], queue.running)
+        dispatcher: Dispatcher = self._state.dispatcher
+        for place, count in dispatcher.running.items():
+            running.add_metric([place], count)
+        for place, count in dispatcher.waiting.items():
+            waiting.add_metric([place], count)
         held = GaugeMetricFamily(
-            f"{NAMESPACE}_held_bytes", "Bytes of bodies and replies, and of bulk requests in files.", labels=["what"]
+            f"{NAMESPACE}_held_bytes",
+            "Bytes of bodies and replies, and of bulk requests in files.",
+            labels=["what"],
         )
-        held.add_metric(["bodies"], self._state.placement.held_bytes.total)
-        held.add_metric(["replies"], self._state.placement.held_reply_bytes.total)
-        held.add_metric(["files"], self._state.placement.held_bulk_bytes.total)
+        held.add_metric(["memory"], dispatcher.memory.total)
+        held.add_metric(["files"], dispatcher.spool.total)
         yield from (running, waiting, held)
 
     def _look_at_connections(self) -> Iterator[Metric]:

@@ -1,98 +1,101 @@
-"""Where work is done: small work on the event loop, other JSON in a process of its own, the rest in threads.
+"""Where the work of a request is done: on the event loop, in a thread or in a worker process.
 
-A process or a thread costs a small request more than its own work. Marking, and reading and writing JSON, keep
-Python's lock: in a thread they would let the loop have it for every event anew, a millisecond late each time.
-Products of matrices do not keep it. What is known to be long goes to a thread all the same, so that marking does
-not wait for it. Each place has a `Queue` in front of it.
+Small work is done on the loop, where it costs least. Marking and JSON hold the GIL; in a thread they would delay every
+event of the loop by the switch interval, so they run in a process. Products of matrices release the GIL, so binary
+bodies and long computations run in a thread, and marking does not wait for them.
 """
 
+import asyncio
 import time
-from collections.abc import Callable
-from typing import TypedDict, TypeVar, TypeVarTuple
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar, TypeVarTuple
 
 from starlette.types import Receive
 
-from app.errors import describe_error
 from app.operations import Operation
 from app.schemas.compute_bodies import Work
 from app.settings import Settings
-from app.work.computation import JSON_TYPE, Answer, Call, answer_call, answer_problem, compute, read_body, warm_up
-from app.work.memory import HeldBytes, Share
+from app.work.computation import JSON_TYPE, Answer, Call, answer_call, compute, read_body, warm_up
+from app.work.memory import MemoryBudget, Reservation
 from app.work.pool import Pool, WorkerDiedError
-from app.work.queue import BusyError, Queue, Rounds, Threads, Turns
+from app.work.queue import BusyError, LoopShare, Slots, too_many
 
 Taken = TypeVarTuple("Taken")
 Found = TypeVar("Found")
 
+LOOP_BYTES = 16 * 1024
+"""The largest JSON body that is read on the loop: reading takes 1 ns a byte, 8 where there is something to explain."""
+
+LOOP_OPERATIONS = 10_000_000
+"""What is computed and written on the loop at most, in multiply-adds: a millisecond's."""
+
 OPERATIONS_A_NUMBER = 200
-"""What writing one number as JSON takes, in multiply-adds; 20 nanoseconds."""
+"""What writing one number as JSON takes, in multiply-adds: 20 ns."""
 
 BYTES_A_NUMBER = 20
 """What one number takes in a JSON reply, about."""
 
+PROCESS_BYTES = 512 * 1024
+"""JSON replies of at least this size are written in a process: in a thread, writing would hold the GIL for 0.5 ms."""
+
 LONG_OPERATIONS = 500_000_000
-"""A tenth of a second's multiply-adds: in a process, all that comes after would wait for it."""
+"""A tenth of a second's multiply-adds: in a process, marking would wait for them."""
 
-WAYS_GIVEN = 3.0
-LONGEST_WAY = 0.1
-"""While others wait, marking in bulk does nothing for so many times the seconds that it works, and at most so many."""
+THREADS = 1
+"""Products of several requests side by side would wait for each other's cores."""
 
-DIED = "the process that worked on this request ended before it was done; another one takes its place"
-
-
-class Patience(TypedDict):
-    """How many may wait, and how long."""
-
-    max_waiting: int
-    queue_seconds: float
+REST_RATIO = 3.0
+LONGEST_REST = 1.0
+REST_STEP = 0.01
+"""After each chunk, bulk marking rests for so many times what it took, and at most so many seconds, while others wait.
+Whether they do is looked at in steps."""
 
 
-class Placement:
-    """The places where requests are worked on.
+class Dispatcher:
+    """The places where requests are worked on, and what all requests hold.
 
     Attributes
     ----------
-    bulk : Turns
-        What stands in front of each place.
-    held_bytes, held_reply_bytes, held_bulk_bytes : HeldBytes
-        Bodies and replies in memory, and bulk requests in temporary files.
+    loop, threads, processes
+        The places. Where there are no processes, a thread does what they would do.
+    memory, spool : MemoryBudget
+        Of bodies and replies in memory, and of bulk requests in temporary files.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._count, self._max_waiting = max(1, settings.processes), settings.max_waiting
+        slots = partial(Slots, max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
         self.pool = Pool(settings.processes, warm_up)
-        patience = Patience(max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
-        self.loop = Rounds("the event loop", max_waiting=settings.max_waiting)
-        self.threads = Threads("a thread", settings.threads, **patience)
-        # a thread for each process: it waits for the answer
-        self.processes = Threads("a process", max(1, settings.processes), **patience)
-        self.bulk = Turns("the marking in bulk", settings.bulk_requests, **patience)
-        always = settings.inline_bytes
-        self.held_bytes = HeldBytes(settings.max_held_bytes, "busy_memory", "of bodies in memory", always=always)
-        self.held_reply_bytes = HeldBytes(
-            settings.max_held_reply_bytes, "busy_replies", "of replies in memory", always=always
-        )
-        self.held_bulk_bytes = HeldBytes(settings.max_held_bulk_bytes, "busy_disk", "in temporary files")
+        self.loop = LoopShare(max_waiting=settings.max_waiting)
+        self.threads = slots("the compute thread", THREADS)
+        # a thread for each process: it waits for the result
+        self.processes = slots("the worker process", self._count)
+        self._turns = asyncio.Semaphore(self._count)
+        self._bulk = Counter[str]()
+        self.memory = MemoryBudget(settings.max_memory_bytes, "busy_memory", "in memory")
+        self.spool = MemoryBudget(settings.max_spool_bytes, "busy_disk", "in temporary files")
 
     @property
-    def queues(self) -> dict[str, Queue]:
-        """What stands in front of each place, by its name."""
-        return {"loop": self.loop, "threads": self.threads, "processes": self.processes, "bulk": self.bulk}
-
-    def start(self) -> bool:
-        """Start the processes, and return when they are warm; without this, threads do their work.
-
-        Returns
-        -------
-        bool
-            Whether they are there; it may be tried again.
-        """
-        return self.pool.start()
+    def running(self) -> dict[str, int]:
+        """How many requests are worked on, by the name of the place; on the loop nothing is while this looks."""
+        return {
+            "threads": self.threads.running,
+            "processes": self.processes.running,
+            "bulk": self._bulk["running"],
+        }
 
     @property
-    def has_workers(self) -> bool:
-        """Whether there are processes; threads do their work otherwise."""
-        return self.pool.is_started
+    def waiting(self) -> dict[str, int]:
+        """How many requests wait, by the name of the place."""
+        return {
+            "loop": self.loop.waiting,
+            "threads": self.threads.waiting,
+            "processes": self.processes.waiting,
+            "bulk": self._bulk["waiting"],
+        }
 
     def stop(self) -> None:
         """End the processes, whatever they work on: whoever waits for it has been answered."""
@@ -100,54 +103,96 @@ class Placement:
         self.processes.stop()
         self.pool.stop()
 
-    def give_way(self, seconds: float) -> None:
-        """Let whoever waits go first: for a thread that marks in bulk, after each line.
+    def require_room(self, operation: Operation, reads: str) -> None:
+        """Raise a `BusyError` before a body is read, where there is no room for what is never done on the loop."""
+        # a large body is looked at when it has arrived: looked at twice, it would hardly ever find room
+        if operation.estimate is None:
+            (self.processes if reads == JSON_TYPE else self.threads).require_room()
 
-        Parameters
-        ----------
-        seconds : float
-            What the line took.
-        """
-        if self.processes.waiting or self.threads.waiting:
-            time.sleep(min(WAYS_GIVEN * seconds, LONGEST_WAY))
+    def require_room_for_bulk(self) -> None:
+        """Raise a `BusyError` where too many bulk requests wait for their turn."""
+        if self._bulk.total() >= self._count + self._max_waiting:
+            raise too_many("bulk marking", self._max_waiting)
 
     async def answer(
-        self, operation: Operation, call: Call, receive: Receive | None = None, reply: Share | None = None
+        self, operation: Operation, call: Call, receive: Receive | None, reservation: Reservation
     ) -> Answer:
         """Answer a call in the place that fits it.
 
         Parameters
         ----------
-        receive : callable, optional
+        receive : callable or None
             As ASGI has it, after the request's body: a client that leaves gives up its turn.
-        reply : Share, optional
-            Of `held_reply_bytes`, until the reply has been sent.
+        reservation : Reservation
+            Of memory; it holds the body.
 
         Raises
         ------
         BusyError
             If there is too much to do.
         """
-        reply = reply or Share(self.held_reply_bytes)
-        place = self._find_place(call.reads)
-        if self._is_short(operation, call.reads, len(call.raw)):
+        place = self._place_unread(operation, call)
+        if place is self.loop:
             await self.loop.wait()
             with self.loop:
-                answer_or_place = self._answer_on_loop(operation, call, reply)
-            if isinstance(answer_or_place, Answer):
-                return answer_or_place
-            place = answer_or_place
-        elif len(call.raw) >= self._settings.process_bytes:
-            # nobody has read it, so it is taken for as large as the body
-            reply.expect(len(call.raw))
+                found = self._answer_at(place, operation, call, reservation)
+            if isinstance(found, Answer):
+                return found
+            place = found
+        elif len(call.raw) >= PROCESS_BYTES:
+            # nobody has read it, so the reply is taken for as large as the body
+            reservation.reserve(2 * len(call.raw))
         if place is self.threads:
-            answer = await self.threads.run(receive, self._answer_in_thread, operation, call, reply)
-            if answer is not None:
-                return answer
-        return await self.processes.run(receive, self._answer_in_process, call)
+            found = await self.threads.run(receive, self._answer_at, place, operation, call, reservation)
+            if isinstance(found, Answer):
+                return found
+        return await self.processes.run(receive, self._run, answer_call, call)
+
+    def _answer_at(
+        self, place: "Place", operation: Operation, call: Call, reservation: Reservation
+    ) -> "Answer | Place":
+        """Answer what is to be done in this place, and return where anything else is."""
+        body = read_body(operation, call)
+        if isinstance(body, Answer):
+            return body
+        work = operation.estimate(body) if operation.estimate else None
+        if work is not None:
+            reservation.reserve(len(call.raw) + work.numbers * BYTES_A_NUMBER)
+        right_place = self._place_read(work, call)
+        return compute(operation, body, call) if right_place is place else right_place
+
+    def _place_unread(self, operation: Operation, call: Call) -> "Place":
+        if call.reads != JSON_TYPE:
+            return self.threads
+        return self.loop if operation.estimate and len(call.raw) <= LOOP_BYTES else self.processes
+
+    def _place_read(self, work: Work | None, call: Call) -> "Place":
+        if work and call.writes == JSON_TYPE and work.numbers * BYTES_A_NUMBER >= PROCESS_BYTES:
+            return self.processes
+        if call.reads != JSON_TYPE or (work and work.operations >= LONG_OPERATIONS):
+            return self.threads
+        is_small = work and work.operations + OPERATIONS_A_NUMBER * work.numbers <= LOOP_OPERATIONS
+        return self.loop if is_small else self.processes
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold a turn of bulk marking, which bulk requests take chunk by chunk in the order in which they ask."""
+        self._bulk["waiting"] += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._bulk["waiting"] -= 1
+        self._bulk["running"] += 1
+        started = time.monotonic()
+        try:
+            yield
+            await self._back_off(time.monotonic() - started)
+        finally:
+            self._bulk["running"] -= 1
+            self._turns.release()
 
     async def run_chunk(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
-        """Run an importable function in a worker process for a bulk request, however long it waits for its turn.
+        """Run an importable function in a worker process for a bulk request, however long it waits for one.
 
         Raises
         ------
@@ -156,76 +201,19 @@ class Placement:
         """
         return await self.processes.run(None, self._run, function, *arguments, is_under_way=True)
 
-    def require_room(self, operation: Operation, reads: str) -> None:
-        """Check, before a body is read, that there is room for what will be worked on somewhere else in any case.
-
-        Parameters
-        ----------
-        reads : str
-            The body's media type.
-
-        Raises
-        ------
-        BusyError
-            If there is none.
-        """
-        # a large body is looked at when it has arrived: looked at twice, it would hardly ever find room
-        if operation.estimate is None:
-            self._find_place(reads).require_room()
-
-    def _is_short(self, operation: Operation, reads: str, size: int) -> bool:
-        # what says nothing of its work is read where it is done
-        most = min(self._settings.inline_bytes, self._settings.process_bytes - 1)
-        return operation.estimate is not None and reads == JSON_TYPE and size <= most
-
-    def _find_place(self, reads: str) -> Threads:
-        return self.processes if reads == JSON_TYPE and self.has_workers else self.threads
-
-    def _answer_on_loop(self, operation: Operation, call: Call, reply: Share) -> Answer | Threads:
-        """Answer what is small, and say where other work is to be done."""
-        body = read_body(operation, call)
-        if isinstance(body, Answer):
-            return body
-        work = operation.estimate(body) if operation.estimate else None
-        if self._is_small(work, call):
-            return compute(operation, body, call)
-        _expect_reply(work, reply)
-        is_long = work is not None and work.operations >= LONG_OPERATIONS
-        return self.threads if is_long and not self._is_for_process(work, call) else self._find_place(call.reads)
-
-    def _answer_in_thread(self, operation: Operation, call: Call, reply: Share) -> Answer | None:
-        """Answer what is not for a process."""
-        body = read_body(operation, call)
-        if isinstance(body, Answer):
-            return body
-        work = operation.estimate(body) if operation.estimate else None
-        _expect_reply(work, reply)
-        return None if self._is_for_process(work, call) else compute(operation, body, call)
-
-    def _is_small(self, work: Work | None, call: Call) -> bool:
-        return (
-            work is not None
-            and not self._is_for_process(work, call)
-            and work.operations + OPERATIONS_A_NUMBER * work.numbers <= self._settings.inline_operations
-        )
-
-    def _is_for_process(self, work: Work | None, call: Call) -> bool:
-        is_large = work is not None and work.numbers * BYTES_A_NUMBER >= self._settings.process_bytes
-        return is_large and call.writes == JSON_TYPE and self.has_workers
-
-    def _answer_in_process(self, call: Call) -> Answer:
-        try:
-            return self._run(answer_call, call)
-        except BusyError as error:
-            return answer_problem(describe_error(error), headers=error.headers)
+    async def _back_off(self, seconds: float) -> None:
+        """Rest after a chunk that took so long, while single requests wait."""
+        end = time.monotonic() + min(REST_RATIO * seconds, LONGEST_REST)
+        while (self.processes.waiting or self.threads.waiting) and time.monotonic() < end:  # noqa: ASYNC110 - threads end without an event
+            await asyncio.sleep(REST_STEP)
 
     def _run(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
         try:
             return self.pool.run(function, *arguments)
         except WorkerDiedError:
-            raise BusyError("worker_died", DIED) from None
+            raise BusyError(
+                "worker_died", "the process that worked on this request ended or was stuck; another one takes its place"
+            ) from None
 
 
-def _expect_reply(work: Work | None, reply: Share) -> None:
-    if work is not None:
-        reply.expect(work.numbers * BYTES_A_NUMBER)
+Place = LoopShare | Slots

@@ -1,126 +1,112 @@
-"""What all requests together hold: bodies that have arrived, and replies that have not been taken."""
+"""How many bytes all requests hold together, in memory or in temporary files, and nobody more than a fair part."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from app.work.queue import RETRY_SECONDS, BusyError
+from starlette.types import Scope
+
+from app.work.queue import BusyError
+
+SMALL_BYTES = 32 * 1024
+"""What a request may hold whatever others do: connections and queues bound how many there are."""
 
 
-class HeldBytes:
-    """What all requests together hold.
+def find_holder(scope: Scope) -> str:
+    """Name who holds what a request does: the key's name, or else the client's address.
+
+    Forwarded headers are not read, because any client can send them: behind a proxy all without a key are one holder.
+    What a token admits is too small to need a holder of its own.
+    """
+    key: str = scope.get("state", {}).get("key", "")
+    return key or (scope.get("client") or ("",))[0]
+
+
+class MemoryBudget:
+    """The bytes that all requests may hold together.
+
+    A holder alone may use all of it. Still half of it is left for the others, because no holder counts for more than
+    half: at most one and a half times the budget are in use. A holder's only request may be larger than what is left,
+    if the others use at most half; alone it may be as large as its own limit.
 
     Parameters
     ----------
-    most : int
-        In bytes; a request that is alone may hold more.
     code, where : str
-        Where they are held, for programs and for people.
-    always : int
-        How much a request may hold whatever the others do: connections and queues bound how many do.
+        Where the bytes are, for programs and for people.
 
     Attributes
     ----------
     total : int
-        In bytes, at the moment.
+        The bytes held now.
     """
 
-    def __init__(self, most: int, code: str, where: str, *, always: int = 0) -> None:
+    def __init__(self, most: int, code: str, where: str) -> None:
         self.total = 0
-        # threads hold, too
+        # threads reserve, too
         self.lock = Lock()
-        self._most, self._code, self._where, self._always = most, code, where, always
+        self._most, self._code, self._where = most, code, where
+        self._held: Counter[str] = Counter()
+        # with no holder counted for more than half
+        self._counted = 0
 
     @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """Hold nothing at first, and let go of everything at the end."""
-        share = Share(self)
+    def open(self, holder: str) -> Iterator["Reservation"]:
+        """Hold nothing at first, and release everything at the end."""
+        reservation = Reservation(self, holder)
         try:
-            yield share
+            yield reservation
         finally:
-            share.clear()
+            reservation.release()
 
-    def require_room(self, size: int, own: int) -> None:
-        """Check that a request may hold more than it does.
-
-        Parameters
-        ----------
-        size : int
-            How much more.
-        own : int
-            What it holds.
-
-        Raises
-        ------
-        BusyError
-            If all together would hold too much, and it is not the only one.
-        """
-        if own + size > self._always and self.total + size > self._most and own < self.total:
+    def require_room(self, holder: str, size: int, more: int) -> None:
+        """Raise a `BusyError` where a request that holds ``size`` bytes may not hold ``more`` beside."""
+        if size + more <= SMALL_BYTES:
+            return
+        half, held = self._most // 2, self._held[holder]
+        others = self._counted - min(held, half)
+        is_only = size == held and others <= half and (not others or self.total + more <= self._most + half)
+        if others + held + more > self._most and not is_only:
             raise BusyError(
-                self._code,
-                f"the requests that are not answered yet would take more than {self._most} bytes "
-                f"{self._where}, the most that they may; try again in {RETRY_SECONDS} s",
+                self._code, f"unanswered requests would take more than {self._most} bytes {self._where}, the maximum"
             )
 
+    def count(self, holder: str, more: int) -> None:
+        """Count bytes that a holder holds from now on; fewer, where there are less than none."""
+        half, before = self._most // 2, self._held[holder]
+        self.total += more
+        self._held[holder] += more
+        self._counted += min(before + more, half) - min(before, half)
+        if not self._held[holder]:
+            del self._held[holder]
 
-class Share:
-    """What one request holds.
 
-    Parameters
-    ----------
-    held : HeldBytes
-        What all hold.
-    """
+class Reservation:
+    """What one request holds of a budget."""
 
-    def __init__(self, held: HeldBytes) -> None:
-        self._held, self._own = held, 0
+    def __init__(self, budget: MemoryBudget, holder: str) -> None:
+        self._budget, self._holder, self.size = budget, holder, 0
 
-    def add(self, size: int) -> None:
-        """Hold more.
+    def grow(self, more: int) -> None:
+        """Hold more bytes; raise a `BusyError` where there is no room for them."""
+        with self._budget.lock:
+            self._budget.require_room(self._holder, self.size, more)
+            self._count(more)
 
-        Parameters
-        ----------
-        size : int
-            How many bytes more.
+    def reserve(self, size: int) -> None:
+        """Hold at least so many bytes; raise a `BusyError` where there is no room for them."""
+        if size > self.size:
+            self.grow(size - self.size)
 
-        Raises
-        ------
-        BusyError
-            If all together would hold too much.
-        """
-        with self._held.lock:
-            self._held.require_room(size, self._own)
-            self._own += size
-            self._held.total += size
+    def resize(self, size: int) -> None:
+        """Hold just so many bytes, whatever was reserved, because they are there."""
+        with self._budget.lock:
+            self._count(size - self.size)
 
-    def expect(self, size: int) -> None:
-        """Hold what something will take that is to come.
+    def release(self) -> None:
+        """Hold nothing."""
+        self.resize(0)
 
-        Parameters
-        ----------
-        size : int
-            In bytes, with what is held already.
-
-        Raises
-        ------
-        BusyError
-            If all together would hold too much.
-        """
-        if size > self._own:
-            self.add(size - self._own)
-
-    def become(self, size: int) -> None:
-        """Hold what there is after all, in place of what was expected.
-
-        Parameters
-        ----------
-        size : int
-            In bytes.
-        """
-        with self._held.lock:
-            self._held.total += size - self._own
-            self._own = size
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        self.become(0)
+    def _count(self, more: int) -> None:
+        self.size += more
+        self._budget.count(self._holder, more)

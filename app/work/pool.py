@@ -96,7 +96,7 @@ class Pool:
         self._workers = [_Worker(warm_up, blas_threads) for _ in range(processes)]
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         self.is_started = False
-        self._stopping = threading.Event()
+        self._starting, self._stopping = threading.Lock(), threading.Event()
         self._watcher: threading.Thread | None = None
         self._most_ticks = task_seconds / WATCH_SECONDS
 
@@ -122,25 +122,27 @@ class Pool:
         bool
             Whether they are; it may be tried again.
         """
-        self._stopping = threading.Event()
-        try:
+        with self._starting:
+            self._stopping.clear()
+            try:
+                for worker in self._workers:
+                    worker.spawn()
+                for worker in self._workers:
+                    self._warm_up(worker)
+            except WorkerDiedError:
+                if not self._stopping.is_set():
+                    logger.exception("no process can be started; until one can, the service is not ready")
+                for worker in self._workers:
+                    worker.kill()
+                    worker.close()
+                return False
             for worker in self._workers:
-                worker.spawn()
-            for worker in self._workers:
-                self._warm_up(worker)
-        except WorkerDiedError:
-            if not self._stopping.is_set():
-                logger.exception("no process can be started; until one can, the service is not ready")
-            for worker in self._workers:
-                worker.close()
-            return False
-        for worker in self._workers:
-            self._idle.put(worker)
-        if self._workers:
-            self.is_started = True
-            self._watcher = threading.Thread(target=self._watch, args=(self._stopping,), name="pool", daemon=True)
-            self._watcher.start()
-        return True
+                self._idle.put(worker)
+            if self._workers:
+                self.is_started = True
+                self._watcher = threading.Thread(target=self._watch, name="pool", daemon=True)
+                self._watcher.start()
+            return True
 
     def stop(self) -> None:
         """End the workers, whatever they work on."""
@@ -150,8 +152,10 @@ class Pool:
         for worker in self._workers:
             if worker not in idle:
                 worker.kill()
-        if self._watcher is not None:
-            self._watcher.join(CLOSE_SECONDS)
+        # whoever starts workers meanwhile finds them killed
+        with self._starting:
+            if self._watcher is not None:
+                self._watcher.join(CLOSE_SECONDS)
 
     def run(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
         """Run a function in a worker, and wait for its result.
@@ -210,9 +214,9 @@ class Pool:
         worker.spawn()
         self._warm_up(worker)
 
-    def _watch(self, stopping: threading.Event) -> None:
+    def _watch(self) -> None:
         """End workers that are stuck, and replace those that have died, one in each round."""
-        while not stopping.wait(WATCH_SECONDS):
+        while not self._stopping.wait(WATCH_SECONDS):
             for worker in self._workers:
                 # counted, not timed: where this process itself stood still, no worker is to blame
                 worker.ticks += 1

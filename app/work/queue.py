@@ -1,21 +1,20 @@
-"""Places for so many requests at once, with a bounded queue before each.
+"""Who is worked on now and who waits for it: slots in threads, and the event loop's share of time.
 
-Whoever cannot be served soon is told so at once, and comes again: an endless queue serves nobody in time.
+A request that cannot be served soon is refused at once, and comes again: an endless queue serves nobody in time.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
-from anyio import CapacityLimiter
 from starlette.types import Receive
 
 from app.errors import BodyError
+from core.errors import counted
 
 Taken = TypeVarTuple("Taken")
 Found = TypeVar("Found")
@@ -23,124 +22,54 @@ Found = TypeVar("Found")
 RETRY_SECONDS = 1
 """When a client that is refused should come again."""
 
-RETRY_AFTER = {"Retry-After": str(RETRY_SECONDS)}
-
-
 ROUND_SECONDS = 0.005
 """What small requests may take of a round of the event loop; health waits for all of them."""
 
 
 class BusyError(BodyError):
-    """A request that has to come again, because there is too much to do.
-
-    Parameters
-    ----------
-    code : str
-        What there is too much of.
-    """
+    """A request that has to come again, because there is too much to do; the code says of what."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(503, code, message, headers=RETRY_AFTER)
+        again = f"try again in {RETRY_SECONDS} s"
+        super().__init__(503, code, f"{message}; {again}", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-class Queue:
-    """Requests that wait for their turn in a place, not too many.
+class Slots:
+    """Threads that call functions, and a bounded queue before them.
+
+    Each thread takes the next call by itself: a loop that is busy hands calls out too slowly to keep threads busy.
 
     Parameters
     ----------
     place : str
-        What it is called in messages.
-    at_once : int
-        How many are worked on at once, and do not wait any more.
+        What messages call it.
     """
 
-    def __init__(self, place: str, at_once: int, *, max_waiting: int) -> None:
-        self._place, self._at_once, self._max_waiting = place, at_once, max_waiting
+    def __init__(self, place: str, count: int, *, max_waiting: int, queue_seconds: float) -> None:
+        self._place, self._count = place, count
+        self._max_waiting, self._queue_seconds = max_waiting, queue_seconds
         # a set and no counters, because threads take out what they have done
-        self._inside: set[object] = set()
-
-    @property
-    def waiting(self) -> int:
-        """How many wait at the moment."""
-        return max(0, len(self._inside) - self._at_once)
-
-    def require_room(self) -> None:
-        """Check that one more can be worked on or wait.
-
-        Raises
-        ------
-        BusyError
-            If none can.
-        """
-        if len(self._inside) >= self._at_once + self._max_waiting:
-            raise BusyError(
-                "busy",
-                f"{self._max_waiting} requests wait for {self._place} already, the most that may; "
-                f"try again in {RETRY_SECONDS} s",
-            )
-
-
-class Limiter(Queue):
-    """A place where so many are worked on at once; the others wait, not too many and not too long.
-
-    Parameters
-    ----------
-    place, at_once, max_waiting
-        As `Queue` has them.
-    queue_seconds : float
-        The longest wait.
-    """
-
-    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
-        super().__init__(place, at_once, max_waiting=max_waiting)
-        self._queue_seconds = queue_seconds
+        self._inside: set[Future[Any]] = set()
+        self._start()
 
     @property
     def running(self) -> int:
-        """How many are worked on at the moment."""
-        return min(len(self._inside), self._at_once)
+        """How many requests are worked on."""
+        return min(len(self._inside), self._count)
 
-    async def _wait(self, turn: asyncio.Future[Found], receive: Receive | None) -> BodyError | None:
-        """Wait for a turn; return why there is none."""
-        gone = asyncio.create_task(_wait_until_gone(receive)) if receive else asyncio.Future[None]()
-        try:
-            await asyncio.wait((turn, gone), timeout=self._queue_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if turn.done():
-                return None
-            if gone.done():
-                return BodyError(400, "left", "the client left before its turn came")
-            return BusyError(
-                "busy_too_long",
-                f"the request has waited {self._queue_seconds:g} s for {self._place}, the longest that one may; "
-                f"try again in {RETRY_SECONDS} s",
-            )
-        finally:
-            gone.cancel()
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return max(0, len(self._inside) - self._count)
 
+    def is_full(self) -> bool:
+        """Whether one more request is refused."""
+        return len(self._inside) >= self._count + self._max_waiting
 
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _call(work: Sequence[Callable[[], Found]]) -> Found:
-    return work[0]()
-
-
-class Threads(Limiter):
-    """A place of so many threads that call functions.
-
-    Each takes the next one by itself: a loop that is busy hands work out too slowly to keep them busy.
-
-    Parameters
-    ----------
-    place, at_once, max_waiting, queue_seconds
-        As `Limiter` has them.
-    """
-
-    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
-        super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
-        self._start()
+    def require_room(self) -> None:
+        """Raise a `BusyError` where the slots are full."""
+        if self.is_full():
+            raise too_many(self._place, self._max_waiting)
 
     async def run(
         self,
@@ -156,12 +85,7 @@ class Threads(Limiter):
         receive : callable or None
             As ASGI has it, after the request's body: a client that leaves gives up its turn.
         is_under_way : bool
-            Whether the request is answered in part, so that it is too late to refuse it: it waits however long.
-
-        Returns
-        -------
-        object
-            What the function returns.
+            Whether part of the reply is sent, so that it is too late to refuse the request: it waits however long.
 
         Raises
         ------
@@ -192,48 +116,61 @@ class Threads(Limiter):
         self._start()
 
     def _start(self) -> None:
-        self._executor = ThreadPoolExecutor(self._at_once, thread_name_prefix=self._place)
+        self._executor = ThreadPoolExecutor(self._count, thread_name_prefix=self._place)
+
+    async def _wait(self, turn: asyncio.Future[Found], receive: Receive | None) -> BodyError | None:
+        """Wait for a turn; return why there is none."""
+        gone = asyncio.create_task(_wait_until_gone(receive)) if receive else asyncio.Future[None]()
+        try:
+            await asyncio.wait((turn, gone), timeout=self._queue_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+        if turn.done():
+            return None
+        if gone.done() and not gone.cancelled():
+            return BodyError(400, "left", "the client left before its turn came")
+        waited = f"the request waited {self._queue_seconds:g} s for {self._place}, the maximum"
+        return BusyError("busy_too_long", waited)
 
 
-class Rounds(Queue):
-    """The event loop: a context around the work for each small request, which has its time in every round.
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
-    Nobody looks at it while one is worked on, and no wait is cut short: those who may wait are done in some rounds.
 
-    Parameters
-    ----------
-    place, max_waiting
-        As `Queue` has them.
+def _call(work: Sequence[Callable[[], Found]]) -> Found:
+    return work[0]()
+
+
+class LoopShare:
+    """What small requests may take of each round of the event loop: a context around the work for each.
+
+    A request that finds nothing left of a round waits for the next ones; no wait is cut short, for it takes some
+    rounds at most.
     """
 
-    def __init__(self, place: str, *, max_waiting: int) -> None:
-        super().__init__(place, 0, max_waiting=max_waiting)
+    def __init__(self, *, max_waiting: int) -> None:
+        self._max_waiting = max_waiting
         self._seconds = 0.0
         self._start = 0.0
+        self.waiting = 0
 
-    @property
-    def has_time(self) -> bool:
-        """Whether some of this round's is left."""
-        return self._seconds < ROUND_SECONDS
+    def is_full(self) -> bool:
+        """Whether as many requests wait as may."""
+        return self.waiting >= self._max_waiting and (self.waiting > 0 or self._seconds >= ROUND_SECONDS)
 
     async def wait(self) -> None:
-        """Wait for a round that has time left, which takes some rounds at most.
-
-        Raises
-        ------
-        BusyError
-            If too many wait already.
-        """
-        if self.has_time:
+        """Wait for a round that has time left; raise a `BusyError` where too many wait already."""
+        if self._seconds < ROUND_SECONDS:
             return
-        self.require_room()
-        request = object()
-        self._inside.add(request)
+        if self.is_full():
+            raise too_many("the event loop", self._max_waiting)
+        self.waiting += 1
         try:
-            while not self.has_time:  # noqa: ASYNC110 - a round is just what is waited for
+            while self._seconds >= ROUND_SECONDS:  # noqa: ASYNC110 - a round is just what is waited for
                 await asyncio.sleep(0)
         finally:
-            self._inside.discard(request)
+            self.waiting -= 1
 
     def __enter__(self) -> None:
         """Start to work."""
@@ -249,44 +186,6 @@ class Rounds(Queue):
         self._seconds = 0.0
 
 
-class Turns(Limiter):
-    """A place whose turns last as long as a context does.
-
-    Parameters
-    ----------
-    place, at_once, max_waiting, queue_seconds
-        As `Limiter` has them.
-    """
-
-    def __init__(self, place: str, at_once: int, *, max_waiting: int, queue_seconds: float) -> None:
-        super().__init__(place, at_once, max_waiting=max_waiting, queue_seconds=queue_seconds)
-        self._tokens = CapacityLimiter(at_once)
-
-    @asynccontextmanager
-    async def turn(self, receive: Receive | None) -> AsyncIterator[None]:
-        """Wait for a turn, and keep it for the time of the context.
-
-        Parameters
-        ----------
-        receive : callable or None
-            As ASGI has it, after the request's body: a client that leaves gives up its turn.
-
-        Raises
-        ------
-        BusyError
-            If too many wait already, or if no turn comes in time.
-        BodyError
-            400 if the client leaves.
-        """
-        self.require_room()
-        request = object()
-        self._inside.add(request)
-        turn = asyncio.create_task(self._tokens.acquire_on_behalf_of(request))
-        try:
-            if refusal := await self._wait(turn, receive):
-                raise refusal
-            yield
-        finally:
-            self._inside.discard(request)
-            if not turn.cancel():
-                self._tokens.release_on_behalf_of(request)
+def too_many(place: str, max_waiting: int) -> BusyError:
+    """Return the refusal of a request before which too many wait."""
+    return BusyError("busy", f"{place} is busy: {counted(max_waiting, 'request')} already waiting, the maximum")

@@ -12,9 +12,9 @@ HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nContent-Leng
 """Of a request with a body: path, media type and length are to be filled in."""
 
 
-def connect(server: Server) -> socket.socket:
-    """Open a connection to a server."""
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+def connect(server: Server, address: str = "127.0.0.1") -> socket.socket:
+    """Open a connection to a server from an address of this machine."""
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10, source_address=(address, 0))
 
 
 def read_all(connection: socket.socket) -> tuple[int, str, bytes]:

@@ -283,7 +283,7 @@ async def test_a_body_without_a_key_has_a_limit_of_its_own(chunked: bool) -> Non
 
 def test_a_token_opens_in_the_process_that_marks_large_bodies() -> None:
     text, key = make_key("ada", ["author"])
-    with run_server(keys=key.write(), process_bytes=1, max_keyless_bytes=2**20) as server:
+    with run_server(keys=key.write(), max_keyless_bytes=2**20) as server:
         body = {"seed": 7, "feedback": "hint", "expires_in": 60}
         headers = {"Authorization": f"Bearer {text}"}
         minted = server.client.post("/v1/exercises/weight_gradients/tokens", json=body, headers=headers).json()

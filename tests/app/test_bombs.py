@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 
 from app.errors import MEDIA_TYPE
 from tests.app.bombs import BOMBS, HARMLESS, LARGEST_BODY, REFUSED, TALKATIVE, Bomb
-from tests.app.placing import children_of
+from tests.app.dispatching import children_of
 from tests.app.server import Server, run_server
 
 MEGABYTE = 2**20

@@ -21,7 +21,7 @@ from core.budget import Budget
 from core.grade_requests import Grader, GradeRequest
 from core.grading import Grade
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines
-from tests.app.placing import EVERYBODY
+from tests.app.dispatching import EVERYBODY
 
 Json = dict[str, Any]
 

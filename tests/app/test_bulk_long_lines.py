@@ -17,7 +17,7 @@ from app.schemas.grade_bodies import GradeLineBody
 from app.settings import Settings
 from core.budget import Budget
 from tests.app.bulk_lines import DEFAULTS, HEADERS, dump_lines, read_lines
-from tests.app.placing import EVERYBODY, wait_until_gone, worker_of
+from tests.app.dispatching import EVERYBODY, wait_until_gone, worker_of
 from tests.app.server import Server, assert_is_problem, run_server, seconds_to_end
 from tests.app.sockets import HEAD, connect, wait_for_metric
 
@@ -28,7 +28,7 @@ SOON = 8
 
 IN_PROCESSES = 'gradmark_running{place="processes"}'
 IN_BULK = 'gradmark_running{place="bulk"}'
-HELD = 'gradmark_held_bytes{what="replies"}'
+HELD = 'gradmark_held_bytes{what="memory"}'
 
 RIGHT = b'{"answers": {"L": 1.5279}}\n'
 # a text of escapes that only the slowest of readers takes
@@ -47,7 +47,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with run_server(processes=1, bulk_requests=2, max_waiting=0, queue_seconds=0.1, max_body_bytes=LONGEST) as running:
+    with run_server(processes=1, max_waiting=0, queue_seconds=0.1, max_body_bytes=LONGEST) as running:
         yield running
 
 

@@ -13,11 +13,10 @@ from app.main import create_app
 from app.marking import PIECE_BYTES, Bulk, chunks
 from app.marking.grade_command import BYTES_EACH
 from app.settings import Settings
-from app.work.dispatch import Placement
 from core.budget import Budget
 from tests.app.bombs import TALKATIVE
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
-from tests.app.placing import EVERYBODY
+from tests.app.dispatching import EVERYBODY
 from tests.app.server import ROOT, environment
 
 MEGABYTE = 2**20
@@ -81,20 +80,9 @@ def test_defaults_may_stand_behind_many_blank_lines() -> None:
     assert mark(b"\r\n" * 150_001 + b"  " + content) == mark(content)
 
 
-class Observed(Placement):
-    """Notes how often marking in bulk gave way."""
-
-    ways_given = 0
-
-    def give_way(self, seconds: float) -> None:
-        self.ways_given += 1
-        super().give_way(seconds)
-
-
 @pytest.mark.anyio
-async def test_a_bulk_reply_goes_to_the_server_in_small_pieces_and_its_marking_gives_way() -> None:
-    app = create_app(settings := Settings.model_construct())
-    app.state.placement = Observed(settings)
+async def test_a_bulk_reply_goes_to_the_server_in_small_pieces() -> None:
+    app = create_app(Settings.model_construct())
     to_come = [b"\n".join(TALKING.body.splitlines()[:3])]
     sizes: list[int] = []
 
@@ -120,7 +108,6 @@ async def test_a_bulk_reply_goes_to_the_server_in_small_pieces_and_its_marking_g
     )
     assert sum(sizes) > 10 * MEGABYTE
     assert max(sizes) <= PIECE_BYTES
-    assert app.state.placement.ways_given == 2
 
 
 COMMAND = """

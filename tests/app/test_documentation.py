@@ -352,7 +352,7 @@ async def test_what_is_the_same_for_all_is_written_once_and_held_once(app: FastA
     async def send(message: Message) -> None:
         if message["type"] == "http.response.body":
             bodies.append(message["body"])
-            assert app.state.placement.held_reply_bytes.total == 0
+            assert app.state.dispatcher.memory.total == 0
 
     scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
     for _ in range(2):

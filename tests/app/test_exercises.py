@@ -15,7 +15,7 @@ from app.settings import Settings
 from core.conventions import Conventions
 from core.exercises import KINDS, LATEST_VERSION
 from core.mistakes import MISTAKES
-from tests.app.placing import started
+from tests.app.dispatching import started
 
 pytestmark = pytest.mark.anyio
 
@@ -124,8 +124,8 @@ async def test_exercises_do_not_wait_for_long_work_and_are_the_same_wherever_the
         headers = {"X-Request-ID": "abc"}
         in_thread = [await client.get(path, params=query, headers=headers) for query in asked]
         left = threading.Event()
-        with started(max_waiting=0) as app.state.placement:
-            long_work = asyncio.create_task(app.state.placement.threads.run(None, left.wait, 10))
+        with started(max_waiting=0) as app.state.dispatcher:
+            long_work = asyncio.create_task(app.state.dispatcher.threads.run(None, left.wait, 10))
             await asyncio.sleep(0)
             in_process = [await client.get(path, params=query, headers=headers) for query in asked]
             left.set()

@@ -19,8 +19,8 @@ from app.api.bulk import IN_MEMORY
 from app.examples import ARTICLE, ARTICLE_PROBLEM, BULK, GRADES
 from app.main import create_app
 from app.settings import Settings
-from app.work.dispatch import Placement
-from tests.app.placing import worker_of
+from app.work.memory import SMALL_BYTES, MemoryBudget
+from tests.app.dispatching import worker_of
 from tests.app.server import Server, assert_is_busy, assert_is_problem, dump, post, run_server
 from tests.app.sockets import HEAD, read_metric, wait_for_metric
 
@@ -29,7 +29,7 @@ LINES = BULK["single"]["value"].encode()
 BULK_PATH = "/v1/grades/bulk"
 LINES_TYPE = {"Content-Type": "application/jsonl"}
 RUNNING, WAITING = 'gradmark_running{place="processes"}', 'gradmark_waiting{place="processes"}'
-MOST = 2000
+MOST = 4 * SMALL_BYTES
 
 
 # the real server, and its process stands still
@@ -37,7 +37,7 @@ MOST = 2000
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with run_server(processes=1, bulk_requests=1, max_waiting=1, queue_seconds=30) as running:
+    with run_server(processes=1, max_waiting=1, queue_seconds=30) as running:
         yield running
 
 
@@ -74,7 +74,7 @@ def test_health_and_small_requests_are_answered_while_everything_is_full(server:
         # one is worked on, one waits, two are refused
         replies = [pool.submit(ask, server) for _ in range(4)]
         for reply in wait_for(replies, 2):
-            assert_is_busy(reply, "busy", "1 requests wait for a process")
+            assert_is_busy(reply, "busy", "1 request")
         started = time.monotonic()
         assert server.client.get("/health/live").status_code == 200
         assert server.client.get("/health/ready").status_code == 200
@@ -109,7 +109,7 @@ def test_a_client_that_leaves_makes_room_for_the_next(server: Server) -> None:
         with socket.create_connection(("127.0.0.1", server.port)) as leaver:
             leaver.sendall(HEAD % (b"/v1/grades", b"application/json", len(GRADE)) + GRADE)
             wait_for_metric(server, WAITING, 1)
-            assert_is_busy(ask(server), "busy", "1 requests wait")
+            assert_is_busy(ask(server), "busy", "1 request")
         wait_for_metric(server, WAITING, 0)
         next_one = pool.submit(ask, server)
         wait_for_metric(server, WAITING, 1)
@@ -126,10 +126,10 @@ def test_a_client_that_leaves_its_bulk_reply_makes_room_for_the_next(server: Ser
             # held on to: a generator that is dropped closes its reply
             answered = reply.iter_lines()
             next(answered)
-            assert read_metric(server, 'gradmark_held_bytes{what="replies"}') > 0
+            assert read_metric(server, 'gradmark_held_bytes{what="memory"}') > 0
             waiting = pool.submit(send_lines, server)
             wait_for_metric(server, 'gradmark_waiting{place="bulk"}', 1)
-            assert_is_busy(send_lines(server), "busy", "1 requests wait for the marking in bulk")
+            assert_is_busy(send_lines(server), "busy", "1 request")
             assert not waiting.done()
         assert waiting.result().status_code == 200
 
@@ -141,12 +141,9 @@ def test_a_client_that_leaves_its_bulk_reply_makes_room_for_the_next(server: Ser
 def small_app() -> FastAPI:
     return create_app(
         Settings.model_construct(
-            max_held_bytes=MOST,
-            max_held_bulk_bytes=MOST,
+            max_memory_bytes=MOST,
+            max_spool_bytes=MOST,
             max_waiting=0,
-            bulk_requests=1,
-            threads=1,
-            inline_bytes=0,
         )
     )
 
@@ -158,8 +155,8 @@ async def small_client(small_app: FastAPI, anyio_backend: str) -> AsyncIterator[
 
 
 async def in_pieces(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), 99):
-        yield content[start : start + 99]
+    for start in range(0, len(content), 999):
+        yield content[start : start + 999]
 
 
 @pytest.mark.anyio
@@ -167,9 +164,9 @@ async def in_pieces(content: bytes) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize(
     ("path", "body", "media_type", "where"),
     [
-        ("/v1/grades", GRADE, "application/json", "held_bytes"),
-        (BULK_PATH, LINES, "application/jsonl", "held_bytes"),
-        (BULK_PATH, LINES, "application/jsonl", "held_bulk_bytes"),
+        ("/v1/grades", GRADE, "application/json", "memory"),
+        (BULK_PATH, LINES, "application/jsonl", "memory"),
+        (BULK_PATH, LINES, "application/jsonl", "spool"),
     ],
 )
 async def test_bodies_take_what_they_may_together_and_one_byte_more_is_503(
@@ -182,22 +179,24 @@ async def test_bodies_take_what_they_may_together_and_one_byte_more_is_503(
     *,
     chunked: bool,
 ) -> None:
-    placement: Placement = small_app.state.placement
-    held = getattr(placement, where)
+    budget: MemoryBudget = getattr(small_app.state.dispatcher, where)
+    content = body.ljust(SMALL_BYTES + 1)
 
     async def send() -> httpx.Response:
-        content = in_pieces(body) if chunked else body
-        return await small_client.post(path, content=content, headers={"Content-Type": media_type})
+        given = in_pieces(content) if chunked else content
+        return await small_client.post(path, content=given, headers={"Content-Type": media_type})
 
-    with held.share() as others:
-        others.add(MOST - len(body))
+    with budget.open("ada") as one, budget.open("bob") as other, budget.open("bob") as more:
+        one.resize(MOST // 2)
+        other.resize(MOST // 4)
+        more.resize(MOST // 4)
+        held = budget.total
+        assert_is_busy(await send(), "busy_memory" if where == "memory" else "busy_disk", f"{MOST} bytes")
+        assert budget.total == held
+        more.release()
+        other.release()
         assert (await send()).status_code == 200
-        others.add(1)
-        assert_is_busy(await send(), "busy_memory" if where == "held_bytes" else "busy_disk", f"{MOST} bytes")
-        assert held.total == MOST - len(body) + 1
-    # alone it may be larger than all together
-    assert (await send()).status_code == 200
-    assert held.total == 0
+    assert budget.total == 0
 
 
 @pytest.mark.anyio
@@ -211,9 +210,9 @@ async def test_without_processes_markings_and_exercises_wait_for_a_thread(
         return await small_client.post(path, content=GRADE, headers={"Content-Type": "application/json"})
 
     left = threading.Event()
-    other = asyncio.create_task(small_app.state.placement.threads.run(None, left.wait, 10))
+    other = asyncio.create_task(small_app.state.dispatcher.processes.run(None, left.wait, 10))
     await asyncio.sleep(0)
-    assert_is_busy(await send(), "busy", "0 requests wait for a thread")
+    assert_is_busy(await send(), "busy", "0 requests")
     left.set()
     await other
     assert (await send()).status_code == 200
@@ -222,10 +221,10 @@ async def test_without_processes_markings_and_exercises_wait_for_a_thread(
 @pytest.mark.anyio
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_who_still_waits_when_the_service_stops_is_told_so(anyio_backend: str, method: str) -> None:
-    app = create_app(Settings.model_construct(max_waiting=1, threads=1))
+    app = create_app(Settings.model_construct(max_waiting=1))
     left = threading.Event()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        other = asyncio.create_task(app.state.placement.threads.run(None, left.wait, 10))
+        other = asyncio.create_task(app.state.dispatcher.processes.run(None, left.wait, 10))
         await asyncio.sleep(0)
         path = "/v1/grades" if method == "POST" else "/v1/exercises/softmax_forward?seed=7"
         content = GRADE if method == "POST" else None
@@ -248,8 +247,8 @@ async def test_a_bulk_request_is_refused_while_as_many_are_marked_as_may(
     async def send() -> httpx.Response:
         return await small_client.post(BULK_PATH, content=LINES, headers=LINES_TYPE)
 
-    async with small_app.state.placement.bulk.turn(None):
-        assert_is_busy(await send(), "busy", "0 requests wait for the marking in bulk")
+    async with small_app.state.dispatcher.turn():
+        assert_is_busy(await send(), "busy", "0 requests")
     for _ in range(2):
         # each leaves its place to the next
         assert (await send()).status_code == 200

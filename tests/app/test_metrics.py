@@ -15,9 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.main import create_app
 from app.settings import Settings
-from app.work.dispatch import Placement
+from app.work.dispatch import Dispatcher
 from core.mistakes import MISTAKES
-from tests.app.placing import started
+from tests.app.dispatching import started
 
 pytestmark = pytest.mark.anyio
 
@@ -123,7 +123,7 @@ async def test_mistakes_are_counted_wherever_the_marking_is_done(
     content = json.dumps(body) + "\n"
     before = await values(client, "mistakes_total", "mistake")
     assert before == dict(Counter(named))
-    with started(process_bytes=100, processes=int(where == "in a process")) as app.state.placement:
+    with started(processes=int(where == "in a process")) as app.state.dispatcher:
         for _ in range(2):
             path, headers = ("/v1/grades/bulk", LINES) if where == "in bulk" else ("/v1/grades", JSON)
             assert (await client.post(path, content=content, headers=headers)).status_code == 200
@@ -169,15 +169,15 @@ async def test_what_clients_make_up_makes_no_series(client: httpx.AsyncClient) -
 
 
 async def test_places_are_looked_at_when_somebody_asks(client: httpx.AsyncClient, app: FastAPI) -> None:
-    placement: Placement = app.state.placement
-    assert await values(client, "waiting", "place") == dict.fromkeys(placement.queues, 0)
-    assert set(await values(client, "running", "place")) == set(placement.queues) - {"loop"}
+    dispatcher: Dispatcher = app.state.dispatcher
+    assert await values(client, "waiting", "place") == dict.fromkeys(["loop", "threads", "processes", "bulk"], 0)
+    assert await values(client, "running", "place") == dict.fromkeys(["threads", "processes", "bulk"], 0)
     left = threading.Event()
-    jobs = [asyncio.create_task(placement.threads.run(None, left.wait, 10)) for _ in range(3)]
+    jobs = [asyncio.create_task(dispatcher.threads.run(None, left.wait, 10)) for _ in range(3)]
     await asyncio.sleep(0)
-    with placement.held_bytes.share() as share:
-        share.add(17)
-        assert await values(client, "held_bytes", "what") == {"bodies": 17, "replies": 0, "files": 0}
+    with dispatcher.memory.open("ada") as reservation:
+        reservation.grow(17)
+        assert await values(client, "held_bytes", "what") == {"memory": 17, "files": 0}
         assert (await values(client, "running", "place"))["threads"] == 1
         assert (await values(client, "waiting", "place"))["threads"] == 2
     left.set()

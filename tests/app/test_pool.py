@@ -5,12 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
 
 from app.work.pool import LARGE_BYTES, Pool, WorkerDiedError, WorkerFailedError
-from tests.app.placing import children, wait_until_reaped
+from tests.app.dispatching import children, wait_until_reaped
 
 HUGE = 300_000_000
 
@@ -127,6 +128,18 @@ def test_an_idle_worker_that_dies_is_replaced_before_anybody_asks() -> None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
     assert children() == before
+
+
+def test_workers_that_are_started_while_all_stops_are_ended_too() -> None:
+    others, pool = children(), Pool(4, warm_up)
+    with ThreadPoolExecutor(1) as threads:
+        is_started = threads.submit(pool.start)
+        while children() <= others:
+            assert not is_started.done()
+        # three are still to come
+        pool.stop()
+        assert not is_started.result()
+    assert children() <= others
 
 
 def test_without_workers_functions_run_where_they_are_called() -> None:

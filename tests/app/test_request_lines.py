@@ -15,8 +15,8 @@ from app.main import create_app
 from app.operations import service
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
+from tests.app.dispatching import started
 from tests.app.log_lines import Line, collected
-from tests.app.placing import started
 
 pytestmark = pytest.mark.anyio
 
@@ -253,9 +253,9 @@ async def test_a_bug_after_the_reply_has_begun_cuts_it_off() -> None:
 
 
 async def test_what_is_known_comes_from_another_process_as_well(app: FastAPI) -> None:
-    with started(process_bytes=100) as placement:
+    with started() as dispatcher:
         app = create_app(Settings.model_construct())
-        app.state.placement = placement
+        app.state.dispatcher = dispatcher
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             _, line = await line_of(client, "POST", "/v1/grades", json=GRADE)
     assert (line["n_samples"], line["widths"]) == (1, [3, 5])

@@ -11,7 +11,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.app.placing import children_of, is_worker, wait_until_gone
+from tests.app.dispatching import children_of, is_worker, wait_until_gone
 from tests.app.server import ROOT, command, environment, find_free_port
 from tests.app.test_stopping import SOON
 

@@ -12,37 +12,46 @@ from dataclasses import replace
 from typing import cast
 
 import anyio
+import httpx
 import pytest
 
+from app.examples import GRADES
 from app.main import create_app
 from app.operations import OPERATIONS
 from app.settings import Settings
-from app.work.computation import Answer
-from app.work.dispatch import Placement
-from app.work.pool import WorkerFailedError
+from app.work.computation import Answer, warm_up
+from app.work.dispatch import Dispatcher
+from app.work.pool import Pool, WorkerFailedError
 from core.budget import Budget
-from tests.app.placing import (
-    INLINE,
+from tests.app.dispatching import (
+    PADDED,
     WIDE,
+    answer,
     children,
     children_of,
     started,
     wait_until_gone,
     wait_until_reaped,
-    watched,
 )
-from tests.app.server import run_server
+from tests.app.server import assert_is_busy, run_server
 
 pytestmark = pytest.mark.anyio
+
+GRADE = GRADES["article"]["value"]
+
+
+async def ask_worker(dispatcher: Dispatcher) -> Answer:
+    """Ask for what is too large for the loop."""
+    return await answer(dispatcher, OPERATIONS[PADDED.operation], PADDED)
 
 
 async def test_a_process_that_dies_while_nobody_needs_it_is_missed_by_nobody() -> None:
     before = children()
-    with started(process_bytes=100) as placement:
+    with started() as dispatcher:
         [pid] = children() - before
         os.kill(pid, signal.SIGKILL)
         wait_until_reaped(pid)
-        answers = [await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE) for _ in range(2)]
+        answers = [await ask_worker(dispatcher) for _ in range(2)]
         assert [found.status for found in answers] == [200, 200]
         [other] = children() - before
         assert other != pid
@@ -50,11 +59,11 @@ async def test_a_process_that_dies_while_nobody_needs_it_is_missed_by_nobody() -
 
 async def test_a_process_leaves_signals_to_the_one_that_serves() -> None:
     before = children()
-    with started(process_bytes=100) as placement:
+    with started() as dispatcher:
         [pid] = children() - before
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGINT)
-        assert (await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE)).status == 200
+        assert (await ask_worker(dispatcher)).status == 200
         assert children() - before == {pid}
 
 
@@ -85,14 +94,12 @@ async def test_where_no_process_can_be_started_threads_do_everything(
     without: Callable[[], AbstractContextManager[None]], caplog: pytest.LogCaptureFixture
 ) -> None:
     before = children()
-    placement = Placement(Settings.model_construct(process_bytes=100, processes=2))
+    dispatcher = Dispatcher(Settings.model_construct(processes=2))
     with without():
-        assert not placement.start()
+        assert not dispatcher.pool.start()
     assert "no process can be started" in caplog.text
     assert children() == before
-    computation, threads = watched("compute_softmax_layer")
-    assert (await placement.answer(computation, INLINE)).status == 200
-    assert len(threads) == 1
+    assert (await ask_worker(dispatcher)).status == 200
 
 
 async def test_a_service_whose_process_cannot_be_started_is_ready_when_it_can_and_stops_meanwhile(
@@ -125,43 +132,68 @@ async def test_where_no_other_process_can_be_started_requests_are_told_to_come_a
     without: Callable[[], AbstractContextManager[None]],
 ) -> None:
     before = children()
-    with started(process_bytes=100) as placement:
+    with started() as dispatcher:
         [pid] = children() - before
         os.kill(pid, signal.SIGKILL)
         wait_until_reaped(pid)
         with without():
-            answers = [await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE) for _ in range(2)]
+            answers = [await ask_worker(dispatcher) for _ in range(2)]
         assert [found.status for found in answers] == [503, 503]
-        assert (await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE)).status == 200
+        assert (await ask_worker(dispatcher)).status == 200
 
 
 async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
     before = children()
-    with started(process_bytes=100) as placement:
+    with started() as dispatcher:
         [pid] = children() - before
         os.kill(pid, signal.SIGSTOP)
         answers: list[Answer] = []
 
         async def ask() -> None:
-            answers.append(await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE))
+            answers.append(await ask_worker(dispatcher))
 
         async with anyio.create_task_group() as group:
             group.start_soon(ask)
             await anyio.sleep(0.1)
-            await anyio.to_thread.run_sync(placement.stop)
+            await anyio.to_thread.run_sync(dispatcher.stop)
         assert [found.status for found in answers] == [503]
         wait_until_gone(pid)
 
 
+async def test_a_process_that_is_stuck_is_replaced_its_request_is_503_in_time_and_ready_tells() -> None:
+    before = children()
+    app = create_app(Settings.model_construct())
+    app.state.dispatcher.pool = Pool(1, warm_up, task_seconds=0.5)
+
+    async def wait_until_ready() -> None:
+        with anyio.fail_after(20):
+            while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - as a prober asks
+                await anyio.sleep(0.01)
+
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        await wait_until_ready()
+        [pid] = children() - before
+        os.kill(pid, signal.SIGSTOP)
+        with anyio.fail_after(5):
+            reply = await client.post("/v1/grades", json=GRADE)
+        assert_is_busy(reply, "worker_died", "another one")
+        assert (await client.get("/health/ready")).status_code == 503
+        assert (await client.get("/health/live")).status_code == 200
+        await wait_until_ready()
+        assert (await client.post("/v1/grades", json=GRADE)).status_code == 200
+    assert pid not in children()
+
+
 async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() -> None:
     before = children()
-    with started(process_bytes=100, queue_seconds=30) as placement:
+    with started(queue_seconds=30) as dispatcher:
         [pid] = children() - before
         os.kill(pid, signal.SIGSTOP)
         answers: list[Answer] = []
 
         async def ask() -> None:
-            answers.append(await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE))
+            answers.append(await ask_worker(dispatcher))
 
         async with anyio.create_task_group() as group:
             for _ in range(3):
@@ -174,15 +206,15 @@ async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() ->
 
 
 async def test_an_error_that_nobody_foresaw_is_told_with_its_place() -> None:
-    with started(process_bytes=100) as placement:
+    with started() as dispatcher:
         # a budget that is none, which no request can send
         with pytest.raises(WorkerFailedError, match="AttributeError"):
-            await placement.answer(OPERATIONS["compute_softmax_layer"], replace(INLINE, budget=cast("Budget", 1)))
-        assert (await placement.answer(OPERATIONS["compute_softmax_layer"], INLINE)).status == 200
+            await answer(dispatcher, OPERATIONS[PADDED.operation], replace(PADDED, budget=cast("Budget", 1)))
+        assert (await ask_worker(dispatcher)).status == 200
 
 
 def test_the_server_answers_large_json_and_its_process_ends_with_it() -> None:
-    with run_server(process_bytes=100_000) as server:
+    with run_server() as server:
         reply = server.client.post("/v1/forward", json=WIDE)
         assert reply.status_code == 200
         helpers = children_of(server.process.pid)

@@ -1,4 +1,4 @@
-"""A placement to ask, calls to ask it with, and the processes that it has."""
+"""A dispatcher to ask, calls to ask it with, and the processes that it has."""
 
 import json
 import multiprocessing
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from app.access import Access
+from app.errors import BodyError, describe_error
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.operations import OPERATIONS, Operation
 from app.settings import Settings
-from app.work.computation import Call
-from app.work.dispatch import Placement
+from app.work.computation import Answer, Call, answer_problem
+from app.work.dispatch import LOOP_BYTES, Dispatcher
 from core.budget import Budget
 from tests.app.server import Server
 
@@ -53,13 +54,22 @@ def watched(name: str) -> tuple[Operation, list[int]]:
 
 
 @contextmanager
-def started(**settings: Any) -> Iterator[Placement]:
-    placement = Placement(Settings.model_construct(**settings))
-    placement.start()
+def started(**settings: Any) -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher(Settings.model_construct(**settings))
+    dispatcher.pool.start()
     try:
-        yield placement
+        yield dispatcher
     finally:
-        placement.stop()
+        dispatcher.stop()
+
+
+async def answer(dispatcher: Dispatcher, operation: Operation, asked: Call) -> Answer:
+    """Have a dispatcher answer a call as a route does."""
+    with dispatcher.memory.open("somebody") as reservation:
+        try:
+            return await dispatcher.answer(operation, asked, None, reservation)
+        except BodyError as error:
+            return answer_problem(describe_error(error), headers=error.headers)
 
 
 def children() -> set[int]:
@@ -72,6 +82,8 @@ MANY_IDS = [f"dZ{of}_dZ{by}" for of in range(2, 9) for by in range(1, of)]
 WIDE_LAYER = {"weights": [[0.5] * 300] * 2, "inputs": [1.0, -1.0], "target": 0}
 
 INLINE = call("compute_softmax_layer", ARTICLE)
+PADDED = replace(INLINE, raw=INLINE.raw + b" " * LOOP_BYTES)
+"""Too large to be read on the loop."""
 GRADIENTS = call("compute_gradients", ARTICLE_PROBLEM)
 
 
