@@ -13,6 +13,7 @@ from core.answers import read_answer
 from core.arrays import Array
 from core.exercises import KINDS, draw_exercise
 from core.grading import Grade, Part, Question, Solution, Submission, grade_submission
+from core.scenarios import join
 
 Counts = Counter[str]
 
@@ -38,8 +39,8 @@ def is_named(solution: Solution, part: Part | None, key: str, names: set[str], a
 
 
 def _produces(solution: Solution, key: str, names: tuple[str, ...], answer: Array) -> bool:
-    made = [[s.bit for s in solution.suspects.suspects if s.mistake.name == name] for name in names]
-    values = (solution.suspects.scenarios.value(key, sum(bits)) for bits in product(*made))
+    made = [[s.selection for s in solution.suspects.suspects if s.mistake.name == name] for name in names]
+    values = (solution.suspects.scenarios.value(key, join(several)) for several in product(*made))
     return any(value.shape == answer.shape and np.allclose(value, answer, rtol=1e-9, atol=1e-12) for value in values)
 
 

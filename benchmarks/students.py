@@ -12,6 +12,7 @@ from core.grading import Question, Solution, read_asks
 from core.grading.diagnosis.suspects import Suspect, Suspects
 from core.jacobians.paths import identity_rows, own_rows, path_between
 from core.problem import Problem
+from core.scenarios import Selection, join
 from core.steps import RuleContext, sources_of, steps_of, structure_of
 
 Answers = dict[str, Array]
@@ -49,9 +50,9 @@ def _multiply(problem: Problem, key: str, values: Mapping[str, Array], decimals:
 
 
 def make_mistakes(suspects: Suspects, ids: Mapping[str, str]) -> Iterator[tuple[Suspect, Answers]]:
-    """Make each mistake, in each of its ways, in all that is asked; only those that make a difference."""
+    """Make each mistake, in each of its variants, in all that is asked; only those that make a difference."""
     for suspect in suspects.suspects:
-        yield from ((suspect, answers) for answers in [_answers(suspects, ids, suspect.bit)] if answers)
+        yield from ((suspect, answers) for answers in [_answers(suspects, ids, suspect.selection)] if answers)
 
 
 def make_pairs(
@@ -60,19 +61,19 @@ def make_pairs(
     """Make pairs of compatible mistakes, drawn by chance; only those in which both make a difference."""
     keys = list(ids.values())
     compatible = {pair for key in keys for pair in suspects.pairs(suspects.scenarios, key)}
-    by_bits = {
-        one.bit | other.bit: (one, other)
+    by_selection = {
+        join((one.selection, other.selection)): (one, other)
         for one, other in combinations(suspects.suspects, 2)
-        if one.bit | other.bit in compatible
+        if join((one.selection, other.selection)) in compatible
     }
-    for bits in source.sample(sorted(by_bits), min(count, len(by_bits))):
-        answers = _answers(suspects, ids, bits)
+    for selection in source.sample(sorted(by_selection), min(count, len(by_selection))):
+        answers = _answers(suspects, ids, selection)
         if answers:
-            yield by_bits[bits], answers
+            yield by_selection[selection], answers
 
 
-def _answers(suspects: Suspects, ids: Mapping[str, str], bits: int) -> Answers:
-    values = {text: suspects.scenarios.value(key, bits) for text, key in ids.items()}
+def _answers(suspects: Suspects, ids: Mapping[str, str], selection: Selection) -> Answers:
+    values = {text: suspects.scenarios.value(key, selection) for text, key in ids.items()}
     truths = {text: suspects.scenarios.value(key) for text, key in ids.items()}
     is_whole = all(np.isfinite(value).all() for value in values.values())
     differs = any(

@@ -95,9 +95,11 @@ class Distinguishability:
     def _find_wrong_answers(self) -> list[WrongAnswer]:
         suspects, found = self.suspects, []
         for index, suspect in enumerate(suspects.suspects):
-            if any(suspect.bit & suspects.scenarios.reach(key) for key in self.keys):
+            if any(suspect.selection & suspects.scenarios.reach(key) for key in self.keys):
                 values = [
-                    suspects.scenarios.value(key, suspect.bit) if suspect.bit & suspects.scenarios.reach(key) else None
+                    suspects.scenarios.value(key, suspect.selection)
+                    if suspect.selection & suspects.scenarios.reach(key)
+                    else None
                     for key in self.keys
                 ]
                 found.append((suspect.mistake.name, index, values))

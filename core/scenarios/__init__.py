@@ -6,9 +6,11 @@ step or two. What takes the same rule under many selections is computed at once,
 axis; a change that gives another shape says so and runs alone. Nothing is checked to be finite here; a wrong
 way of computing may well overflow.
 
-`scenarios` is what callers use; `graph` has a `node` for each step, and `runs` computes a node's values.
+`scenarios` is what callers use, with a `selection` of variants; `graph` has a `node` for each step, and `runs`
+computes a node's values.
 """
 
 from core.scenarios.scenarios import Scenarios
+from core.scenarios.selection import NO_VARIANTS, Selection, join, numbers_in, select
 
-__all__ = ["Scenarios"]
+__all__ = ["NO_VARIANTS", "Scenarios", "Selection", "join", "numbers_in", "select"]

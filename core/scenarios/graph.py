@@ -26,7 +26,7 @@ class Graph:
     ----------
     problem : Problem
     variants : sequence of sequences of Change
-        Variant i has bit i.
+        Variant i has bit i in a `Selection`.
     given : mapping of str to ndarray
         Values and local Jacobians that are taken as they are.
     """

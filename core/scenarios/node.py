@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.arrays import Array
+from core.scenarios.selection import Selection
 from core.steps import Change, RuleContext
 
 MAX_STACKED_SIZE = 2_048
@@ -18,7 +19,7 @@ NO_ROWS = np.empty(0)
 class Node:
     """One step, source or product of local Jacobians; its values under the variants that reach it.
 
-    A selection is an integer whose bit i stands for variant i.
+    Values are kept by the part of a `Selection` that reaches the node, which is an integer like it.
 
     Parameters
     ----------
@@ -129,9 +130,9 @@ class Node:
             found = [rows[selection & reach] for selection in selections]
         return np.asarray(self._stack[found])
 
-    def by_shape(self, selections: Iterable[int]) -> dict[tuple[int, ...], list[int]]:
+    def by_shape(self, selections: Iterable[Selection]) -> dict[tuple[int, ...], list[Selection]]:
         """Sort selections by the shape of the value, in their order."""
-        found: dict[tuple[int, ...], list[int]] = {}
+        found: dict[tuple[int, ...], list[Selection]] = {}
         for selection in selections:
             shape = self.value(selection).shape if selection & self.reshaped else self.shape
             found.setdefault(shape or (), []).append(selection)

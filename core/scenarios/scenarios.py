@@ -9,6 +9,7 @@ from core.problem import Problem
 from core.scenarios.graph import Graph, Variants
 from core.scenarios.node import Node
 from core.scenarios.runs import compute
+from core.scenarios.selection import NO_VARIANTS, Selection
 from core.steps import Rounding
 
 MAX_KEPT_NUMBERS = 2_000_000
@@ -26,8 +27,7 @@ class Scenarios:
     ----------
     problem : Problem
     variants : sequence of sequences of Change
-        What can be chosen; a choice is an integer whose bit i stands for variant i. Two chosen variants must not
-        both replace one step.
+        What can be selected, numbered from 0. Two selected variants must not both replace one step.
     given : mapping of str to ndarray, optional
         Values and local Jacobians that are taken as they are.
     exact : Scenarios, optional
@@ -53,58 +53,57 @@ class Scenarios:
         if exact and not given:
             self.graph.share(exact.graph)
 
-    def value(self, key: str, chosen: int = 0) -> Array:
-        """Compute a quantity under chosen variants.
+    def value(self, key: str, selection: Selection = NO_VARIANTS) -> Array:
+        """Compute a quantity under selected variants.
 
         Parameters
         ----------
         key : str
             A numbered id: ``"A2"``, ``"dL_dW1"``, ``"dA2_dZ2"``.
-        chosen : int
-            Bits of the variants.
+        selection : Selection
 
         Returns
         -------
         ndarray
             Of the quantity's shape, unless a variant gives it another; possibly not finite.
         """
-        return self.values(key, (chosen,))[0]
+        return self.values(key, (selection,))[0]
 
-    def values(self, key: str, choices: Sequence[int]) -> list[Array]:
-        """Compute a quantity under many choices of variants.
+    def values(self, key: str, selections: Sequence[Selection]) -> list[Array]:
+        """Compute a quantity under many selections of variants.
 
         Parameters
         ----------
         key : str
-        choices : sequence of int
+        selections : sequence of Selection
 
         Returns
         -------
         list of ndarray
         """
         node = self.graph.node(key)
-        return [node.value(choice) for block in self._fill_by_blocks(node, choices) for choice in block]
+        return [node.value(selection) for block in self._fill_by_blocks(node, selections) for selection in block]
 
     def stacks(
-        self, key: str, choices: Sequence[int], *, fits: Callable[[tuple[int, ...]], bool] = _any_shape
-    ) -> list[tuple[list[int], Array]]:
-        """Compute a quantity under many choices of variants, and stack what has one shape.
+        self, key: str, selections: Sequence[Selection], *, fits: Callable[[tuple[int, ...]], bool] = _any_shape
+    ) -> list[tuple[list[Selection], Array]]:
+        """Compute a quantity under many selections of variants, and stack what has one shape.
 
         Parameters
         ----------
         key : str
-        choices : sequence of int
+        selections : sequence of Selection
         fits : callable
-            ``fits(shape)``: whether values of that shape are wanted. Choices that give another are left out.
+            ``fits(shape)``: whether values of that shape are wanted. Selections that give another are left out.
 
         Returns
         -------
-        list of tuple of list of int and ndarray
-            Some of the choices, in their order, and their values along a new first axis.
+        list of tuple of list of Selection and ndarray
+            Some of the selections, in their order, and their values along a new first axis.
         """
         node = self.graph.node(key)
-        found: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
-        for block in self._fill_by_blocks(node, self._of_fitting_shape(node, choices, fits)):
+        found: dict[tuple[int, ...], tuple[list[Selection], list[Array]]] = {}
+        for block in self._fill_by_blocks(node, self._of_fitting_shape(node, selections, fits)):
             for shape, members in node.by_shape(block).items():
                 kept, stacks = found.setdefault(shape, ([], []))
                 kept += members
@@ -112,8 +111,8 @@ class Scenarios:
                 stacks.append(node.stack(members) if is_usual else np.array([node.value(one) for one in members]))
         return [(kept, np.concatenate(stacks)) for kept, stacks in found.values()]
 
-    def reach(self, key: str) -> int:
-        """Return the bits of the variants that make a difference to a quantity.
+    def reach(self, key: str) -> Selection:
+        """Return the variants that make a difference to a quantity.
 
         Parameters
         ----------
@@ -122,9 +121,9 @@ class Scenarios:
 
         Returns
         -------
-        int
+        Selection
         """
-        return self.graph.node(key).reach
+        return Selection(self.graph.node(key).reach)
 
     def upstream(self, key: str) -> frozenset[str]:
         """Name everything that a quantity is computed from: steps, sources and local Jacobians.
@@ -181,39 +180,41 @@ class Scenarios:
         return max((float(np.abs(part.value()).max()) for part in _on_the_way(node, None)), default=0.0)
 
     def _of_fitting_shape(
-        self, node: Node, choices: Sequence[int], fits: Callable[[tuple[int, ...]], bool]
-    ) -> Sequence[int]:
+        self, node: Node, selections: Sequence[Selection], fits: Callable[[tuple[int, ...]], bool]
+    ) -> Sequence[Selection]:
         """Leave out what has another shape, for what gives a value its shape alone tells the shape of all others."""
-        reshaping = {choice & node.reshaped for choice in choices}
+        reshaping = {selection & node.reshaped for selection in selections}
         self._fill(node, reshaping)
-        unfit = {bits for bits in reshaping if not fits(node.value(bits).shape)}
-        return [choice for choice in choices if choice & node.reshaped not in unfit] if unfit else choices
+        unfit = {part for part in reshaping if not fits(node.value(part).shape)}
+        return (
+            [selection for selection in selections if selection & node.reshaped not in unfit] if unfit else selections
+        )
 
-    def _fill_by_blocks(self, node: Node, choices: Sequence[int]) -> Iterator[Sequence[int]]:
-        """Compute a node under choices, in blocks of which none needs more than half of what may be held."""
+    def _fill_by_blocks(self, node: Node, selections: Sequence[Selection]) -> Iterator[Sequence[Selection]]:
+        """Compute a node under selections, in blocks of which none needs more than half of what may be held."""
         size = 1
-        if len(choices) > 1:
+        if len(selections) > 1:
             self._fill(node, (0,))
             needed = sum(other.largest for other in self.graph.ordered[: node.position + 1] if other.apply)
             size = max(1, MAX_KEPT_NUMBERS // (2 * max(1, needed)))
-        for start in range(0, len(choices), size):
-            block = choices[start : start + size]
-            self._fill(node, (choice & node.reach for choice in block))
+        for start in range(0, len(selections), size):
+            block = selections[start : start + size]
+            self._fill(node, (selection & node.reach for selection in block))
             yield block
             if self.held > MAX_KEPT_NUMBERS:
                 self._forget()
 
-    def _fill(self, target: Node, chosen: Iterable[int]) -> None:
-        """Compute what is missing of a node under choices, and what is missing on the way to it."""
-        missing: dict[Node, set[int]] = {target: set(chosen)}
+    def _fill(self, target: Node, selections: Iterable[int]) -> None:
+        """Compute what is missing of a node under selections, and what is missing on the way to it."""
+        missing: dict[Node, set[int]] = {target: set(selections)}
         runs: list[tuple[Node, set[int]]] = []
         # what takes a value comes after it, so from the last to the first each is asked for in full
         for node in reversed(self.graph.ordered[: target.position + 1]):
             wanted = node.lacks(missing.pop(node)) if node in missing else None
             if wanted:
                 runs.append((node, wanted))
-                for part, bits in node.needs(wanted):
-                    missing[part] = missing[part] | bits if part in missing else bits
+                for part, needed in node.needs(wanted):
+                    missing[part] = missing[part] | needed if part in missing else needed
         with np.errstate(all="ignore"):
             for node, wanted in reversed(runs):
                 self.held += compute(node, wanted)

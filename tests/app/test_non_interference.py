@@ -23,7 +23,7 @@ from core.errors import NonFiniteError
 from core.grading import LEVELS, Grade, Tolerance
 from core.mistakes import MISTAKES
 from core.problem import Network, Problem
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from tests.students import ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS
 
 GRADER = Caller(scopes=frozenset({"grade"}), tokens=Access(Settings.model_construct()).tokens)
@@ -77,7 +77,7 @@ def draw_answer(source: np.random.Generator, problem: Problem, key: str) -> obje
         case 0 | 1:
             value = truth
         case 2 | 3 if ways:
-            value = Scenarios(problem, ways[:1]).value(key, 1)
+            value = Scenarios(problem, ways[:1]).value(key, select(0))
         case 4:
             value = truth + source.choice([0.0, 0.05, 3e-3], size=truth.shape)
         case 5:

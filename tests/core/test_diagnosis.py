@@ -16,7 +16,7 @@ from core.grading.precision import find_precision
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Layer, Network, Problem
 from core.quantities import to_quantity
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from tests.problems import numbered_quantities
 from tests.students import (
     DECIMALS,
@@ -74,7 +74,7 @@ def keys_of(problem: Problem) -> list[str]:
 
 def made(mistake: Mistake, problem: Problem, key: str, scenarios: Scenarios) -> Iterator[Array]:
     """Make a mistake in each of its ways and transforms, the ones that overflow left out."""
-    answers: list[Array | None] = [scenarios.value(key, 1 << bit) for bit in range(len(mistake.variants))]
+    answers: list[Array | None] = [scenarios.value(key, select(bit)) for bit in range(len(mistake.variants))]
     truth, quantity = scenarios.value(key), to_quantity(key)
     for transform in mistake.transforms:
         answers += [transform.apply(problem, quantity, truth, number) for number in transform.examples]
@@ -251,7 +251,7 @@ def test_a_diagnosis_reads_as_what_it_says() -> None:
 def test_of_a_class_the_mistake_nearest_to_the_quantity_speaks(
     problem: Problem, key: str, mistake: str, first: str
 ) -> None:
-    answer = Scenarios(problem, MISTAKES[mistake].variants).value(key, 1)
+    answer = Scenarios(problem, MISTAKES[mistake].variants).value(key, select(0))
     part = hand_in(set_question(problem, key, stated=None, decimals=DECIMALS), {key: np.round(answer, 6)}).parts[0]
     assert part.diagnoses is not None
     (diagnosis,) = part.diagnoses

@@ -9,7 +9,7 @@ from core.arrays import Array
 from core.grading import Grade
 from core.mistakes import MISTAKES
 from core.problem import Layer, Network, Problem
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from tests.students import (
     DECIMALS,
     ONE_SAMPLE,
@@ -45,7 +45,7 @@ THREE_LAYERS = Problem(
 def make(problem: Problem, keys: tuple[str, ...], mistake: str, *, way: int = 0) -> dict[str, Array]:
     """Make a mistake in all that is asked."""
     scenarios = Scenarios(problem, MISTAKES[mistake].variants)
-    return {key: np.round(scenarios.value(key, 1 << way), DECIMALS) for key in keys}
+    return {key: np.round(scenarios.value(key, select(way)), DECIMALS) for key in keys}
 
 
 def hand_in_all(problem: Problem, answers: dict[str, Array]) -> Grade:

@@ -76,7 +76,7 @@ def test_the_inputs_are_no_cache_of_a_layer_that_is_too_wide_for_them() -> None:
     suspects = Suspects(problem)
     [ways] = [mistake.variants for mistake in suspects.mistakes if mistake.name == "wrong_cache"]
     reach = suspects.scenarios.reach("dL_dW2")
-    made = [s for s in suspects.suspects if s.mistake.name == "wrong_cache" and s.bit & reach]
+    made = [s for s in suspects.suspects if s.mistake.name == "wrong_cache" and s.selection & reach]
     # that of pre-activations has the gradient's own shape; 400 · 400 numbers are too many
     assert (len(ways), len(made)) == (3, 1)
 

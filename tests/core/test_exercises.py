@@ -21,7 +21,7 @@ from core.exercises import KINDS, LATEST_VERSION, Exercise, draw_exercise
 from core.grading import Question, Solution, read_asks
 from core.mistakes import MISTAKES
 from core.quantities import to_quantity
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from core.steps import evaluate
 from core.verification import differentiate_numerically, differentiate_outputs
 from tests.students import hand_in, names_in, part_of, work_out, work_out_jacobian
@@ -236,7 +236,7 @@ def mistakes_in(exercise: Exercise) -> Iterator[tuple[str, dict[str, Array]]]:
     for mistake in [mistake for mistake in MISTAKES.values() if mistake.applies(exercise.problem)]:
         scenarios = Scenarios(exercise.problem, mistake.variants)
         for bit in range(len(mistake.variants)):
-            answers = {name: scenarios.value(key, 1 << bit) for name, key in asks.items()}
+            answers = {name: scenarios.value(key, select(bit)) for name, key in asks.items()}
             if all(np.isfinite(answer).all() for answer in answers.values()):
                 yield mistake.name, answers
         for transform in [transform for transform in mistake.transforms if transform.accepts is None]:

@@ -11,7 +11,7 @@ from core.jacobians import compute_jacobians
 from core.mistakes import MISTAKES, Mistake, Transform
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from core.steps import evaluate
 from tests.problems import numbered_quantities, random_problem, two_layers
 
@@ -127,7 +127,7 @@ def flattened(problem: Problem, key: str) -> Array:
     """Make the mistake of the other order of columns."""
     by_rows = problem.conventions.column_order == "rows_first"
     mistake = MISTAKES["flattened_columns_first" if by_rows else "flattened_rows_first"]
-    return Scenarios(problem, mistake.variants).value(key, 1)
+    return Scenarios(problem, mistake.variants).value(key, select(0))
 
 
 @pytest.mark.parametrize("quantity", [Quantity("L", "W1"), Quantity("A2", "Z2"), Quantity("Z1", "b1")], ids=str)

@@ -7,7 +7,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.jacobians import multiply_path
 from core.problem import Problem
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, Selection, select
 from core.scenarios import scenarios as module
 from core.steps import adjust_rule, evaluate, everywhere, replace_rule, steps_of, structure_of
 from tests.problems import two_layers
@@ -30,7 +30,7 @@ def test_a_given_value_is_not_changed_by_a_way() -> None:
     handed_in = np.ones((3, 3))
     negated = adjust_rule("activation", lambda exact, place, z: -exact(z))
     scenarios = Scenarios(two_layers(), [[negated]], given={"A1": handed_in})
-    assert scenarios.value("A1", 1) is handed_in
+    assert scenarios.value("A1", select(0)) is handed_in
     assert scenarios.reach("A1") == 0
 
 
@@ -68,23 +68,23 @@ def test_a_wrong_activation_reaches_the_loss_and_its_gradient() -> None:
         where=lambda place: place.activation.gives_distribution,
     )
     scenarios = Scenarios(problem, [[twice]])
-    outputs = scenarios.value("A2", 1)
+    outputs = scenarios.value("A2", select(0))
     np.testing.assert_allclose(outputs.sum(axis=1), 1.0, rtol=1e-15)
     for name, value in evaluate(problem, ["L", "dL_dZ2", "dL_dW1"], given={"A2": outputs}).items():
-        np.testing.assert_array_equal(scenarios.value(name, 1), value)
+        np.testing.assert_array_equal(scenarios.value(name, select(0)), value)
         assert not np.allclose(scenarios.value(name), value)
 
 
 def test_an_adjustment_works_on_the_plain_form_where_outputs_are_wrong() -> None:
     doubled = adjust_rule("losses", lambda exact, place, *inputs: 2.0 * exact(*inputs))
     problem = two_layers()
-    found = Scenarios(problem, [[doubled]], given={"A2": OUTPUTS}).value("losses", 1)
+    found = Scenarios(problem, [[doubled]], given={"A2": OUTPUTS}).value("losses", select(0))
     np.testing.assert_allclose(found, -2 * (problem.target_distribution() * np.log(OUTPUTS)).sum(axis=1), rtol=1e-14)
 
 
 def test_a_replacement_stands_before_the_plain_form() -> None:
     constant = replace_rule("losses", lambda place, z, a, y, unit: np.full(len(y), 2.0))
-    assert Scenarios(two_layers(), [[constant]], given={"A2": OUTPUTS}).value("L", 1) == 2.0
+    assert Scenarios(two_layers(), [[constant]], given={"A2": OUTPUTS}).value("L", select(0)) == 2.0
 
 
 def lose_coupling(problem: Problem) -> Scenarios:
@@ -106,11 +106,13 @@ def lose_coupling(problem: Problem) -> Scenarios:
 def test_a_wrong_local_jacobian_is_carried_along_the_path() -> None:
     problem = two_layers()
     scenarios = lose_coupling(problem)
-    wrong = scenarios.value("dA2_dZ2", 1)
+    wrong = scenarios.value("dA2_dZ2", select(0))
     np.testing.assert_allclose(wrong, [np.diag(row * (1.0 - row)) for row in scenarios.value("A2")], rtol=1e-15)
     for by in ("W2", "A1", "Z1", "W1", "b1", "X"):
         below = multiply_path(problem, "Z2", by, Budget())
-        np.testing.assert_allclose(scenarios.value(f"dA2_d{by}", 1), wrong @ below, rtol=1e-12)  # order of the products
+        np.testing.assert_allclose(
+            scenarios.value(f"dA2_d{by}", select(0)), wrong @ below, rtol=1e-12
+        )  # order of the products
     assert scenarios.reach("dA1_dZ1") == 0
     assert scenarios.reach("dL_dZ2") == 0
 
@@ -119,7 +121,7 @@ def test_an_adjusted_local_jacobian_is_the_exact_one_changed() -> None:
     doubled = adjust_rule("dZ{l}_dW{l}", lambda exact, place, rows, inputs: 2.0 * exact(rows, inputs))
     scenarios = Scenarios(two_layers(), [[doubled]])
     for key in ("dZ1_dW1", "dA2_dW1", "dA2_dW2"):
-        np.testing.assert_array_equal(scenarios.value(key, 1), 2.0 * scenarios.value(key))
+        np.testing.assert_array_equal(scenarios.value(key, select(0)), 2.0 * scenarios.value(key))
 
 
 def test_what_cannot_have_been_computed_is_nan() -> None:
@@ -127,9 +129,9 @@ def test_what_cannot_have_been_computed_is_nan() -> None:
         "activation", lambda place, z: z[:, :-1], where=lambda place: place.number == 1, reshapes=everywhere
     )
     scenarios = Scenarios(two_layers(), [[cut]])
-    assert scenarios.value("A1", 1).shape == (3, 2)
+    assert scenarios.value("A1", select(0)).shape == (3, 2)
     for name in ("Z2", "A2", "L", "dL_dZ1", "dL_dW1", "dL_db1", "dL_dX"):
-        assert np.isnan(scenarios.value(name, 1)).all()
+        assert np.isnan(scenarios.value(name, select(0))).all()
     assert np.isfinite(scenarios.value("L")).all()
 
 
@@ -140,7 +142,7 @@ def test_a_bug_in_the_exact_computation_is_no_nan() -> None:
 
 def test_a_way_that_overflows_gives_what_floats_give() -> None:
     huge = adjust_rule("affine", lambda exact, place, *inputs: 1e308 * 10.0 * exact(*inputs))
-    value: Array = Scenarios(two_layers(activation="identity", loss="squared_error"), [[huge]]).value("L", 1)
+    value: Array = Scenarios(two_layers(activation="identity", loss="squared_error"), [[huge]]).value("L", select(0))
     assert not np.isfinite(value)
 
 
@@ -149,7 +151,7 @@ def test_products_are_forgotten_as_well(monkeypatch: pytest.MonkeyPatch) -> None
     scenarios = lose_coupling(two_layers())
     for key in ("dA2_dW1", "dA2_dX", "dA2_dZ1", "dA2_dA1", "dZ2_dW1"):
         for chosen in (0, 1):
-            scenarios.value(key, chosen)
+            scenarios.value(key, Selection(chosen))
             held = [value for node in scenarios.graph.ordered if node.apply for value in node._alone.values()]
             # past the limit by no more than what was computed last
             assert sum(value.size for value in held) <= 50 + 36
@@ -172,8 +174,8 @@ def test_the_local_jacobian_of_a_wrong_softmax_is_that_of_textbooks() -> None:
         "activation", lambda exact, place, z: 0.5 * exact(z), where=lambda place: place.activation.gives_distribution
     )
     scenarios = Scenarios(problem, [[halved]])
-    expected = [np.diag(row) - np.outer(row, row) for row in scenarios.value("A2", 1)]
-    np.testing.assert_allclose(scenarios.value("dA2_dZ2", 1), expected, rtol=1e-14)
+    expected = [np.diag(row) - np.outer(row, row) for row in scenarios.value("A2", select(0))]
+    np.testing.assert_allclose(scenarios.value("dA2_dZ2", select(0)), expected, rtol=1e-14)
 
 
 def test_the_gradient_behind_outputs_that_are_no_distribution_is_that_of_textbooks() -> None:

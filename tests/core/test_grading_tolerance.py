@@ -12,7 +12,7 @@ from core.errors import CoreError, DomainError, NonFiniteError, Path, TooLargeEr
 from core.grading import Grade, Policy, Question, Solution, Tolerance, UsedTolerance
 from core.mistakes import MISTAKES
 from core.problem import Problem
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from tests.problems import two_layers
 from tests.students import SOFTMAX_LAYER, TWO_LAYERS, hand_in, mark, names_in, part_of, set_question, verdicts, work_out
 
@@ -268,7 +268,7 @@ def test_a_truth_that_is_too_large_is_refused_where_it_is_asked() -> None:
 
 def test_a_mistake_that_is_met_exactly_where_the_truth_is_0_is_named() -> None:
     still = replace(SOFTMAX_LAYER, inputs=np.zeros_like(SOFTMAX_LAYER.inputs))
-    mistaken = Scenarios(still, MISTAKES["inputs_missing"].variants).value("dL_dW1", 1)
+    mistaken = Scenarios(still, MISTAKES["inputs_missing"].variants).value("dL_dW1", select(0))
     part = mark(still, "dL_dW", mistaken, tolerance=Tolerance(absolute=1e-3))
     assert part.verdict == "incorrect"
     assert "inputs_missing" in names_in(part)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.mistakes import MISTAKES
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from tests import handwork
 from tests.handwork import (
     both_terms,
@@ -228,7 +228,7 @@ def test_a_mistake_produces_what_its_formula_says(
 ) -> None:
     problem = problem_of(case)
     assert MISTAKES[mistake].applies(problem)
-    found = Scenarios(problem, [MISTAKES[mistake].variants[way]]).value(key, 1)
+    found = Scenarios(problem, [MISTAKES[mistake].variants[way]]).value(key, select(0))
     with np.errstate(all="ignore"):
         expected = np.asarray(formula(redo(case)))
     assert found.shape == expected.shape

@@ -15,7 +15,7 @@ from core.losses import LOSSES
 from core.mistakes import MISTAKES, SAMPLE
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, to_quantity
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from tests.problems import numbered_quantities
 from tests.students import DECIMALS, ONE_SAMPLE, SOFTMAX_LAYER, TWO_LAYERS, hand_in, mark, set_question, work_out
 
@@ -69,7 +69,7 @@ def messages(case: Case) -> tuple[tuple[str, Quantity, str], ...]:
     computed, pairs = numbered_quantities(problem)
     for quantity in [*(Quantity(node) for node in computed), *(Quantity(of, by) for of, by in pairs)]:
         reach = suspects.scenarios.reach(quantity.key)
-        names = {s.mistake.name for s in suspects.suspects if s.bit & reach}
+        names = {s.mistake.name for s in suspects.suspects if s.selection & reach}
         value = suspects.scenarios.value(quantity.key)
         names |= {m.name for m, t in suspects.transforms if t.apply(problem, quantity, value, 1.0) is not None}
         found += [(name, quantity, MISTAKES[name].say(problem, quantity)) for name in sorted(names)]
@@ -150,7 +150,7 @@ def test_two_mistakes_never_have_the_same_feedback() -> None:
     ],
 )
 def test_feedback_on_a_mistake_further_up_names_the_step(problem: Problem, key: str, mistake: str, start: str) -> None:
-    answer = Scenarios(problem, MISTAKES[mistake].variants).value(key, 1)
+    answer = Scenarios(problem, MISTAKES[mistake].variants).value(key, select(0))
     part = hand_in(set_question(problem, key, stated=None, decimals=DECIMALS), {key: np.round(answer, 6)}).parts[0]
     assert part.diagnoses is not None
     assert part.diagnoses[0].mistakes == (mistake,)

@@ -13,7 +13,7 @@ from core.conventions import COLUMN_ORDERS, L2, L2_FACTORS, LOG_BASES, REDUCTION
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, select
 from core.steps import RULES, Change
 from tests.problems import numbered_quantities
 
@@ -132,7 +132,9 @@ def showing(mistake: Mistake, problem: Problem) -> set[str]:
     scenarios, found = Scenarios(problem, mistake.variants), set()
     for quantity in quantities(problem):
         truth = scenarios.value(quantity.key)
-        answers: list[Array | None] = [scenarios.value(quantity.key, 1 << bit) for bit in range(len(mistake.variants))]
+        answers: list[Array | None] = [
+            scenarios.value(quantity.key, select(bit)) for bit in range(len(mistake.variants))
+        ]
         for transform in mistake.transforms:
             answers += [transform.apply(problem, quantity, truth, number) for number in transform.examples]
         if any(differs(answer, truth) for answer in answers):
@@ -249,7 +251,7 @@ def test_any_two_ways_together_give_numbers_or_nan(name: str) -> None:
     problem = PROBLEMS[name]
     ways = [way for mistake in MISTAKES.values() if mistake.applies(problem) for way in mistake.variants]
     scenarios = Scenarios(problem, ways)
-    choices = [1 << one | 1 << other for one, other in combinations(range(len(ways)), 2)]
+    choices = [select(*both) for both in combinations(range(len(ways)), 2)]
     last = f"A{problem.network.depth}"
     for key in ("L", "dL_dW1", "dL_db1", "dL_dX", f"d{last}_dW1", f"d{last}_dX"):
         # none raises, whatever the shapes

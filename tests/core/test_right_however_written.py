@@ -178,7 +178,7 @@ def limit_of(part: Part) -> float:
 def make_wrong(solution: Solution, source: random.Random, pairs: int) -> Iterator[dict[str, Array]]:
     """Make every mistake of the catalogue alone, and pairs of them, in all that is asked."""
     suspects, keys = solution.suspects, solution.question.asks
-    choices = [suspect.bit for suspect in suspects.suspects]
+    choices = [suspect.selection for suspect in suspects.suspects]
     compatible = sorted({pair for key in keys.values() for pair in suspects.pairs(suspects.scenarios, key)})
     choices += source.sample(compatible, min(pairs, len(compatible)))
     for bits in choices:

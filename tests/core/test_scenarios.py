@@ -9,7 +9,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.jacobians import multiply_path
 from core.problem import Layer, Network, Problem
-from core.scenarios import Scenarios
+from core.scenarios import Scenarios, Selection, select
 from core.scenarios import scenarios as module
 from core.steps import RULES, Change, RuleContext, adjust_rule, evaluate, fill, replace_rule, steps_of, structure_of
 from tests.problems import numbered_quantities, random_problem, two_layers
@@ -95,7 +95,7 @@ def test_forty_layers_are_no_deeper_than_they_have_to_be() -> None:
     scenarios = Scenarios(problem, [SUMMED])
     for name, value in evaluate(problem, names).items():
         np.testing.assert_array_equal(scenarios.value(name), value)
-        np.testing.assert_allclose(scenarios.value(name, 1), 2 * value, rtol=1e-14)  # two samples
+        np.testing.assert_allclose(scenarios.value(name, select(0)), 2 * value, rtol=1e-14)  # two samples
         assert scenarios.rounding_bound(name, 4).shape == value.shape
     np.testing.assert_array_equal(scenarios.value("dA40_dX"), multiply_path(problem, "A40", "X", Budget()))
 
@@ -106,26 +106,26 @@ def test_a_way_reaches_exactly_what_is_downstream(rule: str) -> None:
     problem = two_layers(loss=loss, l2=0.1)
     scenarios = Scenarios(problem, [[moved(rule)]])
     names = [*steps(problem), *jacobians(problem)]
-    differing = {name for name in names if not np.array_equal(scenarios.value(name), scenarios.value(name, 1))}
+    differing = {name for name in names if not np.array_equal(scenarios.value(name), scenarios.value(name, select(0)))}
     assert differing == downstream(problem, rule)
     assert {name for name in names if scenarios.reach(name)} == downstream(problem, rule)
 
 
 def test_what_a_way_does_not_reach_is_the_very_same_array() -> None:
     scenarios = Scenarios(two_layers(), [FLIPPED])
-    assert scenarios.value("A2", 1) is scenarios.value("A2")
-    assert scenarios.value("dL_dW1", 1) is not scenarios.value("dL_dW1")
+    assert scenarios.value("A2", select(0)) is scenarios.value("A2")
+    assert scenarios.value("dL_dW1", select(0)) is not scenarios.value("dL_dW1")
 
 
 def test_two_ways_work_together() -> None:
     problem = two_layers()
     scenarios = Scenarios(problem, [FLIPPED, SUMMED])
     exact = evaluate(problem, ["dL_dW1"])["dL_dW1"]
-    found = scenarios.values("dL_dW1", [0b00, 0b01, 0b10, 0b11])
+    found = scenarios.values("dL_dW1", [select(), select(0), select(1), select(0, 1)])
     for value, factor in zip(found, (1, -1, 3, -3), strict=True):
         np.testing.assert_allclose(value, factor * exact, rtol=1e-13)  # rounding alone
-    assert scenarios.reach("dL_dW1") == 0b11
-    assert scenarios.reach("L") == 0b10
+    assert scenarios.reach("dL_dW1") == select(0, 1)
+    assert scenarios.reach("L") == select(1)
     assert scenarios.reach("A2") == 0
 
 
@@ -135,13 +135,13 @@ def test_a_replacement_comes_before_an_adjustment_whatever_their_order(*, swappe
     doubled = (adjust_rule("grad_bias", lambda exact, place, *inputs: 2.0 * exact(*inputs)),)
     problem = two_layers()
     scenarios = Scenarios(problem, [doubled, replaced] if swapped else [replaced, doubled])
-    np.testing.assert_array_equal(scenarios.value("dL_db1", 0b11), 2.0 * scenarios.value("dL_dZ1")[0])
+    np.testing.assert_array_equal(scenarios.value("dL_db1", select(0, 1)), 2.0 * scenarios.value("dL_dZ1")[0])
 
 
 def test_two_adjustments_both_work() -> None:
     one, other = moved("grad_bias"), adjust_rule("grad_bias", lambda exact, place, *inputs: -exact(*inputs))
     scenarios = Scenarios(two_layers(), [[one], [other]])
-    np.testing.assert_array_equal(scenarios.value("dL_db1", 0b11), -scenarios.value("dL_db1", 0b01))
+    np.testing.assert_array_equal(scenarios.value("dL_db1", select(0, 1)), -scenarios.value("dL_db1", select(0)))
 
 
 def test_a_change_may_take_more_than_the_rule_does() -> None:
@@ -156,12 +156,14 @@ def test_a_change_may_take_more_than_the_rule_does() -> None:
     exact = evaluate(problem, ["dL_dZ2", "dL_dW2", "dL_dA1"])
     weights = problem.network.layers[1].weights
     np.testing.assert_array_equal(
-        scenarios.value("dL_dA1", 0b01), exact["dL_dZ2"] @ (weights - 0.5 * exact["dL_dW2"]).T
+        scenarios.value("dL_dA1", select(0)), exact["dL_dZ2"] @ (weights - 0.5 * exact["dL_dW2"]).T
     )
     # what it takes is changed as well
-    np.testing.assert_array_equal(scenarios.value("dL_dA1", 0b11), exact["dL_dZ2"] @ (weights - exact["dL_dW2"]).T)
-    assert scenarios.value("dL_dA1", 0b10) is not exact["dL_dA1"]
-    np.testing.assert_array_equal(scenarios.value("dL_dA1", 0b10), exact["dL_dA1"])
+    np.testing.assert_array_equal(
+        scenarios.value("dL_dA1", select(0, 1)), exact["dL_dZ2"] @ (weights - exact["dL_dW2"]).T
+    )
+    assert scenarios.value("dL_dA1", select(1)) is not exact["dL_dA1"]
+    np.testing.assert_array_equal(scenarios.value("dL_dA1", select(1)), exact["dL_dA1"])
 
 
 def test_an_extra_that_layers_lack_is_left_out() -> None:
@@ -171,7 +173,7 @@ def test_an_extra_that_layers_lack_is_left_out() -> None:
         noted.append(len(biases))
         return grad @ weights.T
 
-    Scenarios(two_layers(), [[replace_rule("grad_inputs", note, extra=("b{l}?",))]]).value("dL_dX", 1)
+    Scenarios(two_layers(), [[replace_rule("grad_inputs", note, extra=("b{l}?",))]]).value("dL_dX", select(0))
     assert noted == [0, 1]  # the second layer has no bias
 
 
@@ -179,8 +181,8 @@ def test_a_change_is_made_where_it_says_and_nowhere_else() -> None:
     problem = two_layers()
     zero = replace_rule("activation", lambda place, z: 0.0 * z, where=lambda place: place.number == 1)
     scenarios = Scenarios(problem, [[zero]])
-    assert not scenarios.value("A1", 1).any()
-    np.testing.assert_array_equal(scenarios.value("A2", 1), np.full((3, 2), 0.5))
+    assert not scenarios.value("A1", select(0)).any()
+    np.testing.assert_array_equal(scenarios.value("A2", select(0)), np.full((3, 2), 0.5))
 
 
 def test_a_change_knows_its_place() -> None:
@@ -191,7 +193,7 @@ def test_a_change_knows_its_place() -> None:
         return place.activation.value(z)
 
     problem = two_layers()
-    Scenarios(problem, [[replace_rule("activation", note)]]).value("A2", 1)
+    Scenarios(problem, [[replace_rule("activation", note)]]).value("A2", select(0))
     assert [place.number for place in places] == [1, 2]
     assert [place.activation.name for place in places] == ["tanh", "softmax"]
     assert [place.layer for place in places] == list(problem.network.layers)
@@ -224,4 +226,4 @@ def test_what_is_forgotten_is_computed_anew(most: int, monkeypatch: pytest.Monke
     tight = Scenarios(problem, ways)
     for chosen in range(8):
         for name in names:
-            np.testing.assert_array_equal(tight.value(name, chosen), roomy.value(name, chosen))
+            np.testing.assert_array_equal(tight.value(name, Selection(chosen)), roomy.value(name, Selection(chosen)))

@@ -11,7 +11,7 @@ from core.arrays import Array
 from core.losses import LOSSES
 from core.mistakes import MISTAKES, Mistake
 from core.problem import Problem
-from core.scenarios import Scenarios, node, runs
+from core.scenarios import NO_VARIANTS, Scenarios, Selection, join, node, runs, select
 from core.scenarios import scenarios as module
 from core.steps import (
     RULES,
@@ -58,14 +58,18 @@ def quantities(problem: Problem) -> list[str]:
     return [*names, *(f"d{of}_d{by}" for of, by in pairs)]
 
 
-def one_by_one(scenarios: Scenarios, key: str, choices: Sequence[int], monkeypatch: pytest.MonkeyPatch) -> list[Array]:
+def one_by_one(
+    scenarios: Scenarios, key: str, choices: Sequence[Selection], monkeypatch: pytest.MonkeyPatch
+) -> list[Array]:
     """Compute a quantity under choices without a stack."""
     with monkeypatch.context() as patch:
         patch.setattr(runs, "MAX_STACK_NUMBERS", 0)
         return [scenarios.value(key, chosen) for chosen in choices]
 
 
-def require_same(problem: Problem, ways: Sequence[Way], choices: Sequence[int], patch: pytest.MonkeyPatch) -> None:
+def require_same(
+    problem: Problem, ways: Sequence[Way], choices: Sequence[Selection], patch: pytest.MonkeyPatch
+) -> None:
     """Compare what the first way reaches, stacked and one by one, to the last bit."""
     stacked, alone = Scenarios(problem, ways), Scenarios(problem, ways)
     for key in (key for key in quantities(problem) if alone.reach(key) & 1):
@@ -83,7 +87,7 @@ def test_a_mistake_under_many_others_is_what_it_is_under_each(
     assert fitting
     for problem in fitting:
         for way in mistake.variants:
-            choices = [1 | 2 << other for other in range(len(MOVED))]
+            choices = [select(0, 1 + other) for other in range(len(MOVED))]
             require_same(problem, [way, *MOVED], choices, monkeypatch)
 
 
@@ -96,7 +100,7 @@ def test_a_change_gives_another_shape_exactly_where_it_says_so(mistake: Mistake)
                 makes = [change for change in way if change.rule == step.rule.name]
                 context = RuleContext(problem, step.number)
                 if makes and makes[0].where(context):
-                    is_reshaped = scenarios.value(step.output, 1).shape != scenarios.value(step.output).shape
+                    is_reshaped = scenarios.value(step.output, select(0)).shape != scenarios.value(step.output).shape
                     assert is_reshaped == makes[0].reshapes(context), (mistake.name, step.output)
 
 
@@ -104,15 +108,15 @@ def test_a_change_that_gives_another_shape_without_saying_so_is_refused() -> Non
     silent = replace_rule("grad_bias", lambda place, grad, *others: grad)
     scenarios = Scenarios(two_layers(), [[silent], *MOVED])
     with pytest.raises(ValueError, match="must say that it reshapes"):
-        scenarios.value("dL_db1", 1)
+        scenarios.value("dL_db1", select(0))
     with pytest.raises(ValueError, match="must say that it reshapes"):
-        scenarios.values("dL_db1", [1 | 2 << other for other in range(len(MOVED))])
+        scenarios.values("dL_db1", [select(0, 1 + other) for other in range(len(MOVED))])
 
 
 @pytest.mark.parametrize("seed", range(15))
 def test_every_rule_under_many_changes_is_what_it_is_under_each(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = random_problem(seed)
-    choices = [one | other for one, other in combinations([0, *(1 << way for way in range(len(MOVED)))], 2)]
+    choices = [join(both) for both in combinations([NO_VARIANTS, *map(select, range(len(MOVED)))], 2)]
     stacked, alone = Scenarios(problem, MOVED), Scenarios(problem, MOVED)
     for key in quantities(problem)[seed % 3 :: 3]:
         expected = one_by_one(alone, key, choices, monkeypatch)
@@ -128,14 +132,14 @@ def test_every_activation_and_loss_takes_stacks(activation: str, loss: str) -> N
     problem = two_layers(activation=activation, loss=loss)
     scenarios = Scenarios(problem, MOVED)
     for key in quantities(problem):
-        scenarios.values(key, [1 << way for way in range(len(MOVED))])
+        scenarios.values(key, [*map(select, range(len(MOVED)))])
 
 
 def test_what_looks_at_nothing_that_differs_is_the_same_for_all() -> None:
     constant = np.arange(6.0).reshape(3, 2)
     fixed = replace_rule("activation", lambda place, z: constant, where=lambda place: place.number == 2)
     ways = [[fixed], *(way for way in MOVED if way[0].rule != "activation")]
-    for value in Scenarios(two_layers(), ways).values("A2", [1 | 2 << other for other in range(len(ways) - 1)]):
+    for value in Scenarios(two_layers(), ways).values("A2", [select(0, 1 + other) for other in range(len(ways) - 1)]):
         np.testing.assert_array_equal(value, constant)
 
 
@@ -143,14 +147,14 @@ def test_what_depends_on_sources_alone_is_the_same_for_all() -> None:
     by_weights = replace_rule("grad_inputs", lambda place, grad, weights: np.ones((3, 2)) @ weights.mT)
     ways = [[by_weights], *(way for way in MOVED if way[0].rule != "grad_inputs")]
     scenarios = Scenarios(two_layers(), ways)
-    for value in scenarios.values("dL_dA1", [1 | 2 << other for other in range(len(ways) - 1)]):
-        np.testing.assert_array_equal(value, scenarios.value("dL_dA1", 1))
+    for value in scenarios.values("dL_dA1", [select(0, 1 + other) for other in range(len(ways) - 1)]):
+        np.testing.assert_array_equal(value, scenarios.value("dL_dA1", select(0)))
 
 
 @pytest.mark.parametrize("most", [0, 30, 300, 3000])
 def test_blocks_of_choices_give_what_all_at_once_give(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = two_layers(l2=0.1)
-    choices = [1 << one | 1 << other for one, other in combinations(range(len(MOVED)), 2)][::3]
+    choices = [select(*both) for both in combinations(range(len(MOVED)), 2)][::3]
     keys = ("L", "dL_dW1", "dL_db1", "dA2_dW1")
     expected = {key: Scenarios(problem, MOVED).values(key, choices) for key in keys}
     monkeypatch.setattr(module, "MAX_KEPT_NUMBERS", most)
@@ -163,7 +167,7 @@ def test_blocks_of_choices_give_what_all_at_once_give(most: int, monkeypatch: py
 
 
 def test_large_values_are_stacked_for_those_who_ask_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    choices = [1 << way for way in range(len(MOVED))]
+    choices = [*map(select, range(len(MOVED)))]
     expected = Scenarios(two_layers(), MOVED).values("dL_dW1", choices)
     monkeypatch.setattr(node, "MAX_STACKED_SIZE", 0)
     np.testing.assert_array_equal(Scenarios(two_layers(), MOVED).stacks("dL_dW1", choices)[0][1], expected)
@@ -177,15 +181,16 @@ def test_stacks_are_of_one_shape_each_in_the_order_of_the_choices() -> None:
         ),
     )
     scenarios = Scenarios(two_layers(), [rows, total, scaled("divisor", 2.0)])
-    choices = [0b101, 0b010, 0b000, 0b001, 0b100, 0b110]
+    choices = [select(0, 2), select(1), NO_VARIANTS, select(0), select(2), select(1, 2)]
     found = [(kept, stack.shape) for kept, stack in scenarios.stacks("dL_db1", choices)]
-    assert found == [([0b101, 0b001], (2, 3, 3)), ([0b010, 0b110], (2,)), ([0b000, 0b100], (2, 3))]
+    by_rows, by_total, usual = [select(0, 2), select(0)], [select(1), select(1, 2)], [NO_VARIANTS, select(2)]
+    assert found == [(by_rows, (2, 3, 3)), (by_total, (2,)), (usual, (2, 3))]
     for kept, stack in scenarios.stacks("dL_db1", choices):
         np.testing.assert_array_equal(stack, [scenarios.value("dL_db1", chosen) for chosen in kept])
     ((kept, _),) = scenarios.stacks("dL_db1", choices, fits=lambda shape: shape == (3,))
-    assert kept == [0b000, 0b100]
+    assert kept == usual
     ((kept, _),) = scenarios.stacks("dL_db1", choices, fits=lambda shape: not shape)
-    assert kept == [0b010, 0b110]
+    assert kept == by_total
 
 
 @pytest.mark.parametrize("large", [0, 2048])
@@ -196,10 +201,10 @@ def test_a_factor_is_put_on_what_a_step_is_whatever_its_shape(large: int, monkey
     factors = [(scale_rule("grad_bias", factor),) for factor in (2.0, -0.5)]
     ways = [rows, *factors, *(way for way in MOVED if way[0].rule != "grad_bias")]
     scenarios = Scenarios(two_layers(), ways)
-    others = [0, 0b1, *(1 << way for way in range(3, len(ways)))]
-    for factor, bits in ((2.0, 0b010), (-0.5, 0b100), (-1.0, 0b110)):
+    others = [NO_VARIANTS, select(0), *map(select, range(3, len(ways)))]
+    for factor, scaling in ((2.0, select(1)), (-0.5, select(2)), (-1.0, select(1, 2))):
         for value, bare in zip(
-            scenarios.values("dL_db1", [bits | other for other in others]),
+            scenarios.values("dL_db1", [join((scaling, other)) for other in others]),
             scenarios.values("dL_db1", others),
             strict=True,
         ):
@@ -209,7 +214,7 @@ def test_a_factor_is_put_on_what_a_step_is_whatever_its_shape(large: int, monkey
 def test_a_factor_that_is_put_upstream_as_well_is_put_twice() -> None:
     twice = [scale_rule("grad_bias", 2.0), scale_rule("logits_gradient", 3.0)]
     scenarios = Scenarios(two_layers(), [twice, *MOVED])
-    np.testing.assert_allclose(scenarios.value("dL_db1", 1), 6.0 * scenarios.value("dL_db1"), rtol=1e-15)
+    np.testing.assert_allclose(scenarios.value("dL_db1", select(0)), 6.0 * scenarios.value("dL_db1"), rtol=1e-15)
 
 
 def test_of_no_choices_there_are_no_values() -> None:
@@ -231,9 +236,9 @@ def test_what_takes_another_shape_is_no_number() -> None:
         extra=("dL_dW{l}",),
     )
     scenarios = Scenarios(two_layers(), [[apart], [stepped]])
-    assert scenarios.value("dL_dW2", 0b01).shape == (3, 3, 2)
-    assert np.isnan(scenarios.value("dL_dA1", 0b11))
-    assert np.isfinite(scenarios.value("dL_dA1", 0b10)).all()
+    assert scenarios.value("dL_dW2", select(0)).shape == (3, 3, 2)
+    assert np.isnan(scenarios.value("dL_dA1", select(0, 1)))
+    assert np.isfinite(scenarios.value("dL_dA1", select(1))).all()
 
 
 def test_what_is_computed_exactly_is_taken_over() -> None:

@@ -137,7 +137,7 @@ def _agreement(hypothesis: Hypothesis, scenarios: Scenarios, others: Sequence[Pa
 
 
 def _predict(hypothesis: Hypothesis, scenarios: Scenarios, quantity: Quantity) -> Array:
-    value = scenarios.value(quantity.key, hypothesis.chosen)
+    value = scenarios.value(quantity.key, hypothesis.selection)
     # who multiplies one quantity by a size of the problem does so with the others
     transforms = (t for name in hypothesis.names if name not in hypothesis.origins for t in MISTAKES[name].transforms)
     factors = (t.factor(scenarios.problem, quantity) for t in transforms if t.factor)

@@ -6,6 +6,7 @@ from core.budget import CALL_COST, Budget, forward_operations
 from core.jacobians import measure_derivatives
 from core.problem import Problem
 from core.quantities import Quantity
+from core.scenarios import Selection
 
 COMPARISON_COST = 20
 """What comparing one number takes, in multiply-adds: it is copied, subtracted and looked at several times."""
@@ -17,7 +18,7 @@ class Effort:
     Attributes
     ----------
     is_cut : bool
-        Whether choices of variants were left out because of their size.
+        Whether selections of variants were left out because of their size.
     """
 
     def __init__(self, problem: Problem, budget: Budget) -> None:
@@ -30,8 +31,8 @@ class Effort:
         self._numbers = budget.numbers
         self.is_cut = False
 
-    def afford(self, choices: list[int], size: int, *, comparisons: int) -> list[int]:
-        """Return choices of variants, or none if computing them all would hold too much or take more than is left.
+    def afford(self, selections: list[Selection], size: int, *, comparisons: int) -> list[Selection]:
+        """Return selections of variants, or none if computing them all would hold too much or take more than is left.
 
         Parameters
         ----------
@@ -40,12 +41,12 @@ class Effort:
         comparisons : int
             In how many orders they are compared with the answer.
         """
-        cost = (self._cost + COMPARISON_COST * comparisons * size) * len(choices)
-        if cost > self._left or size * len(choices) > self._numbers:
+        cost = (self._cost + COMPARISON_COST * comparisons * size) * len(selections)
+        if cost > self._left or size * len(selections) > self._numbers:
             self.is_cut = True
             return []
         self._left -= cost
-        return choices
+        return selections
 
     def affords(self, derivatives: Iterable[Quantity]) -> bool:
         """Tell whether derivatives fit and what is left pays for them, and take it."""

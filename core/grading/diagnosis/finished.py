@@ -16,6 +16,7 @@ from core.grading.shapes import fit_shape, is_flat_column
 from core.mistakes import Indices, Signs, Transform, Variant
 from core.problem import Problem
 from core.quantities import Quantity
+from core.scenarios import NO_VARIANTS, Selection
 from core.steps import RuleContext, Step, steps_of, structure_of
 
 Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
@@ -24,8 +25,8 @@ Order = tuple[tuple[str, ...], tuple[int, ...], Indices, Signs]
 DIVISORS = frozenset({"divisor", "log_of_base"})
 """The constants of the table that the losses are divided by."""
 
-Known = list[tuple[tuple[str, ...], Array, int]]
-"""Mistakes, the numbers that they give, in a row, and the bits of their variants, 0 for transforms."""
+Known = list[tuple[tuple[str, ...], Array, Selection]]
+"""Mistakes, the numbers that they give, in a row, and their variants, none for transforms."""
 
 
 def find_orders(suspects: Suspects, part: PartToExplain) -> list[Order]:
@@ -103,7 +104,7 @@ def find_known(suspects: Suspects, part: PartToExplain, truth: Array) -> Known:
         number = float(np.divide(right @ part.answer.ravel(), right @ right)) if part.own is not None else 0.0
     # a factor that is far from the one that fits best is none
     factors = [each for each in _factors(suspects, part.quantity) if abs(number - each[1]) <= 0.5 * abs(each[1])]
-    return known + [(names, factor * right, bits) for names, factor, bits in factors]
+    return known + [(names, factor * right, selection) for names, factor, selection in factors]
 
 
 def name_factor(suspects: Suspects, part: PartToExplain, made: Collection[str], row: Array) -> Known:
@@ -130,7 +131,7 @@ def _find_others(suspects: Suspects, part: PartToExplain) -> Known:
     for mistake, transform in suspects.transforms:
         value = transform.apply(suspects.problem, part.quantity, part.truth, 1.0) if transform.is_other else None
         if value is not None and fit_shape(part.answer, value.shape) is not None:
-            found.append(((mistake.name,), value.ravel(), 0))
+            found.append(((mistake.name,), value.ravel(), NO_VARIANTS))
     return found
 
 
@@ -148,13 +149,13 @@ def _find_factors(suspects: Suspects, quantity: Quantity) -> list[Factor]:
     for step in steps_of(structure_of(problem)):
         if step.output in taken:
             steps[step.rule.name].append(step)
-    variants = (s for s in suspects.suspects if s.bit & reach and s.layer is None)
-    named = [(s.mistake.name, _factor_of(problem, s.variant, steps), s.bit) for s in variants]
-    named += [(m.name, t.factor(problem, quantity), 0) for m, t in suspects.transforms if t.factor]
+    variants = (s for s in suspects.suspects if s.selection & reach and s.layer is None)
+    named = [(s.mistake.name, _factor_of(problem, s.variant, steps), s.selection) for s in variants]
+    named += [(m.name, t.factor(problem, quantity), NO_VARIANTS) for m, t in suspects.transforms if t.factor]
     signed: list[Factor] = []
-    for name, factor, bits in named:
+    for name, factor, selection in named:
         if factor is not None and factor > 0:
-            signed += [((name,), factor, bits), (("sign_flipped", name), -factor, bits)]
+            signed += [((name,), factor, selection), (("sign_flipped", name), -factor, selection)]
     return signed
 
 

@@ -18,6 +18,7 @@ from core.jacobians.paths import path_between
 from core.mistakes import MISTAKES, PRECEDENCE, Variant
 from core.problem import Problem
 from core.quantities import Quantity, output_node, to_quantity
+from core.scenarios import Selection
 from core.steps import BACKWARD_RULES, RULES, Change, RuleContext, fill, steps_of, structure_of
 
 SAME_WITHIN = 1e-9
@@ -89,8 +90,8 @@ class Hypothesis:
         Its mistakes.
     switches : mapping of str to Switch
         The conventions under which some of them are none.
-    chosen : int
-        The bits of its variants.
+    selection : Selection
+        Its variants.
     prediction : ndarray
         What it predicts, flat.
     distance : float
@@ -101,7 +102,7 @@ class Hypothesis:
 
     names: tuple[str, ...]
     switches: Mapping[str, Switch]
-    chosen: int
+    selection: Selection
     prediction: Array
     distance: float
     origins: Mapping[str, Origin]

@@ -3,18 +3,18 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, reduce
-from operator import or_
+from functools import cached_property, lru_cache
+from typing import cast
 
 from core.arrays import Array
 from core.conventions import Switch
 from core.mistakes import MISTAKES, Mistake, Variant
 from core.problem import Problem
-from core.scenarios import Scenarios
+from core.scenarios import NO_VARIANTS, Scenarios, Selection, join, numbers_in, select
 from core.steps import RULES, Change
 
-Factor = tuple[tuple[str, ...], float, int]
-"""The mistakes that multiply a quantity by a number, the number, and the bits of the variants that do."""
+Factor = tuple[tuple[str, ...], float, Selection]
+"""The mistakes that multiply a quantity by a number, the number, and the variants that do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,15 +23,15 @@ class Suspect:
 
     Parameters
     ----------
-    bit : int
-        What chooses it among the scenarios.
+    selection : Selection
+        It alone, among the variants of the scenarios.
     layer : int or None
         The only layer in which it is made; None for all.
     """
 
     mistake: Mistake
     variant: Variant
-    bit: int
+    selection: Selection
     layer: int | None = None
 
     @property
@@ -90,34 +90,31 @@ class Suspects:
         """Return the scenarios of the same suspects where some values are given."""
         return Scenarios(self.problem, [suspect.variant for suspect in self.suspects], given=given, exact=self._exact)
 
-    def made(self, chosen: int) -> Iterator[Suspect]:
-        """Give the suspects that are chosen, in the order of the registry."""
-        while chosen:
-            lowest = chosen & -chosen
-            yield self.suspects[lowest.bit_length() - 1]
-            chosen ^= lowest
+    def made(self, selection: Selection) -> Iterator[Suspect]:
+        """Give the suspects that are selected, in the order of the registry."""
+        return (self.suspects[number] for number in numbers_in(selection))
 
-    def names(self, chosen: int) -> tuple[str, ...]:
-        """Name the mistakes whose variants are chosen.
+    def names(self, selection: Selection) -> tuple[str, ...]:
+        """Name the mistakes whose variants are selected.
 
         Returns
         -------
         tuple of str
             In the order of the registry.
         """
-        return tuple(dict.fromkeys(suspect.mistake.name for suspect in self.made(chosen)))
+        return tuple(dict.fromkeys(suspect.mistake.name for suspect in self.made(selection)))
 
-    def switches(self, chosen: int) -> dict[str, Switch]:
-        """Find the conventions under which the mistakes whose variants are chosen are none.
+    def switches(self, selection: Selection) -> dict[str, Switch]:
+        """Find the conventions under which the mistakes whose variants are selected are none.
 
         Returns
         -------
         dict of str to Switch
             By the mistake's name.
         """
-        return {suspect.mistake.name: suspect.switch for suspect in self.made(chosen) if suspect.switch}
+        return {suspect.mistake.name: suspect.switch for suspect in self.made(selection) if suspect.switch}
 
-    def singles(self, scenarios: Scenarios, key: str) -> list[int]:
+    def singles(self, scenarios: Scenarios, key: str) -> list[Selection]:
         """List the variants that make a difference to a quantity.
 
         Parameters
@@ -127,13 +124,13 @@ class Suspects:
 
         Returns
         -------
-        list of int
-            Their bits.
+        list of Selection
+            One variant each.
         """
         reach = scenarios.reach(key)
-        return [s.bit for s in self.suspects if s.bit & reach]
+        return [s.selection for s in self.suspects if s.selection & reach]
 
-    def pairs(self, scenarios: Scenarios, key: str) -> list[int]:
+    def pairs(self, scenarios: Scenarios, key: str) -> list[Selection]:
         """List the pairs of compatible variants of different mistakes that make a difference to a quantity.
 
         Parameters
@@ -143,54 +140,54 @@ class Suspects:
 
         Returns
         -------
-        list of int
-            Two bits each.
+        list of Selection
+            Two variants each.
         """
         reach = scenarios.reach(key)
-        made = [s for s in self.suspects if s.bit & reach and s.layer is None]
-        bits = [s.bit for s in made]
-        return [
-            suspect.bit | other
+        made = [s for s in self.suspects if s.selection & reach and s.layer is None]
+        singles = [s.selection for s in made]
+        pairs = [
+            suspect.selection | other
             for place, suspect in enumerate(made, start=1)
             for clashing in (self._clashing(suspect),)
-            for other in bits[place:]
+            for other in singles[place:]
             if not other & clashing
         ]
+        return cast("list[Selection]", pairs)
 
-    def conventions(self, free: Collection[Switch], scenarios: Scenarios, key: str) -> list[int]:
-        """List the choices of variants that other conventions are, alone and together.
+    def conventions(self, free: Collection[Switch], scenarios: Scenarios, key: str) -> list[Selection]:
+        """List the selections that other conventions are, alone and together.
 
         Parameters
         ----------
         free : collection of Switch
-            Those that may be chosen.
+            Those that may be taken.
         key : str
             A numbered id.
 
         Returns
         -------
-        list of int
-            The fewest first.
+        list of Selection
+            The fewest variants first.
         """
         reach = scenarios.reach(key)
-        choices = [0]
+        found = [NO_VARIANTS]
         for suspect in self.suspects:
-            if suspect.switch in free and suspect.bit & reach and suspect.layer is None:
+            if suspect.switch in free and suspect.selection & reach and suspect.layer is None:
                 clashing = self._clashing(suspect)
-                choices += [chosen | suspect.bit for chosen in choices if not chosen & clashing]
-        return sorted(choices[1:], key=int.bit_count)
+                found += [join((other, suspect.selection)) for other in found if not other & clashing]
+        return sorted(found[1:], key=int.bit_count)
 
-    def _clashing(self, suspect: Suspect) -> int:
-        """Return the bits of what cannot be made together with a suspect: of one step there is one replacement."""
-        kinds = self._bits_by_kind
-        return reduce(or_, (kinds[kind] for kind in _kinds(suspect)))
+    def _clashing(self, suspect: Suspect) -> Selection:
+        """Select what cannot be made together with a suspect: of one step there is one replacement."""
+        return join(self._by_kind[kind] for kind in _kinds(suspect))
 
     @cached_property
-    def _bits_by_kind(self) -> dict[str, int]:
-        found: dict[str, int] = defaultdict(int)
+    def _by_kind(self) -> dict[str, Selection]:
+        found: dict[str, Selection] = defaultdict(lambda: NO_VARIANTS)
         for suspect in self.suspects:
             for kind in _kinds(suspect):
-                found[kind] |= suspect.bit
+                found[kind] = join((found[kind], suspect.selection))
         return found
 
     def _find_suspects(self, *, in_one_layer: bool) -> tuple[Suspect, ...]:
@@ -201,7 +198,9 @@ class Suspects:
         if in_one_layer and 1 < depth <= DEEPEST_BY_LAYER:
             layers = range(1, depth + 1)
             made += [(m, _in_layer(variant, n), n) for m, variant, _ in made if _is_of_layers(variant) for n in layers]
-        return tuple(Suspect(mistake=m, variant=variant, bit=1 << i, layer=n) for i, (m, variant, n) in enumerate(made))
+        return tuple(
+            Suspect(mistake=m, variant=variant, selection=select(i), layer=n) for i, (m, variant, n) in enumerate(made)
+        )
 
 
 DEEPEST_BY_LAYER = 8
