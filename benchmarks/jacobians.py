@@ -19,7 +19,7 @@ from core.budget import Budget
 from core.jacobians import compute_jacobians, multiply_path
 from core.kernels.softmax_jacobians import jacobian_softmax
 from core.problem import Problem
-from core.softmax_layer import QUANTITIES, SoftmaxLayer, compute_softmax_layer
+from core.softmax_layer import DEFAULT_QUANTITIES, SoftmaxLayer, compute_softmax_layer
 from core.steps import evaluate
 
 CLASSES = (10, 100, 1000)
@@ -119,10 +119,10 @@ def row_of_article() -> Row:
     def run() -> list[Array]:
         layer = SoftmaxLayer(weights=weights, inputs=x[None], target=np.array([ARTICLE_TARGET]))
         quantities = compute_softmax_layer(layer).quantities
-        return [quantities[name].value for name in QUANTITIES]
+        return [quantities[name].value for name in DEFAULT_QUANTITIES]
 
     straight = partial(compute_in_numpy, weights, x, ARTICLE_TARGET)
-    require_equal({"ours": run(), "NumPy": [straight()[name] for name in QUANTITIES]}, relative=1e-12)
+    require_equal({"ours": run(), "NumPy": [straight()[name] for name in DEFAULT_QUANTITIES]}, relative=1e-12)
     peer = "straight lines of NumPy"
     return measure({"ours": run, peer: straight}).row("the article's layer, its ten quantities", peer)
 

@@ -15,13 +15,13 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 """An array of true and false."""
 
-FEW_INDICES = 4096
+MAX_CACHED_INDICES = 4096
 """Indices of shapes up to so many entries an axis, all axes together, are kept for the next time."""
 
-MANY_ENTRIES = 256
+MIN_ENTRIES_TO_SQUARE = 256
 """From here on a pass over an array takes longer than the calls around it."""
 
-AXES = {0: "a number", 1: "a list of numbers", 2: "a list of rows of numbers"}
+AXES_IN_WORDS = {0: "a number", 1: "a list of numbers", 2: "a list of rows of numbers"}
 
 
 def require_array(array: object, n_axes: int, name: str, *, kind: str = "f", path: Path = ()) -> None:
@@ -53,7 +53,7 @@ def require_array(array: object, n_axes: int, name: str, *, kind: str = "f", pat
         raise DomainError(f"{name}: found {found}, needed a NumPy array of {needed} numbers", path=path)
     if array.ndim != n_axes:
         found = "1 axis" if array.ndim == 1 else f"{array.ndim} axes"
-        raise ShapeError(f"{name}: found {found}, needed {n_axes}: {AXES[n_axes]}", path=path)
+        raise ShapeError(f"{name}: found {found}, needed {n_axes}: {AXES_IN_WORDS[n_axes]}", path=path)
     if array.size == 0:
         raise ShapeError(f"{name}: found shape {array.shape}; every axis needs at least one entry", path=path)
     require_finite_entries(array, name, path=path)
@@ -93,7 +93,7 @@ def is_finite(array: npt.NDArray[Any]) -> bool:
     """
     if array.ndim == 0:
         return math.isfinite(abs(array))
-    if array.dtype.kind == "f" and array.size >= MANY_ENTRIES:
+    if array.dtype.kind == "f" and array.size >= MIN_ENTRIES_TO_SQUARE:
         entries = array.ravel(order="K")
         # of NumPy's products this one gives no warning
         if math.isfinite(np.vdot(entries, entries)):
@@ -116,7 +116,7 @@ def along_last(array: npt.NDArray[Any], columns: npt.NDArray[np.intp]) -> tuple[
     tuple of ndarray
     """
     shape = (*array.shape[:-1], 1)
-    return (*(_few_indices if sum(shape) <= FEW_INDICES else _indices)(shape)[:-1], columns)
+    return (*(_few_indices if sum(shape) <= MAX_CACHED_INDICES else _indices)(shape)[:-1], columns)
 
 
 def _indices(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], ...]:

@@ -167,7 +167,7 @@ def _choices(conventions: Conventions) -> dict[str, Any]:
     return {choice.name: getattr(conventions, choice.name) for choice in fields(Conventions)}
 
 
-CHOICES: dict[str, dict[str | float, str]] = {
+CHOICES_IN_WORDS: dict[str, dict[str | float, str]] = {
     "reduction": {
         "mean": "the mean over the samples",
         "sum": "the sum over the samples",
@@ -199,5 +199,5 @@ def describe_choice(key: str, value: str | float) -> str:
     -------
     str
     """
-    words = CHOICES[key]
+    words = CHOICES_IN_WORDS[key]
     return f"{words[value]}, not {next(iter(words.values()))}"

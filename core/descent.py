@@ -12,7 +12,7 @@ from core.problem import Layer, Network, Problem
 from core.propagation import parameter_gradient_names
 from core.steps import evaluate
 
-DIVERGED = "a smaller learning_rate keeps the weights in range"
+SMALLER_RATE_ADVICE = "a smaller learning_rate keeps the weights in range"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +97,9 @@ def _evaluate_step(problem: Problem, names: tuple[str, ...], step: int, count: i
     except NonFiniteError as error:
         if step == 0:
             raise
-        raise NonFiniteError(f"after {step} of {count} steps: {error}; {DIVERGED}", path=("learning_rate",)) from None
+        raise NonFiniteError(
+            f"after {step} of {count} steps: {error}; {SMALLER_RATE_ADVICE}", path=("learning_rate",)
+        ) from None
 
 
 def _step_network(network: Network, gradients: dict[str, Array], learning_rate: float) -> Network:
@@ -115,5 +117,5 @@ def _descend(parameter: Array, grad: Array, learning_rate: float) -> Array:
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         stepped = np.asarray(parameter - learning_rate * grad)
     if not np.isfinite(stepped).all():
-        raise NonFiniteError(f"the stepped weights do not fit float64; {DIVERGED}", path=("learning_rate",))
+        raise NonFiniteError(f"the stepped weights do not fit float64; {SMALLER_RATE_ADVICE}", path=("learning_rate",))
     return stepped

@@ -32,7 +32,7 @@ from core.jacobians import (
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, parse_quantities, symbol_of
 
-QUANTITIES = ("Z", "S", "dL_dS", "dS_dZ", "dZ_dW", "dS_dW", "dL_dZ", "dL_dW", "dL_db", "dL_dX")
+DEFAULT_QUANTITIES = ("Z", "S", "dL_dS", "dS_dZ", "dZ_dW", "dS_dW", "dL_dZ", "dL_dW", "dL_db", "dL_dX")
 """What is computed where nobody says what."""
 
 CHAIN = ("dL_dS", "dS_dZ", "dZ_dW")
@@ -55,7 +55,7 @@ class SoftmaxLayer:
     target : ndarray
         A class index of shape (1,), or a distribution of shape (1, n_classes).
     quantities : tuple of str, optional
-        The ids asked for; without them all of `QUANTITIES`.
+        The ids asked for; without them all of `DEFAULT_QUANTITIES`.
 
     Raises
     ------
@@ -95,7 +95,7 @@ class SoftmaxLayer:
     @cached_property
     def plan(self) -> "_Plan":
         """What to compute for them."""
-        ids = QUANTITIES if self.quantities is None else self.quantities
+        ids = DEFAULT_QUANTITIES if self.quantities is None else self.quantities
         # the problem's own errors come first
         _ = self.problem
         return _make_plan(tuple(ids))

@@ -32,13 +32,13 @@ from core.steps import evaluate
 COMPLEX_STEP = 2.0**-200
 """A power of two, so that dividing by it is exact; so small that no weights make it large on the way."""
 
-FAINTEST = float(np.finfo(np.float64).smallest_normal) / COMPLEX_STEP
+SMALLEST_VISIBLE_DERIVATIVE = float(np.finfo(np.float64).smallest_normal) / COMPLEX_STEP
 """The smallest derivative that a complex step still sees; relative errors of smaller ones are parts of it."""
 
 COMPLEX_COST = 4
 """Real multiplications in a complex one."""
 
-SEED = "check"
+SAMPLING_SEED = "check"
 """The same problem has the same entries sampled, always."""
 
 
@@ -175,7 +175,7 @@ def check_gradients(
         numeric = _differentiate(problem, name, indices, method=method, budget=budget)
         difference = np.abs([analytic[index] for index in indices] - numeric)
         place = int(difference.argmax())
-        largest = max(np.abs(analytic).max(), np.abs(numeric).max(), FAINTEST)
+        largest = max(np.abs(analytic).max(), np.abs(numeric).max(), SMALLEST_VISIBLE_DERIVATIVE)
         absolute = float(difference[place])
         worst = WorstEntry(
             quantity=public_name(name, problem),
@@ -249,7 +249,7 @@ def _sample(name: str, size: int, count: int) -> list[int]:
     """Choose entries, one from each of as many equal stretches of the flat array."""
     if count == size:
         return list(range(size))
-    source = random.Random(f"{SEED} {name}")  # noqa: S311 - a choice of entries, no secret
+    source = random.Random(f"{SAMPLING_SEED} {name}")  # noqa: S311 - a choice of entries, no secret
     edges = [size * number // count for number in range(count + 1)] if count else []
     return [start + int(source.random() * (end - start)) for start, end in pairwise(edges)]
 

@@ -21,19 +21,19 @@ from app.schemas.compute_replies import (
 from app.schemas.grade_replies import KindReply, MistakeReply
 from core.activations import ACTIVATIONS
 from core.answers import FORMS
-from core.conventions import CHOICES, L2, Conventions
+from core.conventions import CHOICES_IN_WORDS, L2, Conventions
 from core.exercises import KINDS
 from core.losses import LOSSES
-from core.mistakes import MISTAKES, SAMPLE, SYMBOLS
+from core.mistakes import EXAMPLE_PROBLEM, MISTAKES, SYMBOLS
 from core.quantities import is_quantity_template, spell_template, to_quantity
 from core.steps import RULES
 
 TAG = {"name": "catalogue", "description": "What can be named in a request."}
 
-SAMPLES = (
-    SAMPLE,
+EXAMPLE_PROBLEMS = (
+    EXAMPLE_PROBLEM,
     *(
-        replace(SAMPLE, conventions=conventions)
+        replace(EXAMPLE_PROBLEM, conventions=conventions)
         for conventions in (
             Conventions(l2=L2(strength=0.1, per_sample=True)),
             Conventions(log_base=2),
@@ -42,8 +42,8 @@ SAMPLES = (
         )
     ),
     replace(
-        SAMPLE,
-        targets=np.zeros((SAMPLE.n_samples, SAMPLE.n_out)),
+        EXAMPLE_PROBLEM,
+        targets=np.zeros((EXAMPLE_PROBLEM.n_samples, EXAMPLE_PROBLEM.n_out)),
         loss="squared_error",
         conventions=Conventions(reduction="mean_over_entries"),
     ),
@@ -82,10 +82,10 @@ def _show_forms() -> Iterator[FormReply]:
 
 
 def _show_mistakes() -> Iterator[MistakeReply]:
-    quantity = to_quantity(f"dL_dW{SAMPLE.network.depth}")
+    quantity = to_quantity(f"dL_dW{EXAMPLE_PROBLEM.network.depth}")
     for mistake in MISTAKES.values():
         # in which the mistake can be made
-        problem = next((sample for sample in SAMPLES if mistake.applies(sample)), SAMPLE)
+        problem = next((sample for sample in EXAMPLE_PROBLEMS if mistake.applies(sample)), EXAMPLE_PROBLEM)
         yield MistakeReply(
             name=mistake.name,
             family=mistake.family,
@@ -95,7 +95,7 @@ def _show_mistakes() -> Iterator[MistakeReply]:
 
 
 def _show_conventions() -> Iterator[ConventionReply]:
-    for name, choices in CHOICES.items():
+    for name, choices in CHOICES_IN_WORDS.items():
         shown = tuple(ChoiceReply(value=value, meaning=meaning) for value, meaning in choices.items())
         yield ConventionReply(name=name, choices=shown)
 

@@ -6,7 +6,7 @@ from itertools import product
 from core.problem import Problem
 from core.quantities import Quantity, n_components, spell, split_node
 
-FEW_LABELS = 256
+MAX_CACHED_LABELS = 256
 """Up to so many labels are kept for the next time."""
 
 
@@ -42,7 +42,7 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
         ``"S1"``, ``"W21"``; ``"W[11,1]"`` where a dimension exceeds 9, ``"W2[2,1]"`` in several layers.
     """
     network = problem.network
-    few = n_components(node, problem) <= FEW_LABELS
+    few = n_components(node, problem) <= MAX_CACHED_LABELS
     return (_few_labels if few else _make_labels)(
         node, network.widths, network.gives_distribution, problem.conventions.column_order
     )

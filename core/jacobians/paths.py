@@ -11,9 +11,19 @@ from core.budget import Budget
 from core.errors import NonFiniteError
 from core.problem import Problem
 from core.quantities import Quantity, n_components, output_node, public_name, symbol_of
-from core.steps import DEEP, LocalJacobian, RuleContext, Step, Structure, evaluate, fill, steps_of, structure_of
+from core.steps import (
+    MAX_CACHED_DEPTH,
+    LocalJacobian,
+    RuleContext,
+    Step,
+    Structure,
+    evaluate,
+    fill,
+    steps_of,
+    structure_of,
+)
 
-MANY_ROWS = 16
+MIN_ROWS_FOR_MATRIX = 16
 """From here on a softmax's Jacobians are written down as matrices."""
 
 
@@ -68,7 +78,7 @@ def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
         From `of` downwards.
     """
     structure = structure_of(problem)
-    return (_many_paths if structure.depth <= DEEP else _find_path)(structure, of, by)
+    return (_many_paths if structure.depth <= MAX_CACHED_DEPTH else _find_path)(structure, of, by)
 
 
 def _find_path(structure: Structure, of: str, by: str) -> tuple[Link, ...]:
@@ -165,7 +175,7 @@ def multiply_links(problem: Problem, links: Sequence[Link], values: Mapping[str,
 def _first_rows(problem: Problem, links: Sequence[Link], values: Mapping[str, Array]) -> tuple[Array, Sequence[Link]]:
     # of many rows, a matrix is written down in a fraction of the time that an identity takes to be pulled back
     first = links[0]
-    if n_components(first.step.output, problem) >= MANY_ROWS:
+    if n_components(first.step.output, problem) >= MIN_ROWS_FOR_MATRIX:
         context = RuleContext(problem, first.step.number)
         inputs = [values[name] for name in first.inputs]
         by_columns = context.conventions.column_order == "columns_first"
@@ -200,7 +210,7 @@ def identity_rows(problem: Problem, of: str) -> Array:
     ndarray, shape (n_samples, n_rows, n_rows)
     """
     n_rows = n_components(of, problem)
-    return (_few_identities if n_rows <= MANY_ROWS else _identities)(problem.n_samples, n_rows, problem.dtype)
+    return (_few_identities if n_rows <= MIN_ROWS_FOR_MATRIX else _identities)(problem.n_samples, n_rows, problem.dtype)
 
 
 def _identities(n_samples: int, n_rows: int, dtype: np.dtype[np.float64]) -> Array:

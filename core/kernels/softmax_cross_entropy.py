@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from core.arrays import Array, is_finite
 
-FEW_CLASSES = 64
+MAX_CLASSES_ON_SLOW_AXIS = 64
 """Up to here the classes are kept on the slow axis: reductions over a short fast one take ten times as long."""
 
 BLOCK_BYTES = 1 << 19
@@ -51,7 +51,7 @@ def compute_logits(inputs: Array, weights: Array, bias: Array | None = None) -> 
     -------
     ndarray, shape (n_samples, n_classes)
     """
-    if weights.shape[1] <= FEW_CLASSES:
+    if weights.shape[1] <= MAX_CLASSES_ON_SLOW_AXIS:
         logits: Array = weights.T.dot(inputs.T).T
     else:
         logits = inputs.dot(weights)
@@ -77,7 +77,7 @@ def to_unscaled_gradient(logits: Array, labels: Labels, target_shifts: Array | N
         The sums s: dL/dZ of the sum of the losses is ``logits / s[:, None]``.
     """
     n_samples, n_classes = logits.shape
-    if n_classes > FEW_CLASSES:
+    if n_classes > MAX_CLASSES_ON_SLOW_AXIS:
         return _many_classes(logits, labels, target_shifts)
     by_class = logits.T
     entries = by_class.ravel()

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.arrays import Array, along_last
 
-LONG_ROW = 100
+MIN_COLUMNS_FOR_SMALL_BUFFER = 100
 """The least number of columns from which a product by rows is faster with the small buffer."""
 
 
@@ -82,7 +82,7 @@ def sums_of_others(p: Array) -> Array:
 
 def _outer(left: Array, right: Array) -> Array:
     columns, row = left[:, :, None], right[:, None, :]
-    if right.shape[1] < LONG_ROW:
+    if right.shape[1] < MIN_COLUMNS_FOR_SMALL_BUFFER:
         return np.multiply(columns, row)
     # with its usual buffer NumPy copies rows into it that are shorter than it, which takes three times as long
     usual = np.setbufsize(128)

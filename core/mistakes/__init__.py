@@ -14,7 +14,7 @@ from core.mistakes.finished import FINISHED_MISTAKES
 from core.mistakes.layers import LAYER_MISTAKES
 from core.mistakes.logits import LOGITS_MISTAKES
 from core.mistakes.loss import LOSS_MISTAKES
-from core.mistakes.mistake import SAMPLE, Indices, Mistake, Signs, Transform, Variant
+from core.mistakes.mistake import EXAMPLE_PROBLEM, Indices, Mistake, Signs, Transform, Variant
 from core.mistakes.parameters import PARAMETER_MISTAKES
 from core.mistakes.regularisation import REGULARISATION_MISTAKES
 from core.mistakes.sizes import SIZE_MISTAKES
@@ -38,4 +38,14 @@ MISTAKES: Registry[Mistake] = Registry(
 PRECEDENCE = {name: rank for rank, name in enumerate(MISTAKES)}
 """Where each stands in the registry; of several that give the same numbers, the first is named."""
 
-__all__ = ["MISTAKES", "PRECEDENCE", "SAMPLE", "SYMBOLS", "Indices", "Mistake", "Signs", "Transform", "Variant"]
+__all__ = [
+    "EXAMPLE_PROBLEM",
+    "MISTAKES",
+    "PRECEDENCE",
+    "SYMBOLS",
+    "Indices",
+    "Mistake",
+    "Signs",
+    "Transform",
+    "Variant",
+]

@@ -7,7 +7,7 @@ from core.conventions import REDUCTIONS
 from core.problem import Problem
 from core.steps import RuleContext
 
-FEW = 100_000
+MAX_RESHAPED_NUMBERS = 100_000
 """A gradient in another shape than its own is looked for up to so many numbers, or twice its own: none is longer."""
 
 
@@ -66,7 +66,7 @@ def is_handed_in(context: RuleContext, numbers: int) -> bool:
     -------
     bool
     """
-    return numbers <= max(FEW, 2 * context.layer.weights.size)
+    return numbers <= max(MAX_RESHAPED_NUMBERS, 2 * context.layer.weights.size)
 
 
 def one_hot(a: Array) -> Array:

@@ -8,10 +8,10 @@ from core.problem import Problem
 from core.quantities import Quantity, parameters_of
 from core.steps import keep_convention
 
-NEAR_ONE = 1e-3
+SAME_FACTOR_WITHIN = 1e-3
 """Two factors whose quotient is this near to 1, or to −1, are the same factor."""
 
-MOST_DIVIDED = 100
+MAX_DIVISOR = 100
 """The largest whole number that a division is recognised by: every small factor is near to 1 over some larger one."""
 
 
@@ -75,7 +75,7 @@ def _stepped(problem: Problem, quantity: Quantity, value: Array, number: float) 
 
 
 def _is_no_sign(number: float) -> bool:
-    return abs(abs(number) - 1.0) > NEAR_ONE
+    return abs(abs(number) - 1.0) > SAME_FACTOR_WITHIN
 
 
 def _scales(number: float) -> bool:
@@ -86,7 +86,9 @@ def _scales(number: float) -> bool:
 def _divides(numbers: Array | float) -> Flags:
     """Tell which factors divide by a whole number from 3 on, to within rounding."""
     divisors = np.rint(1.0 / np.asarray(numbers))
-    return np.asarray((divisors > 2) & (divisors <= MOST_DIVIDED) & (np.abs(numbers * divisors - 1.0) <= NEAR_ONE))
+    return np.asarray(
+        (divisors > 2) & (divisors <= MAX_DIVISOR) & (np.abs(numbers * divisors - 1.0) <= SAME_FACTOR_WITHIN)
+    )
 
 
 @np.errstate(divide="ignore")

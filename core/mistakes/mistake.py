@@ -19,7 +19,7 @@ Message = str | Callable[[Problem, Quantity], str]
 Indices = npt.NDArray[np.int32]
 Signs = npt.NDArray[np.int8]
 
-SAMPLE = Problem(
+EXAMPLE_PROBLEM = Problem(
     network=Network(
         layers=(
             Layer(weights=np.ones((2, 4)), bias=np.ones(4), activation="tanh"),
@@ -32,7 +32,7 @@ SAMPLE = Problem(
 )
 """What transforms are tried on, and what the catalogue's messages are about: all its dimensions are different."""
 
-SAMPLE_KEYS = ("L", "Z1", "A2", "dL_dX", "dL_dW1", "dL_db1", "dL_dZ2", "dL_dA2", "dA2_dZ2", "dZ1_dW1", "dA2_dW1")
+EXAMPLE_KEYS = ("L", "Z1", "A2", "dL_dX", "dL_dW1", "dL_db1", "dL_dZ2", "dL_dA2", "dA2_dZ2", "dZ1_dW1", "dA2_dW1")
 
 
 def _always(problem: Problem) -> bool:
@@ -161,7 +161,7 @@ class Mistake:
 
     def __post_init__(self) -> None:
         plain = [transform for transform in self.transforms if transform.is_choice]
-        for key in SAMPLE_KEYS:
+        for key in EXAMPLE_KEYS:
             if not all(_is_choice(transform, to_quantity(key)) for transform in plain):
                 raise ValueError(
                     f"a transform of {self.name} makes other numbers of {key}; without accepts it may only pick, "
@@ -186,19 +186,22 @@ class Mistake:
 
 
 def _is_choice(transform: Transform, quantity: Quantity) -> bool:
-    shape = _sample_shape(quantity)
-    chosen = transform.choose(SAMPLE, quantity, shape)
+    shape = _example_shape(quantity)
+    chosen = transform.choose(EXAMPLE_PROBLEM, quantity, shape)
     if chosen is None:
         return True
     # other numbers than those that the choice was read off, of another order and sign
     values = -np.sqrt(np.arange(1.0, math.prod(shape) + 1.0))
-    result = transform.apply(SAMPLE, quantity, values.reshape(shape), 1.0)
+    result = transform.apply(EXAMPLE_PROBLEM, quantity, values.reshape(shape), 1.0)
     found, index, signs = chosen
     picked = np.take(values, index, mode="clip") * signs
     return result is not None and bool(np.array_equal(result, picked.reshape(found)))
 
 
-def _sample_shape(quantity: Quantity) -> tuple[int, ...]:
+def _example_shape(quantity: Quantity) -> tuple[int, ...]:
     if quantity.is_jacobian:
-        return (SAMPLE.n_samples, *(n_components(node, SAMPLE) for node in (quantity.of, str(quantity.by))))
-    return shape_of(quantity.node, SAMPLE)
+        return (
+            EXAMPLE_PROBLEM.n_samples,
+            *(n_components(node, EXAMPLE_PROBLEM) for node in (quantity.of, str(quantity.by))),
+        )
+    return shape_of(quantity.node, EXAMPLE_PROBLEM)

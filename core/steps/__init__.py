@@ -31,11 +31,11 @@ from core.steps.changes import (
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rounding_bounds import Rounding
 from core.steps.rules import LocalJacobian, Rule, RuleContext, Structure
-from core.steps.table import DEEP, RULES, Step, fill, steps_of, structure_of
+from core.steps.table import MAX_CACHED_DEPTH, RULES, Step, fill, steps_of, structure_of
 
 __all__ = [
     "BACKWARD_RULES",
-    "DEEP",
+    "MAX_CACHED_DEPTH",
     "RULES",
     "Change",
     "LocalJacobian",

@@ -16,7 +16,7 @@ from core.steps.backward import BACKWARD_RULES
 from core.steps.fusion import FusedStep, fuse
 from core.steps.loss import LOSS_RULES
 from core.steps.rules import RuleContext, Structure
-from core.steps.table import DEEP, Step, steps_of, structure_of
+from core.steps.table import MAX_CACHED_DEPTH, Step, steps_of, structure_of
 
 LOSS_OUTPUTS = frozenset(rule.output for rule in LOSS_RULES)
 
@@ -60,7 +60,7 @@ def evaluate(
     """
     wanted, given, budget = tuple(wanted), given or {}, budget or Budget()
     structure = structure_of(problem)
-    plan_of = _many_plans if structure.depth <= DEEP else _make_plan
+    plan_of = _many_plans if structure.depth <= MAX_CACHED_DEPTH else _make_plan
     plan = plan_of(structure, wanted, frozenset(given))
     _require_shapes(problem, given)
     _require_work(problem, plan, budget)

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.arrays import Array, is_finite
 from core.kernels.softmax_cross_entropy import (
-    FEW_CLASSES,
+    MAX_CLASSES_ON_SLOW_AXIS,
     compute_logits,
     compute_one_sample,
     losses_of,
@@ -22,7 +22,7 @@ from core.steps.loss import bias_l2_coefficient_of, divisor_of, l2_coefficient_o
 from core.steps.rules import RuleContext, Structure
 from core.steps.table import Step, fill
 
-FUSED_FROM = 256
+MIN_FUSED_LOGITS = 256
 """The least number of logits for which one kernel is faster than the steps."""
 
 
@@ -146,7 +146,9 @@ def _fill(rule: FusedRule, structure: Structure, needed: Sequence[str]) -> Fused
 
 def _is_large_and_labelled(context: RuleContext) -> bool:
     problem = context.problem
-    return problem.loss == "cross_entropy" and problem.has_labels and problem.n_samples * problem.n_out >= FUSED_FROM
+    return (
+        problem.loss == "cross_entropy" and problem.has_labels and problem.n_samples * problem.n_out >= MIN_FUSED_LOGITS
+    )
 
 
 def _softmax_cross_entropy(
@@ -163,7 +165,7 @@ def _softmax_cross_entropy(
         found["losses"] = losses_of(logits, labels, sums, target_shifts) / log_of_base(context)
     scale = 1.0 / (sums * (divisor_of(context) * log_of_base(context)))
     # dL/dZ = scale ∘ unscaled gradient, row by row; of many classes only what is multiplied by it is scaled
-    few = logits.shape[1] <= FEW_CLASSES
+    few = logits.shape[1] <= MAX_CLASSES_ON_SLOW_AXIS
     if few:
         logits *= scale[:, None]
     if "dL_dW{l}" in wanted:
@@ -178,7 +180,7 @@ def _softmax_cross_entropy(
     return found if all(is_finite(value) for value in found.values()) else None
 
 
-PRODUCTS = ("dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}")
+GRADIENT_PRODUCTS = ("dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}")
 
 
 def _is_one_small_sample(context: RuleContext) -> bool:
@@ -186,7 +188,7 @@ def _is_one_small_sample(context: RuleContext) -> bool:
     # then divisor and log_of_base are 1, and nothing is added to the loss and its derivatives
     conventions = problem.conventions
     is_plain = problem.n_samples == 1 and conventions.log_base == "e" and not conventions.l2.strength
-    return is_plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < FUSED_FROM
+    return is_plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < MIN_FUSED_LOGITS
 
 
 def _one_sample(
@@ -211,7 +213,7 @@ def _one_sample(
     if "dL_dA{l-1}" in wanted:
         found["dL_dA{l-1}"] = grad @ weights.T
     # the probabilities are at most 1, so only products with what is given can be too large
-    products = [found[template] for template in PRODUCTS if template in wanted]
+    products = [found[template] for template in GRADIENT_PRODUCTS if template in wanted]
     return {template: found[template] for template in wanted} if all(map(is_finite, products)) else None
 
 
@@ -234,7 +236,7 @@ FUSED_RULES = (
         name="softmax_cross_entropy_of_one_sample",
         inputs=("A{l-1}", "W{l}", "b{l}?"),
         hidden=("y",),
-        outputs=("Z{l}", "A{l}", "losses", "L", "dL_dA{l}", "dL_dZ{l}", *PRODUCTS),
+        outputs=("Z{l}", "A{l}", "losses", "L", "dL_dA{l}", "dL_dZ{l}", *GRADIENT_PRODUCTS),
         applies=_is_one_small_sample,
         apply=_one_sample,
     ),

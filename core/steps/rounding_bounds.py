@@ -18,10 +18,10 @@ from core.activations import MAX_SLOPE_PER_ACTIVATION
 from core.arrays import Array
 from core.steps.rules import RuleContext
 
-LARGEST_BOUND = 100.0
+MAX_BOUND_UNITS = 100.0
 """The largest error that is followed, in units: beyond it, two decimals are lost and a bound says little."""
 
-EXACT = 1e-9
+EXACT_WITHIN_UNITS = 1e-9
 """How far a number may lie off one with the decimals kept and still be it, in units: float64's own rounding."""
 
 Errors = Sequence[Array]
@@ -60,12 +60,12 @@ class Rounding:
         if not has_none.any():
             return np.full(np.shape(value), 0.5 * self.unit)
         units = np.abs(value) / self.unit
-        is_exact = np.abs(units - np.rint(units)) <= EXACT + 1e-15 * units
+        is_exact = np.abs(units - np.rint(units)) <= EXACT_WITHIN_UNITS + 1e-15 * units
         return np.where(is_exact & has_none, 0.0, 0.5 * self.unit)
 
     def cap(self, error: Array) -> Array:
         """Return errors without those that are too large to follow."""
-        largest = LARGEST_BOUND * self.unit
+        largest = MAX_BOUND_UNITS * self.unit
         return np.asarray(np.minimum(np.nan_to_num(error, nan=largest, posinf=largest), largest))
 
 

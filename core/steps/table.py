@@ -12,10 +12,10 @@ from core.steps.forward import FORWARD_RULES
 from core.steps.loss import LOSS_RULES
 from core.steps.rules import Rule, Structure
 
-DEEP = 32
+MAX_CACHED_DEPTH = 32
 """Tables up to this depth are kept by the hundred; of deeper ones only the last two, which are large."""
 
-INPUTS = re.compile(r"[AZ]0$")
+BELOW_FIRST_LAYER = re.compile(r"[AZ]0$")
 
 RULES: Registry[Rule] = Registry("rule", *FORWARD_RULES, *LOSS_RULES, *BACKWARD_RULES)
 
@@ -60,7 +60,7 @@ def steps_of(structure: Structure) -> tuple[Step, ...]:
     tuple of Step
         In an order in which each step's inputs come first.
     """
-    return (_many_tables if structure.depth <= DEEP else _few_tables)(structure)
+    return (_many_tables if structure.depth <= MAX_CACHED_DEPTH else _few_tables)(structure)
 
 
 def _fill_table(structure: Structure) -> tuple[Step, ...]:
@@ -104,4 +104,4 @@ def fill(template: str, layer: int, structure: Structure) -> list[str]:
     pattern = template.rstrip("?").replace("{*}", "{l}").replace("{n}", str(structure.depth))
     names = [pattern.replace("{l-1}", str(number - 1)).replace("{l}", str(number)) for number in layers]
     # below the first layer there are the inputs, whatever a rule takes from there
-    return [INPUTS.sub("X", name) for name in names]
+    return [BELOW_FIRST_LAYER.sub("X", name) for name in names]

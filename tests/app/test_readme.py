@@ -28,7 +28,7 @@ from app.settings import GROUPS, Settings
 from app.watch.line import ALWAYS, FIELDS
 from app.watch.metrics import Metrics
 from core.answers import FORMS
-from core.conventions import CHOICES
+from core.conventions import CHOICES_IN_WORDS
 from core.grading.grade import Outcome, Verdict
 from core.mistakes import MISTAKES, SYMBOLS
 from tests.app.log_lines import collected
@@ -109,7 +109,7 @@ def write_routes_table() -> str:
 def write_conventions_table() -> str:
     rows = (
         f"| `{key}` | `{json.dumps(value)}` | {meaning}{', the default' if not place else ''} |"
-        for key, choices in CHOICES.items()
+        for key, choices in CHOICES_IN_WORDS.items()
         for place, (value, meaning) in enumerate(choices.items())
     )
     return "\n".join(["| convention | choice | what it takes |", "|---|---|---|", *rows]) + "\n"

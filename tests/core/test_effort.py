@@ -12,7 +12,7 @@ from core.grading.diagnosis.effort import Effort
 from core.grading.diagnosis.suspects import Suspects
 from core.jacobians import measure_derivatives
 from core.mistakes import MISTAKES
-from core.mistakes.conditions import FEW
+from core.mistakes.conditions import MAX_RESHAPED_NUMBERS
 from core.problem import Layer, Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
@@ -58,7 +58,7 @@ def one_layer(n_in: int, n_out: int, n_samples: int) -> Problem:
     ],
 )
 def test_another_shape_is_looked_for_up_to_what_an_answer_may_hold(name: str, fits: Problem, exceeds: Problem) -> None:
-    assert FEW == 100_000
+    assert MAX_RESHAPED_NUMBERS == 100_000
     for problem, is_made in [(fits, True), (exceeds, False)]:
         suspects = Suspects(problem)
         reach = suspects.scenarios.reach("dL_dW1")

@@ -9,21 +9,21 @@ import pytest
 from core.arrays import Array
 from core.conventions import L2, LOG_BASES, Conventions
 from core.errors import NonFiniteError
-from core.kernels.softmax_cross_entropy import FEW_CLASSES, Labels
+from core.kernels.softmax_cross_entropy import MAX_CLASSES_ON_SLOW_AXIS, Labels
 from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
 from core.steps import RuleContext, evaluate, fill, steps_of, structure_of
 from core.steps.evaluation import needed_steps, sources_of
-from core.steps.fusion import FUSED_FROM, FUSED_RULES, FusedStep, fuse
+from core.steps.fusion import FUSED_RULES, MIN_FUSED_LOGITS, FusedStep, fuse
 
-CLASSES = [1, 2, 10, FEW_CLASSES, FEW_CLASSES + 1, 300]
+CLASSES = [1, 2, 10, MAX_CLASSES_ON_SLOW_AXIS, MAX_CLASSES_ON_SLOW_AXIS + 1, 300]
 
 
 def draw(seed: int) -> Problem:
     """Draw a problem that is large enough, of one to three layers, with labels, under any conventions."""
     rng = np.random.default_rng(seed)
     n_classes = int(rng.choice(CLASSES))
-    n_samples = FUSED_FROM // n_classes + int(rng.integers(1, 5))
+    n_samples = MIN_FUSED_LOGITS // n_classes + int(rng.integers(1, 5))
     widths = [*rng.integers(1, 6, rng.integers(1, 4)), n_classes]
     # sure predictions, some of them right and some wrong, beside unsure ones
     scale = float(rng.choice([1.0, 30.0, 1e4]))
@@ -88,7 +88,7 @@ def test_one_small_sample_gives_the_steps_numbers_to_the_last_bit(seed: int) -> 
         labels[0] = evaluate(drawn, [outputs])[outputs][0].argmax()
     conventions = replace(drawn.conventions, log_base="e", l2=L2())
     problem = replace(drawn, inputs=drawn.inputs[:1], targets=labels, conventions=conventions)
-    if problem.n_out >= FUSED_FROM:
+    if problem.n_out >= MIN_FUSED_LOGITS:
         problem = replace(problem, network=narrowed(problem.network), targets=labels % 7)
     n = problem.network.depth
     wanted = [f"Z{n}", f"A{n}", "L", "losses", f"dL_dZ{n}", *gradient_names(problem)]
@@ -164,7 +164,7 @@ def test_what_lies_between_is_computed_by_its_own_step_when_it_is_asked_for(aske
 def test_other_problems_are_left_to_the_steps() -> None:
     problem = deep(64)
     assert not fused_steps(problem, ["L"])
-    assert not fused_steps(deep(FUSED_FROM // 10), ["dL_dW2"])
+    assert not fused_steps(deep(MIN_FUSED_LOGITS // 10), ["dL_dW2"])
     assert not fused_steps(replace(problem, targets=problem.target_distribution()), ["dL_dW2"])
     assert not fused_steps(replace(problem, loss="squared_error"), ["dL_dW2"])
 
@@ -194,8 +194,8 @@ def test_logits_that_do_not_fit_float64_are_refused_in_the_steps_words(n_classes
     layer = Layer(weights=weights, activation="softmax")
     problem = Problem(
         network=Network(layers=(layer,)),
-        inputs=np.full((FUSED_FROM, 1), -1e200),
-        targets=np.zeros(FUSED_FROM, dtype=np.int64),
+        inputs=np.full((MIN_FUSED_LOGITS, 1), -1e200),
+        targets=np.zeros(MIN_FUSED_LOGITS, dtype=np.int64),
         loss="cross_entropy",
     )
     assert fused_steps(problem, ["dL_dW1"])
@@ -208,8 +208,8 @@ def test_a_gradient_that_does_not_fit_float64_is_refused_in_the_steps_words(n_cl
     layer = Layer(weights=np.zeros((1, n_classes)), activation="softmax")
     problem = Problem(
         network=Network(layers=(layer,)),
-        inputs=np.full((FUSED_FROM, 1), 1e308),
-        targets=np.zeros(FUSED_FROM, dtype=np.int64),
+        inputs=np.full((MIN_FUSED_LOGITS, 1), 1e308),
+        targets=np.zeros(MIN_FUSED_LOGITS, dtype=np.int64),
         loss="cross_entropy",
         conventions=Conventions(reduction="sum"),
     )

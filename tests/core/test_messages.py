@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core import __version__
-from core.conventions import CHOICES, Conventions
+from core.conventions import CHOICES_IN_WORDS, Conventions
 from core.grade_requests import ExerciseReference, Grader, GradeRequest
 from core.grading import LEVELS, Grade, MarkedAgainst
 from core.grading.grade import VERDICT_SENTENCES, describe_part
@@ -152,9 +152,9 @@ def test_every_convention_that_an_answer_can_be_right_under_has_words() -> None:
     changes = [change for mistake in MISTAKES.values() for way in mistake.variants for change in way]
     switches = {change.switch for change in changes if change.switch}
     default = Conventions()
-    told = {(key, value) for key, values in CHOICES.items() for value in values if key != "l2.biases"}
+    told = {(key, value) for key, values in CHOICES_IN_WORDS.items() for value in values if key != "l2.biases"}
     assert switches == told
-    for key, values in CHOICES.items():
+    for key, values in CHOICES_IN_WORDS.items():
         assert default.value(key) == next(iter(values))
         for value in values:
             assert default.under((key, value)).value(key) == value

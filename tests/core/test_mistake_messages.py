@@ -12,7 +12,7 @@ import pytest
 from core.conventions import L2, REDUCTIONS, Conventions
 from core.grading.diagnosis.suspects import Suspects
 from core.losses import LOSSES
-from core.mistakes import MISTAKES, SAMPLE
+from core.mistakes import EXAMPLE_PROBLEM, MISTAKES
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, to_quantity
 from core.scenarios import Scenarios, select
@@ -126,7 +126,7 @@ def test_feedback_speaks_of_the_kind_of_quantity(case: Case) -> None:
 
 def test_two_mistakes_never_have_the_same_feedback() -> None:
     for key in ("dL_dW2", "L", "dA2_dZ2"):
-        said = [mistake.say(SAMPLE, to_quantity(key)) for mistake in MISTAKES.values()]
+        said = [mistake.say(EXAMPLE_PROBLEM, to_quantity(key)) for mistake in MISTAKES.values()]
         assert len(set(said)) == len(said)
 
 

@@ -13,7 +13,7 @@ from core.losses import LOSSES
 from core.problem import Layer, Network, Problem
 from core.scenarios import Scenarios
 from core.steps import RULES, Rounding, RuleContext, Step, sources_of, steps_of, structure_of
-from core.steps.rounding_bounds import LARGEST_BOUND
+from core.steps.rounding_bounds import MAX_BOUND_UNITS
 from tests import oracles
 from tests.problems import KINKED, numbered_quantities, random_problem
 
@@ -129,7 +129,7 @@ def not_followed(problem: Problem, scenarios: Scenarios, decimals: int) -> set[s
     depth, loss = problem.network.depth, LOSSES[str(problem.loss)]
     a, y = scenarios.value(f"A{depth}"), scenarios.value("y")
     with np.errstate(all="ignore"):
-        errors = bound_of(scenarios, f"A{depth}", decimals) / (LARGEST_BOUND * 10.0**-decimals)
+        errors = bound_of(scenarios, f"A{depth}", decimals) / (MAX_BOUND_UNITS * 10.0**-decimals)
         slopes = {
             "losses": np.abs(loss.grad_outputs(scenarios.value(f"Z{depth}"), a, y)),
             f"dL_dA{depth}": loss.curvature(a, y),

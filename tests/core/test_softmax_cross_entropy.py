@@ -7,7 +7,7 @@ from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
 from core.arrays import Array
 from core.kernels.softmax_cross_entropy import (
     BLOCK_BYTES,
-    FEW_CLASSES,
+    MAX_CLASSES_ON_SLOW_AXIS,
     Labels,
     compute_logits,
     losses_of,
@@ -22,8 +22,8 @@ SHAPES = [
     (1, 1, 1),
     (8, 10, 10),
     (7, 2, 1),
-    (33, 4, FEW_CLASSES),
-    (33, 4, FEW_CLASSES + 1),
+    (33, 4, MAX_CLASSES_ON_SLOW_AXIS),
+    (33, 4, MAX_CLASSES_ON_SLOW_AXIS + 1),
     (1, 3, 300),
     # more rows than a block holds
     (BLOCK_BYTES // (8 * 300) + 5, 2, 300),

@@ -9,13 +9,13 @@ from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.jacobians import compute_jacobians
-from core.jacobians.paths import MANY_ROWS, identity_rows, path_between
-from core.kernels.softmax_jacobians import LONG_ROW, jacobian_softmax, jacobian_softmax_by_weights
+from core.jacobians.paths import MIN_ROWS_FOR_MATRIX, identity_rows, path_between
+from core.kernels.softmax_jacobians import MIN_COLUMNS_FOR_SMALL_BUFFER, jacobian_softmax, jacobian_softmax_by_weights
 from core.problem import Layer, Network, Problem
 from core.steps import RuleContext, evaluate
 from tests import oracles
 
-CLASSES = [1, 2, 5, MANY_ROWS, LONG_ROW - 1, LONG_ROW, 130]
+CLASSES = [1, 2, 5, MIN_ROWS_FOR_MATRIX, MIN_COLUMNS_FOR_SMALL_BUFFER - 1, MIN_COLUMNS_FOR_SMALL_BUFFER, 130]
 
 
 def draw(n_classes: int, *, n_samples: int = 3, n_in: int = 4) -> Problem:
@@ -90,13 +90,13 @@ def test_no_entry_is_minus_zero_whether_a_product_can_be_or_not(inputs: list[flo
 
 def test_the_buffer_of_elementwise_functions_is_left_as_it_was() -> None:
     usual = np.getbufsize()
-    jacobian_softmax(np.full((1, LONG_ROW), 1 / LONG_ROW))
+    jacobian_softmax(np.full((1, MIN_COLUMNS_FOR_SMALL_BUFFER), 1 / MIN_COLUMNS_FOR_SMALL_BUFFER))
     assert np.getbufsize() == usual
 
 
 def test_an_entrywise_activation_of_many_outputs_is_pulled_back_from_the_identity() -> None:
     rng = np.random.default_rng(1)
-    layer = Layer(weights=rng.normal(size=(2, MANY_ROWS)), activation="tanh")
+    layer = Layer(weights=rng.normal(size=(2, MIN_ROWS_FOR_MATRIX)), activation="tanh")
     problem = Problem(network=Network(layers=(layer,)), inputs=rng.normal(size=(3, 2)))
     found = compute_jacobians(problem, ["dA_dZ", "dA_dW"]).jacobians
     slopes = 1.0 / np.cosh(evaluate(problem, ["Z1"])["Z1"]) ** 2

@@ -8,7 +8,7 @@ import pytest
 
 from core.budget import Budget
 from core.errors import CoreError, DomainError, NonFiniteError, ShapeError, TooLargeError, UnknownNameError
-from core.softmax_layer import QUANTITIES, SoftmaxLayer, SoftmaxLayerResult, compute_softmax_layer
+from core.softmax_layer import DEFAULT_QUANTITIES, SoftmaxLayer, SoftmaxLayerResult, compute_softmax_layer
 from tests import oracles
 
 WEIGHTS = np.array([[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 0.1], [0.11, 0.12, 0.13, 0.14, 0.15]])
@@ -143,7 +143,7 @@ def test_columns_of_the_softmax_jacobians_sum_to_zero(result: SoftmaxLayerResult
 
 
 def test_jacobians_are_labelled_and_other_quantities_are_not(result: SoftmaxLayerResult) -> None:
-    assert list(result.quantities) == list(QUANTITIES)
+    assert list(result.quantities) == list(DEFAULT_QUANTITIES)
     found = result.quantities["dS_dW"]
     assert found.rows == ("S1", "S2", "S3", "S4", "S5")
     assert found.columns is not None
@@ -199,7 +199,7 @@ def test_a_probability_that_underflows_leaves_all_but_its_quotient() -> None:
         NonFiniteError, match=r"dL_dS, or a number on the way to it, does not fit float64.*ask for those without it"
     ):
         compute_softmax_layer(layer)
-    rest = tuple(name for name in QUANTITIES if name != "dL_dS")
+    rest = tuple(name for name in DEFAULT_QUANTITIES if name != "dL_dS")
     found = compute_softmax_layer(replace(layer, quantities=rest))
     assert found.loss == 800.0
     assert found.quantities["dL_dZ"].value.tolist() == [1.0, -1.0]
@@ -243,7 +243,7 @@ def test_a_wrong_layer_is_refused_where_it_is_wrong(
 
 
 def test_quantities_over_the_budget_are_refused() -> None:
-    for asked, path in [(None, ()), (QUANTITIES, ("quantities", 4))]:
+    for asked, path in [(None, ()), (DEFAULT_QUANTITIES, ("quantities", 4))]:
         with pytest.raises(TooLargeError, match="dZ_dW has 1 × 5 × 15 entries") as caught:
             compute_softmax_layer(replace(article(), quantities=asked), budget=Budget(numbers=200))
         # a path into what the caller wrote, where the caller wrote it
