@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,13 +16,17 @@ import pytest
 
 from app.examples import ARTICLE
 from app.settings import Settings
+from tests.app.bulk_lines import HEADERS as LINES
+from tests.app.bulk_lines import submissions
 from tests.app.server import Server, dump, find_free_port, run_server, seconds_to_end, stop
+from tests.app.tensor_client import MEDIA_TYPE as TENSORS
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "/gradmark"
 UPSTREAM = "127.0.0.1:8000"
+JSON = {"Content-Type": "application/json"}
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 START_SECONDS = 10
 WORKERS = 4
@@ -132,6 +136,38 @@ def test_the_metrics_are_kept_back(proxied: Proxied, path: str) -> None:
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     assert received.startswith(b"HTTP/1.1 404 ")
     assert b"gradmark_requests" not in received
+
+
+def as_it_is(content: bytes) -> bytes:
+    return content
+
+
+def in_pieces(content: bytes) -> Iterator[bytes]:
+    """Yield pieces of a body, which is then sent in chunks."""
+    for start in range(0, len(content), 10_000):
+        yield content[start : start + 10_000]
+
+
+@pytest.mark.parametrize("send", [as_it_is, in_pieces])
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/v1/softmax-layer", dump(ARTICLE), JSON),
+        ("/v1/softmax-layer", dump(ARTICLE), JSON | {"Accept": TENSORS}),
+        ("/v1/softmax-layer", b"{}", JSON | {"X-Request-ID": "mine"}),
+        ("/v1/grades/bulk", b"".join(submissions(5_000)), LINES),
+    ],
+    ids=["json", "tensors", "problem", "bulk"],
+)
+def test_replies_are_those_of_the_service_to_the_last_byte(
+    proxied: Proxied, path: str, body: bytes, headers: dict[str, str], send: Callable[[bytes], bytes | Iterator[bytes]]
+) -> None:
+    direct, passed_on = (
+        client.post(path, content=send(body), headers=headers) for client in (proxied.servers[0].client, proxied.client)
+    )
+    assert passed_on.status_code == direct.status_code
+    assert passed_on.headers["content-type"] == direct.headers["content-type"]
+    assert passed_on.content == direct.content
 
 
 def test_connections_to_the_service_are_kept(proxied: Proxied) -> None:
