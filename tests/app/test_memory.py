@@ -146,16 +146,16 @@ def hold_upload(server: Server, address: str, path: bytes, media_type: bytes, si
 def test_uploads_that_stop_before_their_end_shut_no_large_upload_of_others_out(
     path: bytes, media_type: bytes, series: str
 ) -> None:
-    size = 3_000_000
-    with run_server(max_memory_bytes=2 * size, max_spool_bytes=2 * size) as server, ExitStack() as stack:
-        for _ in range(2):
+    size = 1_000_000
+    with run_server(max_memory_bytes=4 * size, max_spool_bytes=4 * size) as server, ExitStack() as stack:
+        for _ in range(4):
             stack.enter_context(hold_upload(server, ADDRESSES[0], path, media_type, size))
-        wait_for_metric(server, series, 2 * size - 2)
+        wait_for_metric(server, series, 4 * size - 4)
         headers = {"Content-Type": media_type.decode()}
         reply = server.client.post(path.decode(), content=b" " * size, headers=headers)
         assert reply.status_code == (200 if series == FILES else 400)
-        with hold_upload(server, ADDRESSES[0], path, media_type, size) as third:
-            assert third.recv(12) == b"HTTP/1.1 503"
+        with hold_upload(server, ADDRESSES[0], path, media_type, size) as last:
+            assert last.recv(12) == b"HTTP/1.1 503"
 
 
 # in process
