@@ -137,13 +137,8 @@ def write_tensors_document(document: Document) -> Document:
                         "responses": operation["responses"] | {"200": success},
                     }
                 }
-    schemas = {name: document["components"]["schemas"][name] for name in ("ProblemDocument", "ErrorItem")}
     about = {"url": "openapi.json", "description": "What the JSON in a body or reply holds."}
-    return document | {
-        "paths": paths,
-        "components": document["components"] | {"schemas": schemas},
-        "externalDocs": about,
-    }
+    return document | {"paths": paths, "externalDocs": about}
 
 
 def _describe(route: APIRoute) -> APIRoute:

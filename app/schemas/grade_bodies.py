@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
+    WithJsonSchema,
     WrapValidator,
     field_validator,
     with_config,
@@ -21,6 +22,7 @@ from app.schemas.compute_bodies import ConventionsBody, ForwardBody
 from app.wire.fields import (
     LEFT_OUT,
     STRICT,
+    WHOLE_SHOWN,
     Answers,
     KindName,
     Level,
@@ -41,15 +43,7 @@ from core.grading import Policy, Tolerance
 
 
 def note_stated(value: object, read: Callable[[object], ConventionsBody]) -> StatedConventions:
-    """Read conventions, and keep which of them the request states.
-
-    Parameters
-    ----------
-    value : object
-        The JSON object.
-    read : callable
-        Reads it.
-    """
+    """Read conventions, and keep which of them the request states."""
     conventions = read(value)
     given: dict[str, Any] = value if isinstance(value, dict) else {}
     stated = {key for key in given if key != "l2"} | {f"l2.{key}" for key in given.get("l2", ())}
@@ -210,25 +204,20 @@ class AuditBody:
 
 
 def require_digits(text: object) -> object:
-    """Refuse the other ways in which Python writes whole numbers: 1_0, +1, 1.0.
-
-    Parameters
-    ----------
-    text : object
-        As it stands in the query.
-
-    Returns
-    -------
-    object
-        The same.
-    """
+    """Refuse the other ways in which Python writes whole numbers: 1_0, +1, 1.0."""
     if isinstance(text, str) and not DIGITS.fullmatch(text):
         raise PydanticKnownError("int_parsing")
     return text
 
 
 DIGITS = re.compile("-?[0-9]+")
+
+
 ONLY_DIGITS = BeforeValidator(require_digits)
+# a parameter that is left out is no null
+SHOWN_TOKEN = WithJsonSchema({"type": "string"})
+SHOWN_SEED = WithJsonSchema(WHOLE_SHOWN)
+SHOWN_VERSION = WithJsonSchema(WHOLE_SHOWN | {"minimum": 1})
 
 
 class ExerciseQuery(BaseModel):
@@ -236,11 +225,11 @@ class ExerciseQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    token: str | None = None
+    token: Annotated[str | None, SHOWN_TOKEN] = None
     """In place of seed and version."""
-    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, validate_default=True), ONLY_DIGITS] = None
+    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, validate_default=True), ONLY_DIGITS, SHOWN_SEED] = None
     """Which one; the same seed and version give the same numbers."""
-    version: Annotated[int | None, Field(ge=1, le=2**31 - 1), ONLY_DIGITS] = None
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1), ONLY_DIGITS, SHOWN_VERSION] = None
     """The version to draw; by default the latest."""
 
     @field_validator("seed", "version", mode="after")

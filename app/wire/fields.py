@@ -95,8 +95,14 @@ class JsonField:
         return cast("CoreSchema", {**self.schema, "metadata": dict(self.schema.get("metadata", {}))})
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Return how OpenAPI shows the field."""
-        return dict(self.shown)
+        """Return how OpenAPI shows the field: in its place, or once under a name."""
+        if "ref" not in self.schema:
+            return dict(self.shown)
+        reference = handler(schema)
+        named = handler.resolve_ref_schema(reference)
+        named.clear()
+        named.update(self.shown)
+        return reference
 
 
 def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue, take: Take) -> JsonField:
@@ -138,8 +144,9 @@ def _take_sample_target(array: AnyArray) -> Array:
     return _take_vector(array)[None] if array.ndim else _take_targets(array[None])
 
 
-def _choice(names: Collection[str | int]) -> JsonField:
-    return JsonField(core_schema.literal_schema(list(names)), _show_choices(names))
+def _choice(schema_name: str, names: Collection[str | int]) -> JsonField:
+    # OpenAPI has each choice once, under this name: clients then have one type for it
+    return JsonField(core_schema.literal_schema(list(names), ref=schema_name), _show_choices(names))
 
 
 def _number_choice(numbers: Collection[float]) -> JsonField:
@@ -154,7 +161,7 @@ def _show_choices(choices: Collection[str | float]) -> JsonSchemaValue:
     shown: list[JsonSchemaValue] = [{"type": "string", "enum": names}] if names else []
     if numbers:
         kind = "integer" if all(isinstance(number, int) for number in numbers) else "number"
-        shown.append({"type": kind, "minimum": min(numbers), "maximum": max(numbers)})
+        shown.append({"type": kind, "minimum": min(numbers), "maximum": max(numbers), "examples": numbers})
     return shown[0] if len(shown) == 1 else {"anyOf": shown}
 
 
@@ -236,10 +243,10 @@ OptionalWhole: TypeAlias = Annotated[int | None, JsonField(WHOLE, WHOLE_SHOWN)]
 OptionalBoolean: TypeAlias = Annotated[
     bool | None, JsonField(core_schema.bool_schema(strict=True), {"type": "boolean"})
 ]
-Level: TypeAlias = Annotated[str, _choice(LEVELS)]
+Level: TypeAlias = Annotated[str, _choice("Level", LEVELS)]
 OptionalText: TypeAlias = Annotated[str | None, JsonField(core_schema.str_schema(strict=True), {"type": "string"})]
-OptionalLevel: TypeAlias = Annotated[str | None, _choice(LEVELS)]
-KindName: TypeAlias = Annotated[str, _choice(KINDS)]
+OptionalLevel: TypeAlias = Annotated[str | None, _choice("Level", LEVELS)]
+KindName: TypeAlias = Annotated[str, _choice("KindName", KINDS)]
 Shares: TypeAlias = Annotated[
     Mapping[str, float],
     JsonField(
@@ -250,12 +257,12 @@ Shares: TypeAlias = Annotated[
 WholeNumber: TypeAlias = Annotated[int, JsonField(WHOLE, WHOLE_SHOWN)]
 L2Factor: TypeAlias = Annotated[float, _number_choice(L2_FACTORS)]
 ReluSlope: TypeAlias = Annotated[float, _number_choice(RELU_SLOPES)]
-ActivationName: TypeAlias = Annotated[str, _choice(ACTIVATIONS)]
-LossName: TypeAlias = Annotated[str, _choice(LOSSES)]
-OptionalLossName: TypeAlias = Annotated[str | None, _choice(LOSSES)]
-ReductionName: TypeAlias = Annotated[str, _choice(REDUCTIONS)]
-ColumnOrder: TypeAlias = Annotated[str, _choice(COLUMN_ORDERS)]
-LogBase: TypeAlias = Annotated[str | int, _choice(LOG_BASES)]
+ActivationName: TypeAlias = Annotated[str, _choice("ActivationName", ACTIVATIONS)]
+LossName: TypeAlias = Annotated[str, _choice("LossName", LOSSES)]
+OptionalLossName: TypeAlias = Annotated[str | None, _choice("LossName", LOSSES)]
+ReductionName: TypeAlias = Annotated[str, _choice("ReductionName", REDUCTIONS)]
+ColumnOrder: TypeAlias = Annotated[str, _choice("ColumnOrder", COLUMN_ORDERS)]
+LogBase: TypeAlias = Annotated[str | int, _choice("LogBase", LOG_BASES)]
 QuantityId: TypeAlias = Annotated[
     str, JsonField(core_schema.str_schema(strict=True), {"type": "string", "pattern": ID_PATTERN})
 ]
