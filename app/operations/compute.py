@@ -3,11 +3,16 @@
 from functools import partial
 
 from app.examples import FORWARD, GRADIENTS, JACOBIANS, SOFTMAX_LAYER, STEPS
-from app.operations.operation import Operation
+from app.operations.operation import Operation, Work
 from app.schemas.compute_bodies import ForwardBody, GradientsBody, JacobiansBody, SoftmaxLayerBody, StepsBody
 from app.schemas.compute_replies import ForwardReply, GradientsReply, JacobiansReply, SoftmaxLayerReply, StepsReply
 from core import descent, jacobians, propagation, softmax_layer
-from core.budget import Budget
+from core.budget import CALL_COST, Budget, forward_operations
+from core.errors import CoreError
+from core.quantities import parse_quantities
+
+MOST_ESTIMATED = 20
+"""More derivatives than this are no small work, whatever they are."""
 
 TAG = {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."}
 
@@ -23,12 +28,25 @@ def compute_softmax_layer(body: SoftmaxLayerBody, budget: Budget) -> softmax_lay
     return softmax_layer.compute_softmax_layer(body, budget=budget)
 
 
+def estimate_softmax_layer(body: SoftmaxLayerBody) -> Work:
+    """Bound what the quantities take together: most of it is in the Jacobians."""
+    n_classes, size = body.weights.shape[1], body.weights.size
+    numbers = 4 * size + len(body.plan.links) * n_classes * max(n_classes, size)
+    return Work(operations=n_classes * numbers + CALL_COST * len(body.plan.asked), numbers=numbers)
+
+
 def compute_forward(body: ForwardBody, budget: Budget) -> propagation.Forward:
     """Run a forward pass: every layer's pre-activations and activations, (n_samples, n_out) each.
 
     With targets also the batch's `loss`, L2 included, and each sample's own in `losses`, (n_samples,).
     """
     return propagation.compute_forward(body, budget=budget)
+
+
+def estimate_forward(body: ForwardBody) -> Work:
+    """Count a forward pass, and two numbers for each output of a layer."""
+    numbers = 2 * body.n_samples * sum(body.network.widths[1:])
+    return Work(operations=forward_operations(body.network, body.n_samples), numbers=numbers)
 
 
 def compute_gradients(body: GradientsBody, budget: Budget) -> propagation.Gradients:
@@ -41,6 +59,13 @@ def compute_gradients(body: GradientsBody, budget: Budget) -> propagation.Gradie
     return propagation.compute_gradients(body, check=body.check, budget=budget)
 
 
+def estimate_gradients(body: GradientsBody) -> Work:
+    """Count a forward and a backward pass, and at most a check of every entry where it is asked for."""
+    numbers = body.network.n_parameters + body.inputs.size
+    passes = 3 + (numbers if body.check else 0)
+    return Work(operations=passes * forward_operations(body.network, body.n_samples), numbers=numbers)
+
+
 def compute_jacobians(body: JacobiansBody, budget: Budget) -> jacobians.Jacobians:
     """Compute any derivative d{of}_d{by}, with the factors whose product it is.
 
@@ -48,6 +73,18 @@ def compute_jacobians(body: JacobiansBody, budget: Budget) -> jacobians.Jacobian
     shape of what it is taken by: its factors' product summed over samples, plus L2.
     """
     return jacobians.compute_jacobians(body, body.jacobians, budget=budget)
+
+
+def estimate_jacobians(body: JacobiansBody) -> Work | None:
+    """Count what the derivatives take together; many take long to count themselves."""
+    if len(body.jacobians) > MOST_ESTIMATED:
+        return None
+    try:
+        quantities = parse_quantities(body.jacobians, body, path=())
+    except CoreError:
+        # it is refused at once
+        return Work(operations=0, numbers=0)
+    return Work(*jacobians.measure_derivatives(body, quantities.values()))
 
 
 def take_steps(body: StepsBody, budget: Budget) -> descent.Descent:
@@ -59,6 +96,12 @@ def take_steps(body: StepsBody, budget: Budget) -> descent.Descent:
     return descent.descend(body, body.learning_rate, body.count, budget=budget)
 
 
+def estimate_steps(body: StepsBody) -> Work:
+    """Count the steps, each a forward and a backward pass."""
+    operations = 3 * (body.count + 1) * forward_operations(body.network, body.n_samples)
+    return Work(operations=operations, numbers=body.network.n_parameters + body.count)
+
+
 _computation = partial(Operation, tag=TAG["name"], admits=("compute",))
 
 OPERATIONS = (
@@ -67,34 +110,34 @@ OPERATIONS = (
         path="/v1/softmax-layer",
         reply=SoftmaxLayerReply,
         examples=SOFTMAX_LAYER,
-        estimate=SoftmaxLayerBody.work,
+        estimate=estimate_softmax_layer,
     ),
     _computation(
         handler=compute_forward,
         path="/v1/forward",
         reply=ForwardReply,
         examples=FORWARD,
-        estimate=ForwardBody.work,
+        estimate=estimate_forward,
     ),
     _computation(
         handler=compute_gradients,
         path="/v1/gradients",
         reply=GradientsReply,
         examples=GRADIENTS,
-        estimate=GradientsBody.work,
+        estimate=estimate_gradients,
     ),
     _computation(
         handler=compute_jacobians,
         path="/v1/jacobians",
         reply=JacobiansReply,
         examples=JACOBIANS,
-        estimate=JacobiansBody.work,
+        estimate=estimate_jacobians,
     ),
     _computation(
         handler=take_steps,
         path="/v1/steps",
         reply=StepsReply,
         examples=STEPS,
-        estimate=StepsBody.work,
+        estimate=estimate_steps,
     ),
 )

@@ -8,10 +8,18 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import TypeAdapter
 
-from app.schemas.compute_bodies import Work
-
 BODY_PROBLEMS = (400, 406, 408, 413, 415, 422, 500, 503)
 """Statuses of an operation that reads a body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a computation takes, from shapes alone."""
+
+    operations: int
+    """Multiply-adds, calls included."""
+    numbers: int
+    """In the reply."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +46,7 @@ class Operation:
     examples: Mapping[str, Any] = field(default_factory=dict)
     """Bodies that are answered with 200, as OpenAPI has them."""
     estimate: Callable[[Any], Work | None] | None = None
-    """Returns what the handler will take from the body's shapes, or None where counting takes long itself.
+    """Returns what the handler will take, from the body's shapes, or None where counting takes long itself.
 
     Without it, what the handler takes shows only on the way.
     """

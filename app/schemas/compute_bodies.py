@@ -1,12 +1,11 @@
 """What requests hold."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
-from pydantic import Field, with_config
+from pydantic import Field
 
 from app.wire.fields import (
-    STRICT,
     ActivationName,
     ColumnOrder,
     L2Factor,
@@ -24,22 +23,16 @@ from app.wire.fields import (
     SampleTarget,
     Targets,
     WholeNumber,
+    wire_class,
 )
-from core.budget import CALL_COST, forward_operations
 from core.conventions import L2, Conventions
 from core.descent import require_steps
-from core.errors import CoreError
-from core.jacobians import measure_derivatives
 from core.problem import Layer, Network, Problem
-from core.quantities import parse_quantities
 from core.softmax_layer import SoftmaxLayer
 
 # the core says what is wrong with less, and why
 AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
 AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
-
-MOST_ESTIMATED = 20
-"""More derivatives than this are no small work, whatever they are."""
 
 TARGETS_DESCRIPTION = (
     "Class indices from 0, shape (n_samples,), for softmax outputs (2 or 2.0); or numbers, shape (n_samples, n_out): a "
@@ -48,24 +41,7 @@ TARGETS_DESCRIPTION = (
 LOSS_DESCRIPTION = "The loss of one sample, summed over outputs; see /v1/catalogue."
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a computation takes, from shapes alone.
-
-    Parameters
-    ----------
-    operations : int
-        Multiply-adds, calls included.
-    numbers : int
-        In the reply.
-    """
-
-    operations: int
-    numbers: int
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class LayerBody(Layer):
     """A dense layer: Z = X·W + b, A = activation(Z)."""
 
@@ -77,8 +53,7 @@ class LayerBody(Layer):
     """The function from pre-activations to activations; see /v1/catalogue."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class NetworkBody(Network):
     """A feed-forward network."""
 
@@ -86,8 +61,7 @@ class NetworkBody(Network):
     """From the inputs to the outputs; the n_out of each is the n_in of the next."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class L2Body(L2):
     """The penalty factor · strength · Σ w² over all layers' weights."""
 
@@ -101,8 +75,7 @@ class L2Body(L2):
     """Whether the penalty is divided by n_samples, as λ/2m."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ConventionsBody(Conventions):
     """The choices on which textbooks differ."""
 
@@ -121,8 +94,7 @@ class ConventionsBody(Conventions):
     """The slope of relu at exactly z = 0: 0, 1 or 0.5."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class ForwardBody(Problem):
     """A network at given inputs; targets and loss come together or not at all."""
 
@@ -135,14 +107,8 @@ class ForwardBody(Problem):
         default_factory=ConventionsBody
     )
 
-    def work(self) -> Work | None:
-        """Return what the computation takes: here a forward pass, and two numbers for each output of a layer."""
-        numbers = 2 * self.n_samples * sum(self.network.widths[1:])
-        return Work(operations=forward_operations(self.network, self.n_samples), numbers=numbers)
 
-
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class ProblemBody(ForwardBody):
     """A network at given inputs, with targets and loss."""
 
@@ -150,43 +116,23 @@ class ProblemBody(ForwardBody):
     loss: Annotated[LossName, Field(description=LOSS_DESCRIPTION)] = field()
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class GradientsBody(ProblemBody):
     """A problem whose gradients are asked for."""
 
     check: bool = False
     """Compare entries with complex steps through the forward pass: all, or a sample where all would take too long."""
 
-    def work(self) -> Work:
-        """Return what a forward and a backward pass take, and at most a check of every entry where it is asked for."""
-        numbers = self.network.n_parameters + self.inputs.size
-        passes = 3 + (numbers if self.check else 0)
-        return Work(operations=passes * forward_operations(self.network, self.n_samples), numbers=numbers)
 
-
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class JacobiansBody(ForwardBody):
     """A problem and the derivatives asked for; targets and loss are needed for those of L only."""
 
     jacobians: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE]
     """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
 
-    def work(self) -> Work | None:
-        """Return what the derivatives take together; nothing of many, which take long to count themselves."""
-        if len(self.jacobians) > MOST_ESTIMATED:
-            return None
-        try:
-            quantities = parse_quantities(self.jacobians, self, path=())
-        except CoreError:
-            # it is refused at once
-            return Work(operations=0, numbers=0)
-        return Work(*measure_derivatives(self, quantities.values()))
 
-
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class StepsBody(ProblemBody):
     """A problem and the descent to take."""
 
@@ -195,19 +141,13 @@ class StepsBody(ProblemBody):
     count: WholeNumber
     """How many steps, each over the whole batch."""
 
-    def work(self) -> Work:
-        """Return what the steps take, each a forward and a backward pass."""
-        operations = 3 * (self.count + 1) * forward_operations(self.network, self.n_samples)
-        return Work(operations=operations, numbers=self.network.n_parameters + self.count)
-
     def __post_init__(self) -> None:
         """Check the descent as well as the problem."""
         super().__post_init__()
         require_steps(self.learning_rate, self.count)
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class SoftmaxLayerBody(SoftmaxLayer):
     """A softmax layer with cross-entropy in nats, one sample and its target."""
 
@@ -221,9 +161,3 @@ class SoftmaxLayerBody(SoftmaxLayer):
     """A class index from 0, or a distribution of shape (n_classes,)."""
     quantities: OptionalQuantityIds = None
     """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""
-
-    def work(self) -> Work:
-        """Return a bound of what the quantities take together: most of it is in the Jacobians."""
-        n_classes, size = self.weights.shape[1], self.weights.size
-        numbers = 4 * size + len(self.plan.links) * n_classes * max(n_classes, size)
-        return Work(operations=n_classes * numbers + CALL_COST * len(self.plan.asked), numbers=numbers)

@@ -1,13 +1,10 @@
 """What replies hold."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
-
-from pydantic import with_config
 
 from app.schemas.compute_bodies import ConventionsBody, NetworkBody
 from app.schemas.grade_replies import KindReply, MistakeReply
-from app.wire.fields import LEFT_OUT, STRICT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector
+from app.wire.fields import LEFT_OUT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector, wire_class
 from core.descent import Descent
 from core.jacobians import Jacobian, Jacobians
 from core.propagation import Forward, Gradients, LayerActivations, LayerGradients
@@ -15,8 +12,7 @@ from core.softmax_layer import Chain, LayerQuantity, SoftmaxLayerResult
 from core.verification import Check, CheckedEntries, WorstEntry
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class LayerQuantityReply(LayerQuantity):
     """One quantity of one sample."""
 
@@ -30,8 +26,7 @@ class LayerQuantityReply(LayerQuantity):
     """Only for Jacobians: what each column is the derivative by; weights stacked by columns."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class ChainReply(Chain):
     """The long way to dL/dW against the shortcut x ⊗ (s − y)."""
 
@@ -43,8 +38,7 @@ class ChainReply(Chain):
     """The largest difference between the two ways."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class SoftmaxLayerReply(SoftmaxLayerResult):
     """A softmax layer, the long way."""
 
@@ -56,8 +50,7 @@ class SoftmaxLayerReply(SoftmaxLayerResult):
     """Where its three factors were asked for."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class LayerActivationsReply(LayerActivations):
     """What one layer computes."""
 
@@ -67,8 +60,7 @@ class LayerActivationsReply(LayerActivations):
     """A, shape (n_samples, n_out)."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class ForwardReply(Forward):
     """A forward pass; the last three come with targets."""
 
@@ -82,8 +74,7 @@ class ForwardReply(Forward):
     conventions: Annotated[ConventionsBody | None, LEFT_OUT] = None
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class LayerGradientsReply(LayerGradients):
     """The loss's derivative by one layer's parameters."""
 
@@ -93,8 +84,7 @@ class LayerGradientsReply(LayerGradients):
     """dL/db, shape (n_out,); absent where the layer has no bias."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class WorstEntryReply(WorstEntry):
     """The entry whose error is the largest part of its array's largest entry."""
 
@@ -108,8 +98,7 @@ class WorstEntryReply(WorstEntry):
     """By the check's method."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class CheckedEntriesReply(CheckedEntries):
     """How many entries were compared."""
 
@@ -119,8 +108,7 @@ class CheckedEntriesReply(CheckedEntries):
     """The entries of all gradients."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class CheckReply(Check):
     """How far the gradients are from differences of the forward pass."""
 
@@ -135,8 +123,7 @@ class CheckReply(Check):
     """How many entries were compared, of how many; fewer than all where all would exceed the limit of operations."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class GradientsReply(Gradients):
     """The loss and its derivatives."""
 
@@ -148,8 +135,7 @@ class GradientsReply(Gradients):
     check: Annotated[CheckReply | None, LEFT_OUT] = None
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class JacobianReply(Jacobian):
     """One derivative."""
 
@@ -165,8 +151,7 @@ class JacobianReply(Jacobian):
     """What each column is the derivative by; weights stacked as column_order says; absent for derivatives of L."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class JacobiansReply(Jacobians):
     """Derivatives under the ids as asked."""
 
@@ -174,8 +159,7 @@ class JacobiansReply(Jacobians):
     jacobians: dict[str, JacobianReply]
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class StepsReply(Descent):
     """Where gradient descent led."""
 
@@ -186,8 +170,7 @@ class StepsReply(Descent):
     conventions: ConventionsBody
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ActivationReply:
     """An activation."""
 
@@ -201,8 +184,7 @@ class ActivationReply:
     """Where the values lie."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class LossReply:
     """A loss, per sample and summed over outputs."""
 
@@ -222,8 +204,7 @@ class LossReply:
     """Whether that reduction applies."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class QuantityReply:
     """A quantity, or a family of them."""
 
@@ -238,8 +219,7 @@ class QuantityReply:
     shape: str
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class ExampleReply:
     """A text as an answer, and what it means."""
 
@@ -248,8 +228,7 @@ class ExampleReply:
     """Where commas may be decimal ones, or lines rows, for an answer of this shape."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class FormReply:
     """One way in which people write or programs print arrays, as answers are read."""
 
@@ -259,8 +238,7 @@ class FormReply:
     examples: tuple[ExampleReply, ...]
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ChoiceReply:
     """One choice of a convention."""
 
@@ -268,8 +246,7 @@ class ChoiceReply:
     meaning: str
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ConventionReply:
     """A convention on which textbooks differ."""
 
@@ -279,8 +256,7 @@ class ConventionReply:
     """The first is the default."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class CatalogueReply:
     """Everything that has a name here."""
 
@@ -297,16 +273,14 @@ class CatalogueReply:
     """The forms of text that answers are read from."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class HealthReply:
     """How the service is."""
 
     status: Literal["live", "ready"]
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class VersionReply:
     """What is running."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,14 +14,12 @@ from pydantic import (
     WithJsonSchema,
     WrapValidator,
     field_validator,
-    with_config,
 )
 from pydantic_core import PydanticKnownError
 
 from app.schemas.compute_bodies import ConventionsBody, ForwardBody
 from app.wire.fields import (
     LEFT_OUT,
-    STRICT,
     WHOLE_SHOWN,
     Answers,
     KindName,
@@ -35,6 +33,7 @@ from app.wire.fields import (
     QuantityId,
     Shares,
     WholeNumber,
+    wire_class,
 )
 from core.conventions import StatedConventions
 from core.errors import DomainError
@@ -56,8 +55,7 @@ SWITCHES_DESCRIPTION = (
 )
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class MarkedProblemBody(ForwardBody):
     """A problem to mark against; targets and loss where a loss is involved."""
 
@@ -66,8 +64,7 @@ class MarkedProblemBody(ForwardBody):
     )
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ExerciseBody(ExerciseReference):
     """An exercise to mark against."""
 
@@ -79,8 +76,7 @@ class ExerciseBody(ExerciseReference):
     """As the exercise says; by default the latest."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ToleranceBody(Tolerance):
     """Either decimals, for work by hand, or relative and absolute, for work by machine."""
 
@@ -92,8 +88,7 @@ class ToleranceBody(Tolerance):
     """0 to 1e6."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class PolicyBody(Policy):
     """What verdicts are worth."""
 
@@ -117,8 +112,7 @@ ANSWERS_DESCRIPTION = (
 )
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class GradeLineBody(GradeRequest):
     """A submission in bulk, or the defaults that all of them share."""
 
@@ -167,16 +161,14 @@ class GradeLineBody(GradeRequest):
                 raise DomainError(f"found both token and {name}; a token says itself what it is for", path=(name,))
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class GradeBody(GradeLineBody):
     """A submission to mark."""
 
     answers: Annotated[Answers, Field(description=ANSWERS_DESCRIPTION)] = field()
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class TokenBody:
     """What a token is to stand for."""
 
@@ -190,8 +182,7 @@ class TokenBody:
     """How long it holds, in seconds from now."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class AuditBody:
     """A teacher's own problem."""
 

@@ -1,19 +1,16 @@
 """What replies on marking and exercises hold."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
-from pydantic import with_config
-
 from app.schemas.compute_bodies import ConventionsBody, ForwardBody
-from app.wire.fields import LEFT_OUT, STRICT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole
+from app.wire.fields import LEFT_OUT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole, wire_class
 from core.answers import ReadingFault
 from core.exercises import Advice, Audit, Confused, Exercise, Hidden
 from core.grading import Diagnosis, Grade, MarkedAgainst, Outcome, Part, UsedTolerance, Verdict
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class DiagnosisReply(Diagnosis):
     """Why an answer is wrong."""
 
@@ -25,8 +22,7 @@ class DiagnosisReply(Diagnosis):
     """Feedback for the student."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class UsedToleranceReply(UsedTolerance):
     """The tolerance that a part was marked with: decimals, or relative and absolute."""
 
@@ -39,8 +35,7 @@ class UsedToleranceReply(UsedTolerance):
     """How far an entry may lie off; from level full on."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ReadingReply(ReadingFault):
     """Where an answer cannot be read."""
 
@@ -51,8 +46,7 @@ class ReadingReply(ReadingFault):
     message: str
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class PartReply(Part):
     """The mark of one quantity."""
 
@@ -91,8 +85,7 @@ class PartReply(Part):
     """Only at level full."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class MarkedAgainstReply(MarkedAgainst):
     """What a submission was marked against, and by which release."""
 
@@ -106,8 +99,7 @@ class MarkedAgainstReply(MarkedAgainst):
     """The version of Gradmark that marked it."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class GradeReply(Grade):
     """The mark of a submission."""
 
@@ -126,8 +118,7 @@ class GradeReply(Grade):
     """One for each quantity asked, then one for each answered beside them."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class KindReply:
     """A kind of exercise."""
 
@@ -138,8 +129,7 @@ class KindReply:
     decimals: int
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class KindsReply:
     """The kinds of exercises."""
 
@@ -148,8 +138,7 @@ class KindsReply:
     kinds: tuple[KindReply, ...]
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True, eq=False)
+@wire_class
 class ExerciseReply(Exercise):
     """An exercise whose numbers hide no mistake."""
 
@@ -166,8 +155,7 @@ class ExerciseReply(Exercise):
     """The decimals of the answers."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class TokenReply:
     """A signed token for an exercise."""
 
@@ -182,8 +170,7 @@ class TokenReply:
     """When it ends, as RFC 3339 writes it, in UTC."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class HiddenReply(Hidden):
     """A mistake that cannot be told from the right answer."""
 
@@ -194,8 +181,7 @@ class HiddenReply(Hidden):
     """The codes of the changes that show it."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class ConfusedReply(Confused):
     """Mistakes that cannot be told from each other."""
 
@@ -206,8 +192,7 @@ class ConfusedReply(Confused):
     """The codes of the changes that tell some of them apart."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class AdviceReply(Advice):
     """A change of the problem that makes it tell more."""
 
@@ -220,8 +205,7 @@ class AdviceReply(Advice):
     """The pairs of mistakes that it tells apart."""
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class AuditReply(Audit):
     """What a problem's numbers hide."""
 
@@ -236,8 +220,7 @@ class AuditReply(Audit):
     conventions: ConventionsBody
 
 
-@with_config(STRICT)
-@dataclass(frozen=True, kw_only=True)
+@wire_class
 class MistakeReply:
     """A mistake that is recognised."""
 

@@ -1,11 +1,12 @@
 """The JSON forms of fields: how each is read, and how OpenAPI shows it."""
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, TypeAlias, cast, get_args
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeAlias, TypeVar, cast, dataclass_transform, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, with_config
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -20,8 +21,19 @@ from core.grading import LEVELS
 from core.losses import LOSSES
 from core.quantities import ID_PATTERN
 
+Described = TypeVar("Described")
+
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-"""What every wire class is: no conversions, no unknown keys, descriptions from docstrings."""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(field,))
+def wire_class(described: type[Described]) -> type[Described]:
+    """Make a dataclass of what is read or written as JSON.
+
+    It is strict: no conversions, no unknown keys. Its descriptions in OpenAPI are the docstrings of its fields.
+    """
+    return with_config(STRICT)(dataclass(frozen=True, kw_only=True, eq=False)(described))
+
 
 LARGEST_WHOLE = 2**31 - 1
 

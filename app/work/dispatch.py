@@ -15,8 +15,7 @@ from typing import TypeVar, TypeVarTuple
 
 from starlette.types import Receive
 
-from app.operations import Operation
-from app.schemas.compute_bodies import Work
+from app.operations import Operation, Work
 from app.settings import Settings
 from app.work.computation import JSON_TYPE, Answer, Call, answer_call, compute, read_body, warm_up
 from app.work.memory import MemoryBudget, Reservation
