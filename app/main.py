@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
-from pydantic import TypeAdapter
 
 from app import __version__
 from app.access import Access
@@ -16,18 +14,14 @@ from app.api.docs import add_documentation
 from app.api.error_handlers import add_error_handlers
 from app.api.openapi import add_openapi
 from app.api.prefix import add_prefix
-from app.api.routes import make_routes
+from app.api.routes import add_head, make_routes
 from app.cores import settle
-from app.examples import ARTICLE
 from app.logs import log_loop_error
 from app.operations import TAGS
-from app.schemas.compute_bodies import SoftmaxLayerBody
 from app.settings import Settings
 from app.watch.metrics import Metrics
 from app.watch.middleware import Watch
-from app.wire import encode
 from app.work.dispatch import Dispatcher
-from core.softmax_layer import compute_softmax_layer
 
 START_AGAIN_SECONDS = 0.5
 """When it is tried again to start processes that could not be started."""
@@ -58,10 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_error_handlers(app)
     add_openapi(app)
     add_documentation(app, app.state.settings.root_path)
-    for route in app.routes:
-        # the server leaves the body out
-        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
-            route.methods.add("HEAD")
+    add_head(app)
     # the last that is added is the outermost
     add_cors(app, app.state.settings.cors_origins)
     add_prefix(app, app.state.settings.root_path)
@@ -83,8 +74,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _warm_up(app: FastAPI) -> None:
-    # the first product loads BLAS, the first document takes as long as a hundred requests
-    await asyncio.to_thread(_run_article)
+    # for its examples of replies the document runs every handler, and the first product loads BLAS
     await asyncio.to_thread(app.openapi)
     start = app.state.dispatcher.pool.start
     # a signal may come meanwhile
@@ -93,7 +83,3 @@ async def _warm_up(app: FastAPI) -> None:
     await asyncio.to_thread(settle)
     if app.state.readiness == "warming up":
         app.state.readiness = "ready"
-
-
-def _run_article() -> bytes:
-    return encode(compute_softmax_layer(TypeAdapter(SoftmaxLayerBody).validate_python(ARTICLE, strict=False)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.api import bulk, exercises, service
@@ -25,6 +26,13 @@ def make_routes() -> Iterator[APIRoute]:
             yield _make_route(operation, *ENDPOINTS[operation.name])
         else:
             yield OperationRoute(operation)
+
+
+def add_head(app: FastAPI) -> None:
+    """Answer HEAD wherever there is GET; the server leaves the body out."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")
 
 
 def _make_route(operation: Operation, endpoint: Callable[..., Any], options: dict[str, Any]) -> APIRoute:
