@@ -146,6 +146,8 @@ def _describe(route: APIRoute) -> APIRoute:
     # HEAD goes without saying where there is GET
     described.methods = (route.methods or set()) - {"HEAD"}
     described.operation_id = route.name
+    reply = OPERATIONS[route.name].reply
+    described.response_description = str(getdoc(reply)) if reply else "Text."
     # the summary is the first line of what the handler says of itself
     described.summary, _, described.description = (
         OPERATIONS[route.name].documentation or getdoc(route.endpoint) or ""

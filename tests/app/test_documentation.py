@@ -1,7 +1,7 @@
 """OpenAPI promises what the service does: snapshot, examples, and every reply against its class and schema."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +9,32 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 from starlette.types import Message
 
 from app.api.openapi import TENSORS_PATH, write_tensors_document
 from app.examples import ARTICLE, EXERCISE, TWO_LAYER_PROBLEM
-from app.main import create_app
 from app.operations import OPERATIONS
-from app.settings import Settings
 from app.wire import TENSORS_TYPE, parse_body
 from core.activations import ACTIVATIONS
 from core.answers import FORMS, read_answer
 from core.exercises import KINDS
 from core.losses import LOSSES
 from core.mistakes import MISTAKES
+from tests.app.comparing import compare
+from tests.app.document import (
+    DOCUMENT,
+    DOCUMENTED,
+    component,
+    documented_reply,
+    names_of_schemas,
+    validator,
+)
 
 pytestmark = pytest.mark.anyio
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
-DOCUMENT: dict[str, Any] = json.loads(json.dumps(create_app(Settings.model_construct()).openapi()))
-DOCUMENTED = [
-    (path, method, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
-]
+TENSORS_DOCUMENT = write_tensors_document(DOCUMENT)
 EXAMPLES = [
     (path, media_type, name, example["value"])
     for path, method, operation in DOCUMENTED
@@ -45,14 +48,6 @@ LINES_EXAMPLES = [(name, body) for _, media_type, name, body in EXAMPLES if medi
 REGISTRIES: dict[str, Iterable[str]] = {"activations": ACTIVATIONS, "losses": LOSSES, "kinds": KINDS}
 
 REPLY_CLASSES = {operation.path: operation.reply for operation in OPERATIONS.values()}
-
-
-def validator(path: str, method: str, status: str) -> Draft202012Validator:
-    response = DOCUMENT["paths"][path][method]["responses"][status]
-    if "$ref" in response:
-        response = component(response["$ref"])
-    [media] = response["content"].values()
-    return Draft202012Validator(media["schema"] | {"components": DOCUMENT["components"]})
 
 
 def without_names(document: Any) -> Any:
@@ -130,26 +125,6 @@ def test_the_binary_form_of_every_json_body_has_a_document_of_its_own() -> None:
         assert set(binary["responses"]) == set(plain["responses"])
 
 
-def names_of_schemas(document: Any) -> set[str]:
-    """Find the schemas that part of the document refers to, and those that they refer to."""
-    found: set[str] = set()
-    left = [document]
-    while left:
-        part = left.pop()
-        if isinstance(part, dict) and (named := str(part.get("$ref", ""))) not in found | {""}:
-            found.add(named)
-            left.append(component(named))
-        left += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-    prefix = "#/components/schemas/"
-    return {named.removeprefix(prefix) for named in found if named.startswith(prefix)}
-
-
-def component(named: str) -> Any:
-    """Find what a `$ref` refers to."""
-    kind, name = named.removeprefix("#/components/").split("/")
-    return DOCUMENT["components"][kind][name]
-
-
 def test_every_field_of_a_body_and_every_parameter_is_described() -> None:
     bodies = names_of_schemas([operation.get("requestBody") for _, _, operation in DOCUMENTED])
     assert {"GradeBody", "PolicyBody", "LayerBody"} <= bodies
@@ -187,36 +162,17 @@ async def test_every_example_is_answered_as_promised(
     reply = await client.post(path.format(kind=next(iter(KINDS))), json=body)
     assert reply.status_code == 200, reply.text
     await require_reply(reply, path, "post")
+    documented = documented_reply(path, "post", name)
+    validator(path, "post", "200").validate(documented)
     # a token and its end are each reply's own
-    compare(documented_reply(path, "post", name), reply.json(), ignored={"token", "expires_at"})
-
-
-def documented_reply(path: str, method: str, name: str) -> Any:
-    content = DOCUMENT["paths"][path][method]["responses"]["200"]["content"]["application/json"]
-    value = content["examples"][name]["value"]
-    validator(path, method, "200").validate(value)
-    return value
-
-
-def compare(documented: Any, found: Any, *, ignored: Collection[str] = ()) -> None:
-    """Compare two replies: the last digit of exp differs between processors."""
-    if isinstance(documented, dict):
-        assert documented.keys() == found.keys()
-        for key in documented.keys() - set(ignored):
-            compare(documented[key], found[key], ignored=ignored)
-    elif isinstance(documented, list):
-        assert len(documented) == len(found)
-        for one, other in zip(documented, found, strict=True):
-            compare(one, other, ignored=ignored)
-    elif isinstance(documented, float):
-        assert found == pytest.approx(documented, rel=1e-12, abs=1e-15)
-    else:
-        assert found == documented
+    compare(documented | {key: "..." for key in ("token", "expires_at") if key in documented}, reply.json())
 
 
 async def test_the_example_of_an_exercise_is_that_exercise(client: httpx.AsyncClient) -> None:
     reply = await client.get(f"/v1/exercises/{EXERCISE['kind']}", params={"seed": EXERCISE["seed"]})
-    compare(documented_reply("/v1/exercises/{kind}", "get", "softmax"), reply.json())
+    documented = documented_reply("/v1/exercises/{kind}", "get", "softmax")
+    validator("/v1/exercises/{kind}", "get", "200").validate(documented)
+    compare(documented, reply.json())
 
 
 async def test_a_token_in_the_document_is_one_that_no_service_takes(client: httpx.AsyncClient) -> None:

@@ -31,6 +31,7 @@ from core.answers import FORMS
 from core.conventions import CHOICES_IN_WORDS
 from core.grading.grade import Outcome, Verdict
 from core.mistakes import MISTAKES, SYMBOLS
+from tests.app.comparing import compare
 from tests.app.log_lines import collected
 from tests.app.server import Server, run_server
 
@@ -173,22 +174,6 @@ def run_shell(example: Example) -> None:
 def compare_reply(example: Example) -> None:
     """Compare with the reply before: the same keys in the same order, the same text, numbers to the last digits."""
     compare(json.loads(example.parsed), example.namespace.pop("reply"))
-
-
-def compare(printed: Any, found: Any) -> None:
-    if isinstance(printed, dict):
-        assert list(printed) == list(found)
-        for key in printed:
-            compare(printed[key], found[key])
-    elif isinstance(printed, list):
-        assert len(printed) == len(found)
-        for one, other in zip(printed, found, strict=True):
-            compare(one, other)
-    elif isinstance(printed, float):
-        # the last digit of exp differs between processors
-        assert found == pytest.approx(printed, rel=1e-15, abs=0)
-    elif printed != "...":
-        assert found == printed
 
 
 def run_python(example: Example) -> None:
