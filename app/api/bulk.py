@@ -18,7 +18,7 @@ from app.examples import BULK
 from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside, answer_line
 from app.record import record_of
 from app.settings import Settings
-from app.work.computation import Answer
+from app.work.computation import Reply
 from app.work.dispatch import PROCESS_BYTES, Dispatcher
 from app.work.memory import Reservation, find_holder
 from app.work.queue import BusyError
@@ -89,7 +89,7 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
     return StreamingResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
 
 
-def _refuse(request: Request, found: Answer) -> Response:
+def _refuse(request: Request, found: Reply) -> Response:
     record_of(request.scope).facts = found.facts
     return Response(bytes(found.content), found.status, media_type=found.media_type)
 

@@ -23,7 +23,7 @@ from app.operations import Operation
 from app.record import record_of
 from app.settings import Settings
 from app.wire import encode
-from app.work.computation import JSON_TYPE, Answer, Call, answer_problem
+from app.work.computation import JSON_TYPE, Call, Reply, answer_problem
 from app.work.dispatch import Dispatcher
 from app.work.memory import Reservation, find_holder
 from core.budget import Budget
@@ -50,7 +50,7 @@ class OperationRoute(APIRoute):
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self._fixed: Answer | None = None
+        self._fixed: Reply | None = None
         super().__init__(
             operation.path,
             _make_endpoint(operation),
@@ -68,30 +68,30 @@ class OperationRoute(APIRoute):
         request = Request(scope, receive)
         with ExitStack() as until_sent:
             try:
-                found = await self._find_answer(request, until_sent)
+                reply = await self._find_reply(request, until_sent)
             except BodyError as error:
-                found = answer_problem(describe_error(error), headers=error.headers)
-            record_of(scope).facts = found.facts
-            await send_answer(found, send)
+                reply = answer_problem(describe_error(error), headers=error.headers)
+            record_of(scope).facts = reply.facts
+            await send_reply(reply, send)
 
-    async def _find_answer(self, request: Request, until_sent: ExitStack) -> Answer:
+    async def _find_reply(self, request: Request, until_sent: ExitStack) -> Reply:
         access: Access = request.app.state.access
         caller = access.admit(request, self.operation.admits) if self.operation.admits else access.everybody
         if self.operation.body is None:
             if self._fixed is None:
                 # without a body the reply is always the same: it is written once
                 found = self.operation.run({"access": access})
-                self._fixed = Answer(content=encode(found), media_type=JSON_TYPE)
+                self._fixed = Reply(content=encode(found), media_type=JSON_TYPE)
             return self._fixed
         dispatcher: Dispatcher = request.app.state.dispatcher
         reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
         call = await read_call(request, self.operation, caller, reservation)
-        answered = await dispatcher.answer(self.operation, call, request.receive, reservation)
+        reply = await dispatcher.answer(self.operation, call, request.receive, reservation)
         # not every body says how large its reply will be: each place makes one too many at most
-        reservation.reserve(len(call.raw) + len(answered.content))
+        reservation.reserve(len(call.raw) + len(reply.content))
         # the body is not needed any more, the reply until the client has taken it
-        reservation.resize(len(answered.content))
-        return answered
+        reservation.resize(len(reply.content))
+        return reply
 
 
 def _make_endpoint(operation: Operation) -> Callable[..., Any]:
@@ -151,15 +151,15 @@ async def _read_body(request: Request, limit: int, reservation: Reservation) -> 
     return raw
 
 
-async def send_answer(answer: Answer, send: Send) -> None:
+async def send_reply(reply: Reply, send: Send) -> None:
     """Send a reply in pieces of at most `PIECE_BYTES`."""
     headers = [
-        (b"content-length", b"%d" % len(answer.content)),
-        (b"content-type", answer.media_type.encode("ascii")),
-        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()),
+        (b"content-length", b"%d" % len(reply.content)),
+        (b"content-type", reply.media_type.encode("ascii")),
+        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in reply.headers.items()),
     ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    content, sent = answer.content, 0
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    content, sent = reply.content, 0
     if len(content) > PIECE_BYTES:
         # a socket takes megabytes at once, and nobody else is answered meanwhile
         rest = memoryview(content)

@@ -20,19 +20,19 @@ from app.marking.replies import write_piece, write_refusal
 from app.record import Summary
 from app.schemas.grade_bodies import GradeLineBody
 from app.wire import Limits
-from app.work.computation import JSON_TYPE, Answer, answer_problem
+from app.work.computation import JSON_TYPE, Reply, answer_problem
 from core.errors import CoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadDefaults(Answer):
+class ReadDefaults(Reply):
     """Defaults that have been read."""
 
     defaults: GradeLineBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarkedLine(Answer):
+class MarkedLine(Reply):
     """The reply to a line, and what it counts."""
 
     summary: Summary
@@ -54,12 +54,12 @@ class DefaultsToRead:
     limits: Limits
     request_id: str
 
-    def answer(self) -> Answer:
+    def answer(self) -> Reply:
         """Read them.
 
         Returns
         -------
-        Answer
+        Reply
             `ReadDefaults`, or a problem document where they are wrong.
         """
         try:
@@ -105,7 +105,7 @@ class LineToMark:
 LongLine: TypeAlias = DefaultsToRead | LineToMark
 
 
-def answer_line(line: LongLine) -> Answer:
+def answer_line(line: LongLine) -> Reply:
     """Do what there is to do with a long line."""
     token = correlation_id.set(line.request_id)
     try:
@@ -119,11 +119,11 @@ class DefaultsError(Exception):
 
     Parameters
     ----------
-    answer : Answer
+    answer : Reply
         A problem document.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Reply) -> None:
         super().__init__()
         self.answer = answer
 
@@ -140,7 +140,7 @@ class ProcessAside:
         How long a line is that is long.
     """
 
-    ask: Callable[[LongLine], Coroutine[Any, Any, Answer]]
+    ask: Callable[[LongLine], Coroutine[Any, Any, Reply]]
     from_bytes: int
 
     def read_defaults(self, line: bytes, limits: Limits) -> GradeLineBody:
@@ -169,5 +169,5 @@ class ProcessAside:
         found = self._ask(LineToMark(raw=line, terms=terms, index=index, request_id=correlation_id.get() or ""))
         return bytes(found.content), cast("MarkedLine", found).summary
 
-    def _ask(self, line: LongLine) -> Answer:
+    def _ask(self, line: LongLine) -> Reply:
         return from_thread.run(self.ask, line)

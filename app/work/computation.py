@@ -58,7 +58,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Reply:
     """What is sent back, and what is known of it."""
 
     content: bytes | bytearray
@@ -68,17 +68,17 @@ class Answer:
     facts: Facts = NOTHING
 
 
-def answer(operation: Operation, call: Call) -> Answer:
+def answer(operation: Operation, call: Call) -> Reply:
     """Read the body, compute and write the reply; a problem document where anything is wrong with the request."""
     token = correlation_id.set(call.request_id)
     try:
         body = read_body(operation, call)
-        return body if isinstance(body, Answer) else compute(operation, body, call)
+        return body if isinstance(body, Reply) else compute(operation, body, call)
     finally:
         correlation_id.reset(token)
 
 
-def answer_call(call: Call) -> Answer:
+def answer_call(call: Call) -> Reply:
     """Answer a call by the operation that it names: what a worker process is asked for."""
     return answer(OPERATIONS[call.operation], call)
 
@@ -91,7 +91,7 @@ def warm_up() -> None:
 
 
 def read_body(operation: Operation, call: Call) -> object:
-    """Read the body: of the operation's class, or an `Answer` where the body is none."""
+    """Read the body: of the operation's class, or a `Reply` where the body is none."""
     parse = parse_tensors if call.reads == TENSORS_TYPE else parse_body
     try:
         return parse(operation.adapter, call.raw, limits=call.limits)
@@ -99,7 +99,7 @@ def read_body(operation: Operation, call: Call) -> object:
         return _explain(error)
 
 
-def compute(operation: Operation, body: object, call: Call) -> Answer:
+def compute(operation: Operation, body: object, call: Call) -> Reply:
     """Compute from a body as `read_body` returns it, and write the reply."""
     write = encode_tensors if call.writes == TENSORS_TYPE else encode
     shapes = measure_shapes(body)
@@ -107,14 +107,14 @@ def compute(operation: Operation, body: object, call: Call) -> Answer:
     try:
         found = operation.run(known)
         facts = count_marks(found, shapes) if isinstance(found, Grade) else shapes
-        return Answer(content=write(found), media_type=call.writes, facts=facts)
+        return Reply(content=write(found), media_type=call.writes, facts=facts)
     except (BodyError, CoreError, ValidationError) as error:
         return _explain(error, shapes)
 
 
 def answer_problem(
     document: ProblemDocument, *, headers: Mapping[str, str] | None = None, facts: Facts = NOTHING
-) -> Answer:
+) -> Reply:
     """Answer with a problem document.
 
     Parameters
@@ -122,7 +122,7 @@ def answer_problem(
     facts : Facts, optional
         What is known beside the reason.
     """
-    return Answer(
+    return Reply(
         content=orjson.dumps(document),
         media_type=MEDIA_TYPE,
         status=document.status,
@@ -131,6 +131,6 @@ def answer_problem(
     )
 
 
-def _explain(error: Exception, facts: Facts = NOTHING) -> Answer:
+def _explain(error: Exception, facts: Facts = NOTHING) -> Reply:
     headers = error.headers if isinstance(error, BodyError) else None
     return answer_problem(describe_error(error), headers=headers, facts=facts)

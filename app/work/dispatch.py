@@ -17,7 +17,7 @@ from starlette.types import Receive
 
 from app.operations import Operation, Work
 from app.settings import Settings
-from app.work.computation import JSON_TYPE, Answer, Call, answer_call, compute, read_body, warm_up
+from app.work.computation import JSON_TYPE, Call, Reply, answer_call, compute, read_body, warm_up
 from app.work.memory import MemoryBudget, Reservation
 from app.work.pool import Pool, WorkerDiedError
 from app.work.queue import BusyError, LoopShare, Slots, too_many
@@ -115,7 +115,7 @@ class Dispatcher:
 
     async def answer(
         self, operation: Operation, call: Call, receive: Receive | None, reservation: Reservation
-    ) -> Answer:
+    ) -> Reply:
         """Answer a call in the place that fits it.
 
         Parameters
@@ -135,7 +135,7 @@ class Dispatcher:
             await self.loop.wait()
             with self.loop:
                 found = self._answer_at(place, operation, call, reservation)
-            if isinstance(found, Answer):
+            if isinstance(found, Reply):
                 return found
             place = found
         elif len(call.raw) >= PROCESS_BYTES:
@@ -143,16 +143,14 @@ class Dispatcher:
             reservation.reserve(2 * len(call.raw))
         if place is self.threads:
             found = await self.threads.run(receive, self._answer_at, place, operation, call, reservation)
-            if isinstance(found, Answer):
+            if isinstance(found, Reply):
                 return found
         return await self.processes.run(receive, self._run, answer_call, call)
 
-    def _answer_at(
-        self, place: "Place", operation: Operation, call: Call, reservation: Reservation
-    ) -> "Answer | Place":
+    def _answer_at(self, place: "Place", operation: Operation, call: Call, reservation: Reservation) -> "Reply | Place":
         """Answer what is to be done in this place, and return where anything else is."""
         body = read_body(operation, call)
-        if isinstance(body, Answer):
+        if isinstance(body, Reply):
             return body
         work = operation.estimate(body) if operation.estimate else None
         if work is not None:

@@ -18,7 +18,7 @@ from app.errors import BodyError, describe_error
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.operations import OPERATIONS, Operation
 from app.settings import Settings
-from app.work.computation import Answer, Call, answer_problem
+from app.work.computation import Call, Reply, answer_problem
 from app.work.dispatch import LOOP_BYTES, Dispatcher
 from core.budget import Budget
 from tests.app.server import Server
@@ -63,7 +63,7 @@ def started(**settings: Any) -> Iterator[Dispatcher]:
         dispatcher.stop()
 
 
-async def answer(dispatcher: Dispatcher, operation: Operation, asked: Call) -> Answer:
+async def answer(dispatcher: Dispatcher, operation: Operation, asked: Call) -> Reply:
     """Have a dispatcher answer a call as a route does."""
     with dispatcher.memory.open("somebody") as reservation:
         try:

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.route import PIECE_BYTES, send_answer
+from app.api.route import PIECE_BYTES, send_reply
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import TWO_LAYER_PROBLEM
-from app.work.computation import Answer
+from app.work.computation import Reply
 from tests.app.tensor_client import MEDIA_TYPE, to_tensors, with_arrays
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +65,7 @@ async def test_a_reply_goes_out_in_pieces_and_whole(size: int) -> None:
     async def send(message: Any) -> None:
         messages.append(message)
 
-    await send_answer(Answer(content=content, media_type=MEDIA_TYPE), send)
+    await send_reply(Reply(content=content, media_type=MEDIA_TYPE), send)
     start, *pieces = messages
     assert (b"content-length", str(size).encode()) in start["headers"]
     assert b"".join(piece["body"] for piece in pieces) == content

@@ -19,7 +19,7 @@ from app.examples import GRADES
 from app.main import create_app
 from app.operations import OPERATIONS
 from app.settings import Settings
-from app.work.computation import Answer, warm_up
+from app.work.computation import Reply, warm_up
 from app.work.dispatch import Dispatcher
 from app.work.pool import Pool, WorkerFailedError
 from core.budget import Budget
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.anyio
 GRADE = GRADES["article"]["value"]
 
 
-async def ask_worker(dispatcher: Dispatcher) -> Answer:
+async def ask_worker(dispatcher: Dispatcher) -> Reply:
     """Ask for what is too large for the loop."""
     return await answer(dispatcher, OPERATIONS[PADDED.operation], PADDED)
 
@@ -147,7 +147,7 @@ async def test_a_stop_does_not_wait_for_a_process_that_is_stuck() -> None:
     with started() as dispatcher:
         [pid] = children() - before
         os.kill(pid, signal.SIGSTOP)
-        answers: list[Answer] = []
+        answers: list[Reply] = []
 
         async def ask() -> None:
             answers.append(await ask_worker(dispatcher))
@@ -190,7 +190,7 @@ async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() ->
     with started(queue_seconds=30) as dispatcher:
         [pid] = children() - before
         os.kill(pid, signal.SIGSTOP)
-        answers: list[Answer] = []
+        answers: list[Reply] = []
 
         async def ask() -> None:
             answers.append(await ask_worker(dispatcher))
