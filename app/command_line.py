@@ -87,7 +87,7 @@ def read_count(text: str) -> int:
 
 def serve(settings: Settings) -> int:
     """Serve until a signal ends the process; return 2 for keys or secrets that make no sense."""
-    from app.main import create_app  # noqa: PLC0415 - the other commands start faster without
+    from app.main import create_app, queue_finder  # noqa: PLC0415 - the other commands start faster without
     from app.serving import run_server  # noqa: PLC0415 - as above
 
     try:
@@ -98,7 +98,7 @@ def serve(settings: Settings) -> int:
     # a thread that computes gives way to one that answers after this time; by itself it would after five milliseconds
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logs(settings.log_level, settings.log_format)
-    return run_server(app, settings)
+    return run_server(app, settings, queue_finder(app))
 
 
 def check_health(settings: Settings) -> int:

@@ -1,11 +1,12 @@
 """The application: routers, error handlers, limits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import Scope
 
 from app import __version__
 from app.access import Access
@@ -14,6 +15,7 @@ from app.api.docs import add_documentation
 from app.api.error_handlers import add_error_handlers
 from app.api.openapi import add_openapi
 from app.api.prefix import add_prefix
+from app.api.route import OperationRoute
 from app.api.routes import add_head, make_routes
 from app.cores import settle
 from app.logs import log_loop_error
@@ -21,7 +23,8 @@ from app.operations import TAGS
 from app.settings import Settings
 from app.watch.metrics import Metrics
 from app.watch.middleware import Watch
-from app.work.dispatch import Dispatcher
+from app.work.computation import JSON_TYPE
+from app.work.dispatch import Dispatcher, Place
 
 START_AGAIN_SECONDS = 0.5
 """When it is tried again to start processes that could not be started."""
@@ -58,6 +61,28 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_prefix(app, app.state.settings.root_path)
     app.add_middleware(Watch, metrics=app.state.metrics)
     return app
+
+
+def queue_finder(app: FastAPI) -> Callable[[Scope], Place | None]:
+    """Return what finds the queue that a request will wait in, going by its head; None where that is not known."""
+    settings: Settings = app.state.settings
+    dispatcher: Dispatcher = app.state.dispatcher
+    routes = [route for route in app.routes if isinstance(route, OperationRoute) and route.operation.body is not None]
+    operations = {prefix + route.path: route.operation for route in routes for prefix in ("", settings.root_path)}
+
+    def find_queue(scope: Scope) -> Place | None:
+        operation = operations.get(scope["path"])
+        if operation is None or scope["method"] != operation.method:
+            return None
+        headers = dict(scope["headers"])
+        if settings.cors_origins and b"origin" in headers:
+            # its reply has to go through the layer that lets a page read it
+            return None
+        reads = JSON_TYPE if headers.get(b"content-type", b"").startswith(JSON_TYPE.encode("ascii")) else ""
+        size = headers.get(b"content-length", b"")
+        return dispatcher.find_place(operation, reads, int(size[:20]) if size.isdigit() else 0)
+
+    return find_queue
 
 
 @asynccontextmanager

@@ -140,16 +140,12 @@ class Tuning(BaseModel):
         description="Bytes of bulk requests in temporary files, of all requests together. Beyond it, and beyond half "
         "of it while other clients use the rest: 503.",
     )
-    receive_seconds: int = Field(
-        10, ge=1, description="How long a request may keep waiting, beside what its bytes earn meanwhile; then 408."
-    )
-    send_seconds: int = Field(
+    client_seconds: int = Field(
         10,
         ge=1,
-        description="How long a client may keep a reply waiting, beside what it takes earns it; then its connection "
-        "is ended.",
+        description="Seconds that a client may stall while it sends a request or takes a reply, or be silent between "
+        "requests. After that: 408, and the connection is closed.",
     )
-    idle_seconds: int = Field(10, ge=1, description="How long a connection is kept that asks nothing.")
     receive_rate: int = Field(
         65_536, ge=1, description="Bytes of a request that give its client one more second to send it."
     )
@@ -193,15 +189,6 @@ class Ceilings(BaseModel):
     )
     max_header_bytes: int = Field(
         16_384, ge=1, description="Maximum bytes of a request line and its headers. More: 431."
-    )
-    max_headers: int = Field(64, ge=1, description="Most headers of a request; more is 431.")
-    max_tiny_chunks: int = Field(
-        10_000, ge=0, description="Most chunks of a body that have less than 16 bytes; more is 400."
-    )
-    max_pipelined: int = Field(
-        16,
-        ge=1,
-        description="Most requests that one connection sends before it is answered; after one more it is ended.",
     )
 
 

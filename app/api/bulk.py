@@ -1,21 +1,26 @@
 """Marking many submissions at once: lines of JSON in, lines of JSON out."""
 
+import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, cast
 
+from anyio import move_on_after, to_thread
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from starlette.types import Send
 
 from app.api.admission import RequestCaller
 from app.api.media_types import LINES_TYPES, require_media_type
 from app.api.openapi import Responses
 from app.api.route import PIECE_BYTES, Endpoints, read_budget, stream_body
+from app.errors import stopping
 from app.examples import BULK
 from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside, answer_line
+from app.marking.replies import write_refusal
 from app.record import record_of
 from app.settings import Settings
 from app.work.computation import Reply
@@ -24,6 +29,9 @@ from app.work.memory import Reservation, find_holder
 from app.work.queue import BusyError
 
 logger = logging.getLogger("gradmark")
+
+LAST_LINE_SECONDS = 0.4
+"""For a client to take the line that says that the service stops; the server waits for little longer."""
 
 IN_MEMORY = 1024 * 1024
 """A bulk request up to this size never sees the disk."""
@@ -86,7 +94,33 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
         return _refuse(request, error.answer)
     record_of(request.scope).summary = bulk.summary
     reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
-    return StreamingResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
+    return LinesResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
+
+
+class LinesResponse(StreamingResponse):
+    """Lines, the last of which says so where the service stops before all are written."""
+
+    def __init__(self, pieces: Iterator[bytes], **options: Any) -> None:
+        super().__init__((), **options)
+        self._pieces = pieces
+
+    async def stream_response(self, send: Send) -> None:
+        """Send piece by piece; whoever stops the service cancels this."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        end = b"\n"
+        try:
+            # the framework would wait for a thread that is cancelled
+            while (piece := await to_thread.run_sync(next, self._pieces, None, abandon_on_cancel=True)) is not None:
+                end = piece[-1:] or end
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except asyncio.CancelledError:
+            last = write_refusal(stopping()).ending.replace(b",", b"{", 1)
+            # a line that is sent in part stays one by itself
+            last = last if end == b"\n" else b"\n" + last
+            with move_on_after(LAST_LINE_SECONDS, shield=True):
+                await send({"type": "http.response.body", "body": last, "more_body": False})
+            raise
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _refuse(request: Request, found: Reply) -> Response:

@@ -1,7 +1,8 @@
-"""Sockets: what is refused before there is a request, whom nobody waits for, and how the service stops.
+"""HTTP/1.1 over sockets: `guard` reads connections and limits what clients may do, `server` listens, watches and stops.
 
-Built on uvicorn's protocol and server, which are no public interface: its version is pinned exactly. `protocol`
-reads one connection and `waiting` ends it, `connections` knows them all, `server` watches over them and drains.
+`request` is one request as the application sees it, `refusals` what never gets to the application. The parser is
+httptools, the event loop uvloop. The rest is here and not in an ASGI server, because every limit needs to know what
+the parser, the transport and the request are doing at the moment.
 """
 
 from app.serving.server import run_server

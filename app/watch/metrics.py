@@ -17,7 +17,9 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.datastructures import State
+from starlette.types import Scope
 
+from app.errors import BodyError
 from app.watch.exchange import Exchange
 from app.work.dispatch import Dispatcher
 
@@ -106,6 +108,12 @@ class Metrics:
                 self.grades.labels(verdict).inc(times)
             for counts in summary.quantities.values():
                 self._count_parts(counts["verdicts"].items(), counts["mistakes"].items())
+
+    def count_refused(self, scope: Scope, error: BodyError) -> None:
+        """Count a request that is refused before it is routed, whose path is the template of its route."""
+        self.requests.labels(scope["path"], scope["method"], error.status).inc()
+        self.seconds.labels(scope["path"]).observe(0)
+        self.refusals.labels(error.code).inc()
 
     def _count_parts(self, verdicts: Iterable[tuple[str, int]], mistakes: Iterable[tuple[str, int]]) -> None:
         for verdict, times in verdicts:

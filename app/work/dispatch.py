@@ -108,6 +108,12 @@ class Dispatcher:
         if operation.estimate is None:
             (self.processes if reads == JSON_TYPE else self.threads).require_room()
 
+    def find_place(self, operation: Operation, reads: str, size: int) -> "Place | None":
+        """Return where a request will wait, going by its head; None for a large body, which says when it is read."""
+        if operation.estimate is not None and (reads != JSON_TYPE or size > LOOP_BYTES):
+            return None
+        return self._place_of(operation, reads, size)
+
     def require_room_for_bulk(self) -> None:
         """Raise a `BusyError` where too many bulk requests wait for their turn."""
         if self._bulk.total() >= self._count + self._max_waiting:
@@ -130,7 +136,7 @@ class Dispatcher:
         BusyError
             If there is too much to do.
         """
-        place = self._place_unread(operation, call)
+        place = self._place_of(operation, call.reads, len(call.raw))
         if place is self.loop:
             await self.loop.wait()
             with self.loop:
@@ -158,10 +164,10 @@ class Dispatcher:
         right_place = self._place_read(work, call)
         return compute(operation, body, call) if right_place is place else right_place
 
-    def _place_unread(self, operation: Operation, call: Call) -> "Place":
-        if call.reads != JSON_TYPE:
+    def _place_of(self, operation: Operation, reads: str, size: int) -> "Place":
+        if reads != JSON_TYPE:
             return self.threads
-        return self.loop if operation.estimate and len(call.raw) <= LOOP_BYTES else self.processes
+        return self.loop if operation.estimate and size <= LOOP_BYTES else self.processes
 
     def _place_read(self, work: Work | None, call: Call) -> "Place":
         if work and call.writes == JSON_TYPE and work.numbers * BYTES_A_NUMBER >= PROCESS_BYTES:

@@ -62,14 +62,19 @@ class Slots:
         """How many requests wait."""
         return max(0, len(self._inside) - self._count)
 
-    def is_full(self) -> bool:
-        """Whether one more request is refused."""
-        return len(self._inside) >= self._count + self._max_waiting
+    @property
+    def room(self) -> int:
+        """How many more requests are not refused."""
+        return self._count + self._max_waiting - len(self._inside)
+
+    def busy(self) -> BusyError:
+        """Return the refusal of one more request."""
+        return too_many(self._place, self._max_waiting)
 
     def require_room(self) -> None:
         """Raise a `BusyError` where the slots are full."""
-        if self.is_full():
-            raise too_many(self._place, self._max_waiting)
+        if self.room <= 0:
+            raise self.busy()
 
     async def run(
         self,
@@ -155,16 +160,21 @@ class LoopShare:
         self._start = 0.0
         self.waiting = 0
 
-    def is_full(self) -> bool:
-        """Whether as many requests wait as may."""
-        return self.waiting >= self._max_waiting and (self.waiting > 0 or self._seconds >= ROUND_SECONDS)
+    @property
+    def room(self) -> int:
+        """How many more requests are not refused; where none waits, the first does not, either."""
+        return self._max_waiting - self.waiting + (not self.waiting and self._seconds < ROUND_SECONDS)
+
+    def busy(self) -> BusyError:
+        """Return the refusal of one more request."""
+        return too_many("the event loop", self._max_waiting)
 
     async def wait(self) -> None:
         """Wait for a round that has time left; raise a `BusyError` where too many wait already."""
         if self._seconds < ROUND_SECONDS:
             return
-        if self.is_full():
-            raise too_many("the event loop", self._max_waiting)
+        if self.room <= 0:
+            raise self.busy()
         self.waiting += 1
         try:
             while self._seconds >= ROUND_SECONDS:  # noqa: ASYNC110 - a round is just what is waited for

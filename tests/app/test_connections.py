@@ -4,8 +4,11 @@ import resource
 import time
 from contextlib import ExitStack
 
+from fastapi import FastAPI
+
 from app.examples import ARTICLE, ARTICLE_PROBLEM
-from app.serving.connections import SPARE_FILES, Connections, raise_file_limit
+from app.serving.guard import SPARE_FILES, Connections, raise_file_limit
+from app.serving.refusals import Overload
 from app.settings import Settings
 from tests.app.server import dump, post, run_server
 from tests.app.sockets import KEPT, connect, count_open, read_all
@@ -20,7 +23,9 @@ def test_a_server_may_open_as_many_files_as_the_system_lets_it() -> None:
 
 def test_there_are_never_more_connections_than_files_may_be_open() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert Connections(Settings.model_construct(max_connections=10 * hard)).most == hard - SPARE_FILES
+    settings = Settings.model_construct(max_connections=10 * hard)
+    overload = Overload(lambda scope: None, lambda scope, error: None)
+    assert Connections(FastAPI(), settings, overload).most == hard - SPARE_FILES
 
 
 def test_past_the_most_connections_those_that_waited_longest_are_closed() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from app.errors import MEDIA_TYPE
 from app.examples import ARTICLE
+from app.serving.refusals import MAX_HEADERS, MAX_TINY_CHUNKS
 from app.settings import Settings
 from app.watch.headers import NO_STORE, PROTECTION
 from tests.app.server import Server, dump, run_server
@@ -83,10 +84,10 @@ def test_a_head_without_an_end_is_refused_at_the_limit(server: Server, start: by
 
 
 def test_as_many_headers_as_the_limit_pass_and_one_more_is_431(server: Server) -> None:
-    more = DEFAULTS.max_headers - 2
+    more = MAX_HEADERS - 2
     assert send(server, GET + b"a: b\r\n" * more + b"\r\n")[0] == 200
     message = assert_is_refused(send(server, GET + b"a: b\r\n" * (more + 1) + b"\r\n"), 431, "too_many_headers")
-    assert str(DEFAULTS.max_headers) in message
+    assert str(MAX_HEADERS) in message
 
 
 def test_a_refusal_of_a_head_request_has_no_body(server: Server) -> None:
@@ -127,9 +128,17 @@ def test_a_host_is_a_name_or_an_address_with_or_without_a_port(server: Server, n
     "name", [b"a b/c", b"a/b", b"a@b", b"a:b", b"a b", b"::1", b"[::1", b"a]", b"\xc3\xa9", b'"a"']
 )
 def test_a_host_that_names_none_is_400(server: Server, name: bytes) -> None:
-    assert "no name or address" in assert_is_refused(
-        send(server, GET.replace(b"localhost", name) + b"\r\n"), 400, "host"
-    )
+    assert "Host header" in assert_is_refused(send(server, GET.replace(b"localhost", name) + b"\r\n"), 400, "host")
+
+
+def test_two_content_types_are_400(server: Server) -> None:
+    head = POST + b"content-type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    assert "found 2" in assert_is_refused(send(server, head + BODY), 400, "content_type")
+
+
+@pytest.mark.parametrize("target", [b"http://localhost", b"http://localhost:80", b"http://localhost?seed=1"])
+def test_a_target_without_a_path_is_400(server: Server, target: bytes) -> None:
+    assert_is_refused(send(server, GET.replace(b"/health/live", target) + b"\r\n"), 400, "not_http")
 
 
 @pytest.mark.parametrize("version", [b" HTTP/2.0", b" HTTP/0.9", b" HTTP/1.2", b" HTTP/11", b" ICE/1.0", b""])
@@ -177,19 +186,19 @@ def chunked(body: bytes, size: int, *, extension: bytes = b"", trailers: bytes =
 
 @pytest.mark.parametrize("size", [1, 15])
 def test_as_many_tiny_chunks_as_the_limit_pass_and_one_more_is_400(server: Server, size: int) -> None:
-    limit = DEFAULTS.max_tiny_chunks
+    limit = MAX_TINY_CHUNKS
     assert send(server, chunked(BODY.ljust(size * limit), size))[0] == 200
     message = assert_is_refused(send(server, chunked(BODY.ljust(size * (limit + 1)), size)), 400, "chunk_flood")
     assert str(limit) in message
 
 
 def test_chunks_that_are_not_tiny_may_be_as_many_as_there_are(server: Server) -> None:
-    assert send(server, chunked(BODY.ljust(3 * 16 * DEFAULTS.max_tiny_chunks), 16))[0] == 200
+    assert send(server, chunked(BODY.ljust(3 * 16 * MAX_TINY_CHUNKS), 16))[0] == 200
 
 
 def test_a_bulk_client_may_send_a_line_a_chunk(server: Server) -> None:
     line = b'{"exercise": {"kind": "softmax_layer", "seed": 1}, "answers": {}}\n'
-    body = chunked(line * (DEFAULTS.max_tiny_chunks + 1), len(line))
+    body = chunked(line * (MAX_TINY_CHUNKS + 1), len(line))
     status, _, reply = send(
         server, body.replace(b"softmax-layer", b"grades/bulk", 1).replace(b"application/json", b"application/jsonl", 1)
     )
@@ -229,12 +238,12 @@ def test_extensions_and_trailers_have_a_limit_with_the_head(server: Server, more
     reply = send(server, chunked(BODY, 9, extension=extension, trailers=trailer))
     assert reply[0] == status
     if status == 400:
-        assert str(limit) in assert_is_refused(reply, 400, "chunk_flood")
+        assert str(DEFAULTS.max_header_bytes) in assert_is_refused(reply, 400, "chunk_flood")
 
 
 def test_a_flood_after_an_early_reply_ends_the_connection(server: Server) -> None:
     post = POST.replace(b"Connection: close\r\n", b"").replace(b"application/json", b"text/plain")
-    flood = chunked(b"x" * (DEFAULTS.max_tiny_chunks + 1), 1)[len(POST) :]
+    flood = chunked(b"x" * (MAX_TINY_CHUNKS + 1), 1)[len(POST) :]
     status, head, _ = send(server, post + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", flood[flood.index(b"1\r") :])
     assert status == 415
     assert "connection: close" not in head

@@ -1,18 +1,24 @@
 """The service when there is too much to do: who is refused, who is not, and that health answers all the while."""
 
 import asyncio
+import json
 import os
+import re
 import resource
 import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
+import uvloop
 from fastapi import FastAPI
 
 from app.api.bulk import IN_MEMORY
@@ -22,7 +28,7 @@ from app.settings import Settings
 from app.work.memory import SMALL_BYTES, MemoryBudget
 from tests.app.dispatching import worker_of
 from tests.app.server import Server, assert_is_busy, assert_is_problem, dump, post, run_server
-from tests.app.sockets import HEAD, read_metric, wait_for_metric
+from tests.app.sockets import HEAD, KEPT, connect, read_metric, wait_for_metric
 
 GRADE = dump(GRADES["article"]["value"])
 LINES = BULK["single"]["value"].encode()
@@ -100,6 +106,100 @@ def test_a_request_whose_turn_does_not_come_is_told_so_in_time() -> None:
         assert 0.2 < time.monotonic() - started < 3
         assert not first.done()
     assert first.result().status_code == 200
+
+
+def test_requests_that_are_refused_before_they_are_routed_are_told_and_counted_as_all_others() -> None:
+    count = 'gradmark_requests_total{method="POST",route="/v1/grades",status="503"}'
+    head = (HEAD % (b"/v1/grades", b"application/json", len(GRADE)))[:-2]
+    with run_server(processes=1, max_waiting=1, queue_seconds=30, log_level="info") as server, stuck(server) as pool:
+        replies = [pool.submit(ask, server) for _ in range(2)]
+        wait_for_metric(server, WAITING, 1)
+        with connect(server) as impatient:
+            for number in range(4):
+                impatient.sendall(head + b"X-Request-ID: again.%d\r\n\r\n" % number + GRADE)
+                received = impatient.recv(65536)
+                assert received.startswith(b"HTTP/1.1 503 ")
+                assert b"\r\nx-request-id: again.%d\r\n" % number in received
+                document = json.loads(received.partition(b"\r\n\r\n")[2])
+                assert (document["request_id"], document["errors"][0]["code"]) == (f"again.{number}", "busy")
+        closing = httpx.Client(headers={"Connection": "close"}, trust_env=False)
+        with closing:
+            url = f"http://127.0.0.1:{server.port}/v1/grades"
+            refused = closing.post(url, content=GRADE, headers={"Content-Type": "application/json"})
+        assert_is_busy(refused, "busy", "1 request")
+        assert refused.headers["connection"] == "close"
+        assert read_metric(server, count) == read_metric(server, 'gradmark_refusals_total{reason="busy"}') == 5
+        deadline, told = time.monotonic() + 5, 0
+        while told < 5:
+            assert time.monotonic() < deadline, told
+            time.sleep(0.1)
+            lines = [json.loads(line) for line in server.logged().splitlines()]
+            told = sum(int(line["message"].split()[1]) for line in lines if line["message"].startswith("refused "))
+        assert told == 5
+        assert all(line.get("route") != "/v1/grades" for line in lines)
+    assert [reply.result().status_code for reply in replies] == [200, 200]
+
+
+class Impatient(asyncio.Protocol):
+    """A client that asks for a small computation again and again, at once, whatever it is told."""
+
+    BODY = dump(ARTICLE)
+    REQUEST = HEAD % (b"/v1/softmax-layer", b"application/json", len(BODY)) + BODY
+
+    def __init__(self, statuses: Counter[bytes]) -> None:
+        self._statuses, self._received = statuses, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self.REQUEST)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, _, body = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if length and len(body) == int(length[1]):
+            self._statuses[head[9:12]] += 1
+            self._received = b""
+            self._transport.write(self.REQUEST)
+
+
+async def press(server: Server, clients: int, seconds: float) -> tuple[float, float]:
+    """Let so many clients ask; return how many are answered 200 in a second of the server's, and the slowest health."""
+    statuses: Counter[bytes] = Counter()
+    loop, port, slowest = asyncio.get_running_loop(), server.port, 0.0
+    transports = [
+        (await loop.create_connection(lambda: Impatient(statuses), "127.0.0.1", port))[0] for _ in range(clients)
+    ]
+    await asyncio.sleep(0.5)
+    before, used, end = statuses[b"200"], count_seconds(server), time.monotonic() + seconds
+    while time.monotonic() < end:
+        asked = time.monotonic()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(KEPT)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        slowest = max(slowest, time.monotonic() - asked)
+        await asyncio.sleep(0.05)
+    accepted, used = statuses[b"200"] - before, count_seconds(server) - used
+    for transport in transports:
+        transport.abort()
+    assert set(statuses) <= {b"200", b"503"}
+    return accepted / used, slowest
+
+
+def count_seconds(server: Server) -> float:
+    """Count the seconds that the server has computed: what else runs on this machine takes none of them."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_clients_that_come_again_at_once_take_no_time_from_those_that_are_served() -> None:
+    with run_server(processes=0) as server:
+        few, _ = uvloop.run(press(server, 48, 3))
+        many, slowest = uvloop.run(press(server, 400, 3))
+    # 0.9 times as many and 0.1 s where nothing else runs
+    assert many > 0.6 * few
+    assert slowest < 1
 
 
 def test_a_client_that_leaves_makes_room_for_the_next(server: Server) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.serving.refusals import MAX_PIPELINED
 from tests.app.server import Server, run_server
 from tests.app.sockets import KEPT, read_metric
 from tests.app.test_heads import BODY, DEFAULTS, GET, POST, assert_is_refused, head_of, send
@@ -31,7 +32,7 @@ def test_a_head_that_comes_with_another_request_is_limited_too(server: Server) -
 
 
 def test_as_many_requests_as_the_limit_may_wait_on_one_connection_and_one_more_ends_it(server: Server) -> None:
-    limit, refused = DEFAULTS.max_pipelined, 'gradmark_turned_away_total{reason="pipelined"}'
+    limit, refused = MAX_PIPELINED, 'gradmark_turned_away_total{reason="pipelined"}'
     before = read_metric(server, refused)
     assert send(server, KEPT * (limit - 1) + GET + b"\r\n")[2].count(b"HTTP/1.1 200 OK") == limit - 1
     assert read_metric(server, refused) == before

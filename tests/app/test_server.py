@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -87,6 +88,38 @@ def test_a_path_that_no_client_library_sends_is_a_problem_document(server: Serve
     assert status == 404
     assert f"content-type: {MEDIA_TYPE}" in head
     assert json.loads(body)["status"] == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/health%2flive",
+        "/%68ealth/live",
+        "/health/liv%65",
+        "/v1/%65xercises/softmax_forward?seed=1",
+        "/v1/exercises/softmax%5fforward?seed=1",
+        "/v1/exercises/%73oftmax_forward?seed=1",
+        "/static-offline-docs/favicon%2epng",
+        "http://localhost/health/liv%65",
+    ],
+)
+def test_a_path_has_one_spelling(server: Server, path: str) -> None:
+    """A proxy's rule for a path goes by what is written: no other spelling leads to the same place."""
+
+    def ask(target: str) -> tuple[int, str, bytes]:
+        with connect(server) as connection:
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            return read_all(connection)
+
+    assert ask(unquote(path))[0] == 200
+    status, head, body = ask(path)
+    assert status == 404
+    assert f"content-type: {MEDIA_TYPE}" in head
+    assert json.loads(body)["status"] == 404
+
+
+def test_a_query_may_have_percent_codes(server: Server) -> None:
+    assert server.client.get("/v1/exercises/softmax_forward?seed=%31").status_code == 200
 
 
 @pytest.mark.parametrize("junk", [b"hello\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00"])

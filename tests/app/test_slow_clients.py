@@ -6,13 +6,15 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
+from app.examples import ARTICLE_PROBLEM
 from app.settings import Settings
-from tests.app.server import Server, run_server
-from tests.app.sockets import KEPT, ask_for_much, connect, count_open, read_all, read_rest, split
+from tests.app.server import Server, dump, run_server
+from tests.app.sockets import KEPT, ask_for_much, connect, count_open, read_all, read_rest, split, wait_for_metric
 from tests.app.test_heads import BODY, POST, assert_is_refused, chunked
 
 DEFAULTS = Settings.model_construct()
@@ -23,9 +25,7 @@ LINES_HEAD = JSON_HEAD.replace(b"softmax-layer", b"grades/bulk").replace(b"appli
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server that waits for a second, and for one more for every 20,000 bytes that come or 200,000 that go."""
-    with run_server(
-        receive_seconds=1, receive_rate=20_000, idle_seconds=1, send_seconds=1, send_rate=200_000, processes=0
-    ) as running:
+    with run_server(client_seconds=1, receive_rate=20_000, send_rate=200_000, processes=0) as running:
         yield running
 
 
@@ -187,11 +187,11 @@ def test_a_connection_whose_last_body_ended_after_the_reply_is_closed(server: Se
 
 
 def test_the_end_of_a_body_that_was_answered_early_does_not_use_up_the_time_until_the_next_request() -> None:
-    with run_server(receive_seconds=3, idle_seconds=2, processes=0) as server, connect(server) as connection:
+    with run_server(client_seconds=3, processes=0) as server, connect(server) as connection:
         be_answered_early(connection)
         time.sleep(2.3)
         connection.sendall(b"67890")
-        time.sleep(0.8)
+        time.sleep(1.5)
         connection.sendall(KEPT)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
@@ -199,21 +199,35 @@ def test_the_end_of_a_body_that_was_answered_early_does_not_use_up_the_time_unti
 # replies that are not read
 
 
+def read_until_lost(connection: socket.socket) -> bytes:
+    """Read until the server closes or resets the connection."""
+    received = b""
+    with suppress(ConnectionResetError):
+        while piece := connection.recv(2**20):
+            received += piece
+    return received
+
+
 def test_a_client_that_does_not_read_its_reply_loses_it(server: Server) -> None:
     with connect(server) as connection:
         ask_for_much(connection)
         time.sleep(3)
-        assert not read_rest(connection).endswith(b"}")
+        assert not read_until_lost(connection).endswith(b"}")
+
+
+def sip(connection: socket.socket) -> None:
+    """Read less than a client has to, for longer than it may."""
+    for _ in range(60):
+        connection.recv(8192)
+        time.sleep(0.1)
 
 
 def test_a_client_that_takes_its_reply_in_drops_loses_it(server: Server) -> None:
     with connect(server) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         ask_for_much(connection)
-        for _ in range(40):
-            connection.recv(8192)
-            time.sleep(0.1)
-        assert not read_rest(connection).endswith(b"}")
+        with pytest.raises(ConnectionResetError):
+            sip(connection)
 
 
 def test_a_client_that_reads_slowly_gets_all_of_its_reply(server: Server) -> None:
@@ -224,6 +238,60 @@ def test_a_client_that_reads_slowly_gets_all_of_its_reply(server: Server) -> Non
             assert connection.recv(65536)
             time.sleep(0.1)
         assert read_rest(connection).endswith(b"}")
+
+
+SEND_RATE = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def fast_server() -> Iterator[Server]:
+    """A server that waits for a second, and for one more for every SEND_RATE bytes of a reply."""
+    with run_server(client_seconds=1, send_rate=SEND_RATE, processes=0) as running:
+        yield running
+
+
+def bulk_of(lines: int) -> bytes:
+    """Return a bulk request whose reply has 600 bytes a line."""
+    wrong = dump({"answers": {"S": [[1, 2, 3]], "dL_dW": [[9] * 5] * 3}})
+    content = b"\n".join([dump({"defaults": {"problem": ARTICLE_PROBLEM}}), *[wrong] * lines])
+    return LINES_HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+
+
+@pytest.mark.parametrize("factor", [1.3, 2, 4])
+def test_a_client_that_reads_steadily_above_the_rate_is_never_cut_off(fast_server: Server, factor: float) -> None:
+    with connect(fast_server) as connection:
+        connection.sendall(bulk_of(30_000))
+        started, received, end = time.monotonic(), 0, b""
+        while piece := connection.recv(65536):
+            received += len(piece)
+            end = (end + piece)[-1000:]
+            time.sleep(max(0.0, started + received / (factor * SEND_RATE) - time.monotonic()))
+    assert b'{"summary":' in end
+    # longer than anybody is waited for who reads nothing
+    assert time.monotonic() - started > 2
+
+
+def count_unread(server: Server) -> int:
+    """Count what the kernel holds of replies that a server's clients have not taken, also after they were closed."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(int(row[4].split(":")[0], 16) for row in rows if row[1].endswith(f":{server.port:04X}"))
+
+
+def test_of_replies_that_nobody_reads_the_kernel_holds_little_and_nothing_once_they_are_given_up() -> None:
+    clients, each = 100, 2**19
+    # larger than what the kernel holds for one that reads nothing
+    request = b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with run_server(client_seconds=2, processes=0) as server, ExitStack() as stack:
+        connections = [stack.enter_context(socket.socket()) for _ in range(clients)]
+        for connection in connections:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(request)
+        wait_for_metric(server, "gradmark_connections ", clients + 1)
+        time.sleep(1)
+        assert clients * 2**16 < count_unread(server) < clients * each
+        wait_for_metric(server, 'gradmark_turned_away_total{reason="unread"}', clients)
+        assert count_unread(server) == 0
 
 
 def test_a_refusal_is_read_although_the_client_sends_on(server: Server) -> None:
@@ -283,12 +351,12 @@ def test_nine_hundred_slow_sockets_are_closed_within_twelve_seconds() -> None:
     with run_server() as server:
         seconds, slowest = hold(server, each=300, most_seconds=12)
     print(f"900 closed after {seconds:.2f} s; health at most {1000 * slowest:.0f} ms")  # noqa: T201 - the figures
-    assert seconds > DEFAULTS.receive_seconds - 1
+    assert seconds > DEFAULTS.client_seconds - 1
 
 
 @pytest.mark.slow
 def test_time_in_which_the_server_itself_was_stopped_does_not_count() -> None:
-    with run_server(receive_seconds=2) as server, connect(server) as connection:
+    with run_server(client_seconds=2) as server, connect(server) as connection:
         connection.sendall(KEPT[:20])
         server.process.send_signal(signal.SIGSTOP)
         time.sleep(4)

@@ -1,30 +1,30 @@
 """How the real server stops: it goes on for a while, finishes what is in flight, and waits for nobody for long."""
 
-import asyncio
 import json
 import signal
 import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from uvicorn.lifespan.off import LifespanOff
 
 from app.examples import ARTICLE, ARTICLE_PROBLEM
-from app.serving.server import Server as DrainingServer
-from app.settings import Settings
 from tests.app.server import (
+    ROOT,
     Server,
     assert_is_problem,
+    command,
     dump,
+    environment,
+    find_free_port,
     post,
     run_server,
     seconds_to_end,
 )
-from tests.app.sockets import KEPT, ask_for_much, connect, hold_request, read_all, read_rest
+from tests.app.sockets import HEAD, KEPT, ask_for_much, connect, hold_request, read_all, read_rest
 
 SOON = 8
 LONG = 60
@@ -161,16 +161,66 @@ def test_a_computation_that_outlasts_the_stop_is_answered_503_and_is_not_waited_
         assert server.process.returncode == 0
 
 
-async def test_what_does_not_end_in_time_is_left(anyio_backend: str, caplog: pytest.LogCaptureFixture) -> None:
-    server = DrainingServer(FastAPI(), Settings.model_construct())
-    server.servers, server.lifespan = [], EndlessLifespan(server.config)
-    await server.shutdown()
-    assert "not all that belongs to the service has ended in time" in caplog.text
+def test_a_bulk_reply_that_is_not_done_ends_with_a_line_that_says_so() -> None:
+    # all unlike, so that they take longer than a stop
+    lines = [dump({"answers": {"S": [[1, 2, number]]}}) for number in range(40_000)]
+    body = b"\n".join([dump({"defaults": {"problem": ARTICLE_PROBLEM}}), *lines])
+    with run(stop_seconds=4) as server, connect(server) as connection:
+        head = HEAD % (b"/v1/grades/bulk", b"application/jsonl", len(body))
+        connection.sendall(head + body)
+        received = connection.recv(65536)
+        server.process.terminate()
+        received += read_rest(connection)
+        assert seconds_to_end(server.process) < SOON
+        assert server.process.returncode == 0
+    assert b"\r\ntransfer-encoding: chunked\r\n" in received
+    assert received.endswith(b"\r\n0\r\n\r\n")
+    *marked, last = [json.loads(line) for line in unchunk(received).splitlines()]
+    assert [line["index"] for line in marked] == list(range(len(marked)))
+    assert 0 < len(marked) < len(lines)
+    assert (last["problem"]["status"], last["problem"]["errors"][0]["code"]) == (503, "stopping")
 
 
-class EndlessLifespan(LifespanOff):
-    async def shutdown(self) -> None:
-        await asyncio.sleep(LONG)
+def unchunk(received: bytes) -> bytes:
+    """Return the body of a chunked reply."""
+    rest, body = received.partition(b"\r\n\r\n")[2], b""
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+    return body
+
+
+def test_what_does_not_end_in_time_is_left() -> None:
+    with run_server("tests.app.endless_server", processes=0) as server:
+        server.process.terminate()
+        assert seconds_to_end(server.process) < SOON
+        assert server.process.returncode == 0
+        assert b"not all that belongs to the service has ended in time" in server.logged()
+
+
+@pytest.mark.parametrize("stop", ["terminate", "interrupt"])
+def test_a_log_that_nobody_reads_any_more_does_not_make_it_fail(stop: str) -> None:
+    port = find_free_port()
+    settings = environment(port=port, drain_seconds=0, processes=0)
+    with subprocess.Popen(command("serve"), cwd=ROOT, env=settings, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert b"listening" in process.stdout.readline()
+        process.stdout.close()
+        while subprocess.call(command("health"), cwd=ROOT, env=settings, stderr=subprocess.DEVNULL):
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM if stop == "terminate" else signal.SIGINT)
+        assert process.wait(SOON) == 0
+
+
+def test_it_runs_without_standard_output() -> None:
+    port = find_free_port()
+    settings = environment(port=port, drain_seconds=0, processes=0)
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *command("serve")]
+    with subprocess.Popen(shell, cwd=ROOT, env=settings, stderr=subprocess.DEVNULL) as process:
+        while subprocess.call(command("health"), cwd=ROOT, env=settings, stderr=subprocess.DEVNULL):
+            assert process.poll() is None
+        process.terminate()
+        assert process.wait(SOON) == 0
 
 
 # under load

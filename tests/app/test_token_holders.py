@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
+from app.serving.refusals import MAX_TINY_CHUNKS
 from app.wire.limits import MOST_PARTS
 from app.wire.skeletons import MOST_KEYS
 from tests.app.keyed import LINES, client_of, keyed_app, mint, without_id
@@ -95,14 +96,14 @@ CHUNKED = (
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
 BROKEN_OFF = {
-    "chunk_flood": CHUNKED + b"1\r\n \r\n" * 11,
+    "chunk_flood": CHUNKED + b"1\r\n \r\n" * (MAX_TINY_CHUNKS + 1),
     "not_http": CHUNKED + b"x\r\n",
     "incomplete": CHUNKED + b"1\r\n \r\n",
 }
 
 
 def test_a_body_that_does_not_arrive_is_no_guess_at_a_key() -> None:
-    with run_server(keys=LINES, processes=0, max_tiny_chunks=10) as server:
+    with run_server(keys=LINES, processes=0) as server:
         for reason, sent in BROKEN_OFF.items():
             with connect(server) as connection:
                 connection.sendall(sent)
