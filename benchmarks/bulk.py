@@ -17,8 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from app.access import Access
-from app.marking import Bulk
+from app.marking.chunks import Terms
+from app.marking.grade_command import import_marking, mark_lines
+from app.marking.lines import take_defaults
 from app.settings import Settings
+from app.work.pool import Pool
 from benchmarks.harness import Goal, Row, measure, set_beside
 from benchmarks.problems import describe, draw_problem, write_json
 from benchmarks.servers import Connection, join_chunks, serve_ours, write_request
@@ -68,9 +71,11 @@ def compare_one_by_one(lines: list[bytes]) -> list[bool]:
     return [np.allclose(np.array(json.loads(line)["answers"]["dL_dW"]), TRUTH) for line in lines]
 
 
-def mark_alone(content: bytes) -> Iterator[bytes]:
+def mark_alone(content: bytes) -> Iterator[bytes | bytearray]:
     """Mark as the service does, without HTTP and files."""
-    return Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=2**25).replies()
+    file, longest = io.BytesIO(content), 2**25
+    terms = Terms(caller=EVERYBODY, budget=Budget(), longest=longest, defaults=take_defaults(file, longest))
+    return mark_lines(terms, file, Pool(0, import_marking))
 
 
 def rows_beside_script(connection: Connection, share_wrong: float) -> Iterator[Row]:

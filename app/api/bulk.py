@@ -3,28 +3,30 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 
-from anyio import move_on_after, to_thread
+from anyio import move_on_after
+from asgi_correlation_id import correlation_id
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
 from app.api.admission import RequestCaller
+from app.api.error_handlers import problem_response
 from app.api.media_types import LINES_TYPES, require_media_type
 from app.api.openapi import Responses
 from app.api.route import PIECE_BYTES, Endpoints, read_budget, stream_body
 from app.errors import stopping
 from app.examples import BULK
-from app.marking import MEDIA_TYPE, Bulk, DefaultsError, ProcessAside, answer_line
-from app.marking.replies import write_refusal
-from app.record import record_of
+from app.marking.bulk import MEDIA_TYPE, Bulk
+from app.marking.chunks import Terms
+from app.marking.replies import write_end
+from app.record import Facts, record_of
 from app.settings import Settings
-from app.work.computation import Reply
-from app.work.dispatch import PROCESS_BYTES, Dispatcher
+from app.work.dispatch import Dispatcher
 from app.work.memory import Reservation, find_holder
 from app.work.queue import BusyError
 
@@ -77,22 +79,25 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
     spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
     file = cast("BinaryIO", until_sent.enter_context(spooled))
     await _fill(file, request, until_sent)
-    await until_sent.enter_async_context(dispatcher.turn())
     file.seek(0)
-    aside = ProcessAside(ask=lambda line: dispatcher.run_chunk(answer_line, line), from_bytes=PROCESS_BYTES)
-    try:
-        bulk = await run_in_threadpool(
-            Bulk,
-            file,
-            caller=caller,
-            budget=read_budget(request),
-            limits=settings.limits,
-            longest=settings.max_body_bytes,
-            aside=aside if dispatcher.pool.is_started else None,
-        )
-    except DefaultsError as error:
-        return _refuse(request, error.answer)
-    record_of(request.scope).summary = bulk.summary
+    terms = Terms(
+        caller=caller,
+        budget=read_budget(request),
+        limits=settings.limits,
+        longest=settings.max_body_bytes,
+        request_id=correlation_id.get() or "",
+    )
+    bulk = Bulk(
+        file,
+        terms,
+        run=dispatcher.run_chunk,
+        turn=dispatcher.turn,
+    )
+    record = record_of(request.scope)
+    if refusal := await bulk.read_defaults():
+        record.facts = Facts(reason=refusal.document.reason)
+        return problem_response(refusal.document, headers=refusal.headers)
+    record.summary = bulk.summary
     reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
     return LinesResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
 
@@ -100,41 +105,31 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
 class LinesResponse(StreamingResponse):
     """Lines, the last of which says so where the service stops before all are written."""
 
-    def __init__(self, pieces: Iterator[bytes], **options: Any) -> None:
-        super().__init__((), **options)
-        self._pieces = pieces
-
     async def stream_response(self, send: Send) -> None:
         """Send piece by piece; whoever stops the service cancels this."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         end = b"\n"
         try:
-            # the framework would wait for a thread that is cancelled
-            while (piece := await to_thread.run_sync(next, self._pieces, None, abandon_on_cancel=True)) is not None:
-                end = piece[-1:] or end
+            async for piece in self.body_iterator:
+                end = cast("bytes", piece)[-1:] or end
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except asyncio.CancelledError:
-            last = write_refusal(stopping()).ending.replace(b",", b"{", 1)
             # a line that is sent in part stays one by itself
-            last = last if end == b"\n" else b"\n" + last
+            last = write_end(stopping()) if end == b"\n" else b"\n" + write_end(stopping())
             with move_on_after(LAST_LINE_SECONDS, shield=True):
                 await send({"type": "http.response.body", "body": last, "more_body": False})
             raise
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _refuse(request: Request, found: Reply) -> Response:
-    record_of(request.scope).facts = found.facts
-    return Response(bytes(found.content), found.status, media_type=found.media_type)
-
-
-def _count(pieces: Iterator[bytes], reservation: Reservation) -> Iterator[bytes]:
+async def _count(pieces: AsyncIterator[bytes | bytearray], reservation: Reservation) -> AsyncIterator[bytes]:
     """Count each piece of a reply as long as it is sent; it is too late to refuse one."""
-    for piece in pieces:
+    async for piece in pieces:
         reservation.resize(len(piece))
         # a line alone may have many megabytes, and while a socket takes them nobody else is answered
-        for start in range(0, max(1, len(piece)), PIECE_BYTES):
-            yield piece[start : start + PIECE_BYTES]
+        rest = memoryview(piece)
+        for start in range(0, len(piece), PIECE_BYTES):
+            yield bytes(rest[start : start + PIECE_BYTES])
 
 
 async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) -> None:

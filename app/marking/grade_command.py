@@ -8,34 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import ValidationError
 from tqdm import tqdm
 
 from app.access import Access, AccessSettingError
 from app.cores import count_cores
-from app.errors import BodyError, describe_error
-from app.marking import Bulk
-from app.marking.lines import open_lines, write_summary
-from app.marking.workers import FileWork, WorkerError, mark_file
+from app.marking.chunks import MarkedChunk, Terms, find_refusal, mark_chunk
+from app.marking.lines import CHUNK_BYTES, open_lines, read_chunk, split_lines, take_defaults
+from app.marking.replies import write_summary
 from app.record import Summary
 from app.settings import Settings
-from core.errors import CoreError
+from app.work.pool import Pool, WorkerDiedError
 
 BYTES_EACH = 256 * 1024
 """A process takes half a second to start: with fewer bytes to mark, it is not worth it."""
 
+SHARES = 16
+FEWEST_BYTES = 16 * 1024
+"""Each process gets at least as many chunks, unless they would be so small: the last ones end at about one time."""
+
 
 def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes: int | None = None) -> int:
-    """Mark the submissions of a file.
-
-    Parameters
-    ----------
-    settings : Settings
-        For the limits of a line.
-    submissions, grades : Path
-        Where lines come from, and where the reply goes; each may be a pipe.
-    processes : int, optional
-        How many mark at once; by default one for each core that this process may use.
+    """Mark the submissions of a file, in one process for each core unless told; either file may be a pipe.
 
     Returns
     -------
@@ -47,27 +40,33 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
         if grades.is_file() and grades.samefile(submissions):
             sys.stderr.write(f"{grades}: the reply would overwrite the submissions\n")
             return 2
-        with _as_file(submissions) as file:
-            _mark(settings, file, grades, processes or count_cores())
+        with _as_file(submissions) as file, open_lines(file) as source:
+            # whoever has the files and this program may do everything with them
+            caller, longest = Access(settings).everybody, settings.max_body_bytes
+            defaults = take_defaults(source, longest)
+            terms = Terms(
+                caller=caller, budget=settings.budget, longest=longest, limits=settings.limits, defaults=defaults
+            )
+            if refusal := find_refusal(terms):
+                sys.stderr.write(f"{submissions}: {refusal.document.detail}\n")
+                return 2
+            _mark(terms, source, file.stat().st_size, grades, processes or count_cores())
     except OSError as error:
         # what fails while it is written has no name
         sys.stderr.write(f"{error.filename or grades}: {error.strerror or error}\n")
         return 2
-    except (BodyError, CoreError, ValidationError) as error:
-        sys.stderr.write(f"{submissions}: {describe_error(error).detail}\n")
-        return 2
     except AccessSettingError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except WorkerError as error:
-        sys.stderr.write(f"{error}\n")
+    except WorkerDiedError:
+        sys.stderr.write("a process that marked has ended before its work was done; the reply is cut\n")
         return 1
     return 0
 
 
 @contextmanager
 def _as_file(submissions: Path) -> Iterator[Path]:
-    """Yield a file that each process can open and search: the submissions, or a copy of what a pipe gives."""
+    """Yield a file whose size is known: the submissions, or a copy of what a pipe gives."""
     found = submissions.resolve()
     if found.is_file() and not found.is_relative_to("/dev"):
         yield found
@@ -82,36 +81,40 @@ def _as_file(submissions: Path) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def _mark(settings: Settings, submissions: Path, grades: Path, processes: int) -> None:
-    with open_lines(submissions) as source:
-        # whoever has the files and this program may do everything with them
-        caller = Access(settings).everybody
-        bulk = Bulk(
-            source, caller=caller, budget=settings.budget, limits=settings.limits, longest=settings.max_body_bytes
-        )
-        size = submissions.stat().st_size
-        needed = min(processes, size // BYTES_EACH)
-        with grades.open("wb") as target, tqdm(total=size, unit="B", unit_scale=True) as bar:
-            if needed > 1:
-                work = FileWork(terms=bulk.terms, source=submissions, start=source.tell(), target=grades)
-                places = _mark_in_processes(work, needed)
-            else:
-                places = _mark_here(bulk, source, target)
-            for place in places:
-                bar.update(place - bar.n)
+def _mark(terms: Terms, source: BinaryIO, size: int, grades: Path, processes: int) -> None:
+    needed = min(processes, size // BYTES_EACH)
+    chunk_bytes = min(CHUNK_BYTES, max(FEWEST_BYTES, size // (SHARES * processes)))
+    with (
+        grades.open("wb") as target,
+        tqdm(total=size, unit="B", unit_scale=True) as bar,
+        Pool(needed if needed > 1 else 0, import_marking, blas_threads=1) as pool,
+    ):
+        for piece in mark_lines(terms, source, pool, chunk_bytes):
+            target.write(piece)
+            bar.update(source.tell() - bar.n)
 
 
-def _mark_here(bulk: Bulk, source: BinaryIO, target: BinaryIO) -> Iterator[int]:
-    for chunk in bulk.replies():
-        target.write(chunk)
-        yield source.tell()
-
-
-def _mark_in_processes(work: FileWork, processes: int) -> Iterator[int]:
+def mark_lines(terms: Terms, source: BinaryIO, pool: Pool, size: int = CHUNK_BYTES) -> Iterator[bytes | bytearray]:
+    """Mark the lines of a file behind its defaults, and yield pieces of the reply in their order."""
     summary = Summary()
-    for done in mark_file(work, processes):
-        for part in done.parts:
-            summary.add(part)
-        yield done.end
-    with work.target.open("ab") as target:
-        target.write(write_summary(summary))
+    for found in pool.map(mark_chunk, _read_chunks(terms, source, size)):
+        marked: MarkedChunk = found
+        while True:
+            summary.add(marked.summary)
+            yield marked.reply
+            if not marked.rest:
+                break
+            marked = pool.run(mark_chunk, terms, marked.rest, summary.lines)
+    yield write_summary(summary)
+
+
+def _read_chunks(terms: Terms, source: BinaryIO, size: int) -> Iterator[tuple[Terms, bytes, int]]:
+    """Read chunks, each with the index of its first line."""
+    lines = 0
+    while chunk := read_chunk(source, terms.longest, size):
+        yield terms, chunk, lines
+        lines += len(split_lines(chunk, terms.longest))
+
+
+def import_marking() -> None:
+    """Import all that marking needs, by importing this module."""

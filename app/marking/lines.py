@@ -1,167 +1,32 @@
-"""A bulk request that has been read to a file: its defaults, and its lines in chunks."""
+"""A file of lines: how it is cut into chunks, and what a line holds."""
 
 import io
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-import numpy as np
 import orjson
+from pydantic import TypeAdapter, ValidationError, with_config
 
-from app.access import Caller
 from app.errors import BodyError
-from app.marking.chunks import ChunkMarker, Terms, split_lines
-from app.marking.ids import take_id
-from app.marking.line_bodies import read_defaults
-from app.marking.replies import write_piece, write_refusal
-from app.record import Summary
 from app.schemas.grade_bodies import GradeLineBody
-from app.wire import DEFAULT_LIMITS, Limits, encode
+from app.wire import Limits, NotJsonError, parse_body
+from app.wire.fields import STRICT, OptionalText
 from app.wire.skeletons import BYTE_ORDER_MARK
-from core.budget import Budget
 
-MEDIA_TYPE = "application/jsonl"
+Value = TypeVar("Value")
 
-LEAST_BYTES = 16 * 1024
-MOST_BYTES = 256 * 1024
-"""Between these, a chunk is as large as fits the pace."""
-
-SHORT_SECONDS = 0.05
-LONG_SECONDS = 0.5
-"""Chunks that take less or more are too small to be marked well together, or too large to wait for."""
-
-NEWLINE, SPACE = b"\n "
+CHUNK_BYTES = 256 * 1024
+"""A larger chunk is marked no faster, and keeps others waiting for longer."""
 
 DEFAULTS_START = re.compile(rb'\s*\{\s*"defaults"')
 
+# each letter of the key may be escaped
+MAY_HOLD_ID = re.compile(rb'"(?:i|\\u0069)(?:d|\\u0064)"')
 
-Piece = TypeVar("Piece")
-
-
-class Aside(Protocol):
-    """Where long lines are read and marked instead: in one call of a parser, nothing else happens in this process."""
-
-    @property
-    def from_bytes(self) -> int:
-        """How long a line is that is long."""
-
-    def read_defaults(self, line: bytes, limits: Limits) -> GradeLineBody:
-        """Read the line of defaults."""
-
-    def mark(self, line: bytes, terms: Terms, index: int) -> tuple[bytes, Summary]:
-        """Mark a line, as `ChunkMarker.mark` does; raise a `BodyError` if that cannot be done."""
-
-
-class Bulk:
-    """A bulk request that has been read to a file.
-
-    Parameters
-    ----------
-    file : file
-        Binary, at its beginning; it can be searched.
-    caller : Caller
-        Who asks.
-    budget : Budget
-        What each line may hold and do.
-    longest : int
-        The most bytes of a line.
-    limits : Limits
-        What each line may be like.
-    aside : Aside, optional
-        Where long lines are marked; by default here, as all are.
-    give_way : callable, optional
-        As `ChunkMarker` has it.
-
-    Raises
-    ------
-    BodyError, CoreError, pydantic.ValidationError
-        If there is a line of defaults, and it is wrong or not allowed: then nothing can be marked.
-    """
-
-    def __init__(
-        self,
-        file: BinaryIO,
-        *,
-        caller: Caller,
-        budget: Budget,
-        longest: int,
-        limits: Limits = DEFAULT_LIMITS,
-        aside: Aside | None = None,
-        give_way: Callable[[float], None] | None = None,
-    ) -> None:
-        self._file = file
-        self._aside = aside
-        line = _take_defaults(file, longest)
-        read = aside.read_defaults if aside and line and len(line) >= aside.from_bytes else read_defaults
-        defaults = None if line is None else read(line, limits)
-        self.terms = Terms(defaults=defaults, budget=budget, limits=limits, longest=longest, caller=caller)
-        self._marker = ChunkMarker(self.terms, give_way)
-        self.summary = Summary()
-
-    def replies(self) -> Iterator[bytes]:
-        """Mark the lines one after the other; how far it came shows in the summary.
-
-        Yields
-        ------
-        bytes
-            Pieces of the reply, of whole lines each.
-        """
-        pace = Pace()
-        while chunk := read_chunk(self._file, pace.size, self.terms.longest):
-            yield from pace.follow(self._mark(chunk))
-        yield write_summary(self.summary)
-
-    def _mark(self, chunk: bytes) -> Iterator[bytes]:
-        if chunk.isspace():
-            # between pieces it is noticed that a client has left
-            yield b""
-        # all but the last line are shorter than a chunk
-        start = chunk.rfind(b"\n", 0, -1) + 1
-        if self._aside is None or len(chunk) - start < self._aside.from_bytes:
-            start = len(chunk)
-        for piece, part in self._marker.mark(chunk[:start], self.summary.lines):
-            self.summary.add(part)
-            yield piece
-        if self._aside is not None and start < len(chunk):
-            reply, part = self._mark_aside(self._aside, chunk[start:])
-            self.summary.add(part)
-            yield reply
-
-    def _mark_aside(self, aside: Aside, line: bytes) -> tuple[bytes, Summary]:
-        try:
-            return aside.mark(line, self.terms, self.summary.lines)
-        except BodyError as error:
-            return write_piece([write_refusal(error)], [take_id(line).id], self.summary.lines)
-
-
-class Pace:
-    """How many bytes to mark at once, by how long it takes: few lines of slow work, many of fast work."""
-
-    def __init__(self) -> None:
-        self.size = LEAST_BYTES
-
-    def follow(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
-        """Pass the reply to a chunk on, and look how long making it takes.
-
-        Yields
-        ------
-        object
-            The same pieces.
-        """
-        seconds, start = 0.0, time.perf_counter()
-        for piece in pieces:
-            seconds += time.perf_counter() - start
-            yield piece
-            # sending it is not marking
-            start = time.perf_counter()
-        seconds += time.perf_counter() - start
-        if seconds < SHORT_SECONDS:
-            self.size = min(2 * self.size, MOST_BYTES)
-        elif seconds > LONG_SECONDS:
-            self.size = max(self.size // 2, LEAST_BYTES)
+NEWLINES_LOST = "; each line ends with a newline, which curl takes out with -d and keeps with --data-binary"
 
 
 class _NamedFile(io.FileIO):
@@ -179,70 +44,56 @@ def open_lines(path: Path) -> BinaryIO:
     return io.BufferedReader(_NamedFile(path))
 
 
-def write_summary(summary: Summary) -> bytes:
-    """Write the last line of a reply."""
-    return encode({"summary": summary}) + b"\n"
+def read_chunk(file: BinaryIO, longest: int, size: int = CHUNK_BYTES) -> bytes:
+    """Read whole lines of at most `size` bytes together; nothing at the end of the file.
 
-
-def read_chunk(file: BinaryIO, size: int, longest: int) -> bytes:
-    """Read whole lines.
-
-    Parameters
-    ----------
-    size : int
-        About how many bytes.
-    longest : int
-        The most bytes of a line; of one that is longer, some more are kept, for it to be told.
-
-    Returns
-    -------
-    bytes
-        Nothing at the end of the file.
+    A line that is longer comes alone. What it has beyond `longest` bytes is left out but for the first of them.
     """
     chunk = file.read(size)
-    if not chunk or chunk.endswith(b"\n"):
-        return chunk
-    chunk += (rest := file.readline(longest + 1))
-    if len(rest) > longest and not rest.endswith(b"\n"):
-        while (rest := file.readline(MOST_BYTES)) and not rest.endswith(b"\n"):
+    if end := chunk.rfind(b"\n") + 1:
+        file.seek(end - len(chunk), os.SEEK_CUR)
+        return chunk[:end]
+    chunk += file.readline(max(0, longest + 1 - len(chunk)))
+    if not chunk.endswith(b"\n"):
+        while (rest := file.readline(CHUNK_BYTES)) and not rest.endswith(b"\n"):
             pass
-        chunk += b"\n"
     return chunk
 
 
-def count_lines(chunk: bytes, longest: int) -> int:
-    """Count the lines of a chunk that are answered: those that are not blank.
-
-    Parameters
-    ----------
-    longest : int
-        The most bytes of a line; a longer one is answered in any case.
-    """
-    signs = np.frombuffer(chunk, dtype=np.uint8)
-    ends = signs == NEWLINE
-    # a line that is blank starts with white space
-    may_be_blank = chunk[:1] <= b" " or (ends[:-1] & (signs[1:] <= SPACE)).any()
-    if may_be_blank or len(chunk) > longest:
-        return len(split_lines(chunk, longest))
-    return int(np.count_nonzero(ends)) + (not chunk.endswith(b"\n"))
+def split_lines(chunk: bytes, longest: int) -> list[bytes]:
+    """Return the lines that are answered: those that are not blank, or too long."""
+    # bytes.splitlines takes more than newlines for the end of a line
+    return [line for line in io.BytesIO(chunk) if line.strip() or is_too_long(line, longest)]
 
 
-def _take_defaults(file: BinaryIO, longest: int) -> bytes | None:
+def cut_lines(chunk: bytes, longest: int, count: int) -> bytes:
+    """Return what stands behind so many lines that are answered."""
+    lines = io.BytesIO(chunk)
+    while count:
+        count -= len(split_lines(lines.readline(), longest))
+    return lines.read()
+
+
+def is_too_long(line: bytes, longest: int) -> bool:
+    """Tell whether a line has more bytes than that, without its newline."""
+    return len(line) - line.endswith(b"\n") > longest
+
+
+def take_defaults(file: BinaryIO, longest: int) -> bytes | None:
     """Read the first line that is not blank if it holds defaults; otherwise leave the file before it."""
     if file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
         file.seek(0)
     _skip_blank_lines(file)
     place = file.tell()
     line = file.readline(longest + 1)
-    is_whole = len(line) <= longest or line.endswith(b"\n")
-    if is_whole and _holds_defaults(line):
+    if not is_too_long(line, longest) and _holds_defaults(line):
         return line
     file.seek(place)
     return None
 
 
 def _skip_blank_lines(file: BinaryIO) -> None:
-    while block := file.read(MOST_BYTES):
+    while block := file.read(CHUNK_BYTES):
         if rest := block.lstrip():
             start = block.rfind(b"\n", 0, -len(rest)) + 1
             file.seek(start - len(block), os.SEEK_CUR)
@@ -253,7 +104,7 @@ def _holds_defaults(line: bytes) -> bool:
     if DEFAULTS_START.match(line):
         return True
     # a longer one is wrong in any case: what is right starts with its only key
-    if b'"defaults"' not in line or len(line) > MOST_BYTES:
+    if b'"defaults"' not in line or len(line) > CHUNK_BYTES:
         return False
     try:
         found = orjson.loads(line)
@@ -261,3 +112,64 @@ def _holds_defaults(line: bytes) -> bool:
         # what is wrong with it is said where it is marked
         return False
     return isinstance(found, dict) and "defaults" in found
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True)
+class DefaultsLine:
+    """The first line of a bulk request, where it is one that others share."""
+
+    defaults: GradeLineBody
+    """What lines leave out."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SubmissionLine(GradeLineBody):
+    """A submission in bulk."""
+
+    id: OptionalText = None
+    """Comes back with the reply to this line."""
+
+
+@with_config(STRICT | {"extra": "ignore"})
+@dataclass(frozen=True, kw_only=True)
+class IdOfLine:
+    """The id of a line, whatever else it holds."""
+
+    id: OptionalText = None
+
+
+LINE: TypeAdapter[SubmissionLine] = TypeAdapter(SubmissionLine)
+ID: TypeAdapter[IdOfLine] = TypeAdapter(IdOfLine)
+DEFAULTS: TypeAdapter[DefaultsLine] = TypeAdapter(DefaultsLine)
+
+
+def read_submission(line: bytes, limits: Limits) -> SubmissionLine:
+    """Read a submission; raise `BodyError` or pydantic's `ValidationError` if it is none."""
+    return _read(LINE, line, limits, "this line")
+
+
+def read_defaults(line: bytes, limits: Limits) -> GradeLineBody:
+    """Read the line of defaults; raise as `read_submission` does."""
+    return _read(DEFAULTS, line, limits, "the line of defaults").defaults
+
+
+def read_id(line: bytes, limits: Limits) -> str | None:
+    """Read the id of a line that is no submission, if it has one and is JSON."""
+    if not MAY_HOLD_ID.search(line):
+        return None
+    try:
+        return parse_body(ID, line, limits=limits).id
+    except (BodyError, ValidationError):
+        return None
+
+
+def _read(adapter: TypeAdapter[Value], line: bytes, limits: Limits, name: str) -> Value:
+    try:
+        # with its newline, what is missing at its end would be missing at the start of a second line
+        return parse_body(adapter, line.removesuffix(b"\n"), limits=limits)
+    except NotJsonError as error:
+        hint = NEWLINES_LOST if error.error.msg == "Extra data" else ""
+        message = f"{name} is not JSON: {error.error.msg} at column {error.error.colno}{hint}"
+        raise BodyError(error.status, error.code, message) from None

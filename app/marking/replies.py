@@ -23,26 +23,11 @@ class LineProblem:
     errors: list[ErrorItem]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LineReply:
-    """The reply to one line, but for its index and id."""
-
-    grade: Grade | None = None
-    problem: LineProblem | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Reply:
-    """The reply to a line, whichever it is.
+class LineReply:
+    """The reply to a line: what stands behind its index and id, the grade unless it is a problem, and its id.
 
-    Parameters
-    ----------
-    ending : bytes
-        What comes after index and id.
-    grade : Grade or None
-        None where it is a problem.
-    id : bytes
-        The id that was read with the line, as `write_id` gives it; empty where there is none, or it was taken out.
+    The id is as `write_id` gives it, and empty where the line has none or it was taken out before.
     """
 
     ending: bytes
@@ -50,21 +35,11 @@ class Reply:
     id: bytes = b""
 
 
-def write_piece(replies: list[Reply], ids: list[bytes], first: int) -> tuple[bytes, Summary]:
-    """Write a piece of a reply.
+def write_replies(replies: list[LineReply], ids: list[bytes], first: int) -> tuple[bytes, Summary]:
+    """Write the replies to lines from index `first` on, and count them.
 
-    Parameters
-    ----------
-    ids : list of bytes
-        The ids that were taken out of these lines and of those behind them, each empty where none was; empty where
-        none was taken out of any line.
-    first : int
-        The index of the first.
-
-    Returns
-    -------
-    tuple of bytes and Summary
-        A line for each, and their counts.
+    `ids` were taken out of these lines, and of others behind them: each is empty where none was, and all of it where
+    none was taken out of any line.
     """
     indexed = enumerate(replies, first)
     if ids:
@@ -72,22 +47,21 @@ def write_piece(replies: list[Reply], ids: list[bytes], first: int) -> tuple[byt
         written = [b'{"index":%d%b%b' % (index, id_ or reply.id, reply.ending) for (index, reply), id_ in pairs]
     else:
         written = [b'{"index":%d%b%b' % (index, reply.id, reply.ending) for index, reply in indexed]
-    content = b"".join(written)
     summary = Summary(lines=len(replies))
     for reply, times in Counter(replies).items():
         if reply.grade is None:
             summary.problems += times
         else:
             summary.count(reply.grade, times)
-    return content, summary
+    return b"".join(written), summary
 
 
-def write_grade(grade: Grade, id_: str | None = None) -> Reply:
+def write_grade(grade: Grade, id_: str | None = None) -> LineReply:
     """Write the reply to a line that has been marked."""
-    return _write(LineReply(grade=grade), id_)
+    return _write({"grade": grade}, grade, id_)
 
 
-def write_refusal(error: Exception, id_: str | None = None) -> Reply:
+def write_problem(error: Exception, id_: str | None = None) -> LineReply:
     """Write the reply to a line that cannot be marked."""
     document = describe_error(error)
     problem = LineProblem(
@@ -97,10 +71,20 @@ def write_refusal(error: Exception, id_: str | None = None) -> Reply:
         detail=document.detail,
         errors=document.errors,
     )
-    return _write(LineReply(problem=problem), id_)
+    return _write({"problem": problem}, None, id_)
 
 
-def _write(reply: LineReply, id_: str | None) -> Reply:
+def _write(reply: dict[str, object], grade: Grade | None, id_: str | None) -> LineReply:
     # its brace is left out, and it is copied only once: it may be large
     ending = b"".join((b",", memoryview(encode(reply))[1:], b"\n"))
-    return Reply(ending, reply.grade, b"" if id_ is None else write_id(orjson.dumps(id_)))
+    return LineReply(ending, grade, b"" if id_ is None else write_id(orjson.dumps(id_)))
+
+
+def write_summary(summary: Summary) -> bytes:
+    """Write the last line of a reply to lines that have all been answered."""
+    return encode({"summary": summary}) + b"\n"
+
+
+def write_end(error: Exception) -> bytes:
+    """Write the last line of a reply that ends before all lines have been answered."""
+    return b"{" + write_problem(error).ending[1:]

@@ -18,6 +18,7 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import starmap
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import Empty, SimpleQueue
@@ -190,7 +191,10 @@ class Pool:
         WorkerDiedError, WorkerFailedError
             As `run` does.
         """
-        count = max(1, len(self._workers))
+        if not self.is_started:
+            yield from starmap(function, arguments)
+            return
+        count = len(self._workers)
         ahead: deque[Future[Found]] = deque()
         threads = ThreadPoolExecutor(count)
         try:

@@ -1,11 +1,20 @@
 """Submissions in bulk, line by line, and what has to come back."""
 
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
+from app.marking.chunks import Terms, mark_chunk
+from app.marking.grade_command import import_marking, mark_lines
+from app.marking.lines import take_defaults
+from app.marking.replies import write_summary
+from app.record import Summary
+from app.work.pool import Pool
+from core.budget import Budget
+from tests.app.dispatching import EVERYBODY
 
 Json = dict[str, Any]
 
@@ -26,6 +35,36 @@ ANSWERS: tuple[Json, ...] = (
 def dump_lines(*lines: object) -> bytes:
     """Write lines of JSON, those that are bytes as they are."""
     return b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
+
+
+def open_lines(content: bytes, *, longest: int = 10**7) -> tuple[io.BytesIO, Terms]:
+    """Return lines as a file behind their defaults, and what they share."""
+    file = io.BytesIO(content)
+    defaults = take_defaults(file, longest)
+    return file, Terms(caller=EVERYBODY, budget=Budget(), longest=longest, defaults=defaults)
+
+
+def mark_in_pieces(content: bytes, *, longest: int = 10**7) -> list[bytes]:
+    """Mark lines in this process; the last piece is the summary."""
+    file, terms = open_lines(content, longest=longest)
+    return [bytes(piece) for piece in mark_lines(terms, file, Pool(0, import_marking))]
+
+
+def mark(content: bytes, *, longest: int = 10**7) -> bytes:
+    """Mark lines in this process."""
+    return b"".join(mark_in_pieces(content, longest=longest))
+
+
+def mark_one_by_one(content: bytes, *, longest: int = 10**7) -> bytes:
+    """Mark each line as a chunk of its own, which none is marked together with."""
+    file, terms = open_lines(content, longest=longest)
+    summary, reply = Summary(), b""
+    for line in file:
+        marked = mark_chunk(terms, line, summary.lines)
+        assert not marked.rest
+        reply += marked.reply
+        summary.add(marked.summary)
+    return reply + write_summary(summary)
 
 
 def submissions(count: int, *, width: int = 0) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
 """Lines that are marked together: the bytes of the reply are those of lines that are marked one by one."""
 
-import io
 import json
 import random
 import re
@@ -11,17 +10,11 @@ import numpy as np
 import pytest
 
 from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
-from app.marking import Bulk, ChunkMarker, Terms, forms
+from app.marking import templates
 from app.marking.chunks import Recent
-from app.marking.line_bodies import read_defaults
-from app.marking.lines import write_summary
-from app.record import Summary
-from app.wire import DEFAULT_LIMITS
-from core.budget import Budget
 from core.grade_requests import Grader, GradeRequest
 from core.grading import Grade
-from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines
-from tests.app.dispatching import EVERYBODY
+from tests.app.bulk_lines import DEFAULTS, dump_lines, mark, mark_one_by_one, read_lines
 
 Json = dict[str, Any]
 
@@ -55,23 +48,6 @@ def truths(defaults: Json, ids: tuple[str, ...]) -> Json:
     asked = {"defaults": {"problem": defaults["problem"], "feedback": "full"}}
     [line], _ = read_lines(mark(dump_lines(asked, {"answers": dict.fromkeys(ids, 1)})))
     return {part["quantity"]: np.array(part["expected"]) for part in line["grade"]["parts"]}
-
-
-def mark(content: bytes, *, longest: int = 10**7) -> bytes:
-    return b"".join(Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=longest).replies())
-
-
-def mark_one_by_one(content: bytes, *, longest: int = 10**7) -> bytes:
-    """Mark each line as a chunk of its own, which none is marked together with."""
-    first, *lines = io.BytesIO(content)
-    defaults = read_defaults(first, DEFAULT_LIMITS)
-    marker = ChunkMarker(Terms(defaults=defaults, budget=Budget(), longest=longest, caller=EVERYBODY))
-    summary, reply = Summary(), b""
-    for line in lines:
-        for piece, part in marker.mark(line, summary.lines):
-            reply += piece
-            summary.add(part)
-    return reply + write_summary(summary)
 
 
 def write_answer(truth: Any, source: random.Random) -> Any:
@@ -157,9 +133,9 @@ def count_marked(content: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
 
     def count(grader: Grader, request: GradeRequest) -> Grade:
         marked.append(request)
-        return mark_request(grader, request)
+        return grade_request(grader, request)
 
-    mark_request = Grader.grade
+    grade_request = Grader.grade
     with monkeypatch.context() as patch:
         patch.setattr(Grader, "grade", count)
         mark(content)
@@ -178,7 +154,7 @@ def right_lines(count: int, *texts: str) -> list[bytes]:
 def test_lines_that_are_right_to_the_last_digit_are_marked_by_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     several = right_lines(1000, "S", "dL_dW")
     assert count_marked(dump_lines(DEFAULTS) + b"".join(several), monkeypatch) == 1
-    # two forms in turn, and blank lines
+    # two templates in turn, and blank lines
     mixed = [line for pair in zip(several, right_lines(1000, "L"), strict=True) for line in (*pair, b"\n")]
     assert count_marked(dump_lines(DEFAULTS) + b"".join(mixed), monkeypatch) == 2
 
@@ -195,7 +171,7 @@ def test_a_line_that_no_parser_of_numbers_takes_is_marked_alone(monkeypatch: pyt
 def test_without_simdjson_every_line_is_marked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     content = dump_lines(DEFAULTS) + b"".join(right_lines(20, "L"))
     together = mark(content)
-    monkeypatch.setattr(forms, "simdjson", None)
+    monkeypatch.setattr(templates, "simdjson", None)
     assert count_marked(content, monkeypatch) == 20
     assert mark(content) == together
 
@@ -225,7 +201,7 @@ def test_a_line_that_is_too_long_is_told_among_others_that_are_alike() -> None:
 
 def test_wrong_lines_among_right_ones_of_one_form_are_marked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = right_lines(1000, "L")
-    # the last chunks hold nothing of another form
+    # the last chunks hold nothing of another template
     for number in range(900, 1000, 10):
         lines[number] = dump_lines({"answers": {"L": float(number)}})
     lines[950] = dump_lines({"answers": {"L": 1.5279}})
@@ -239,17 +215,16 @@ def test_what_was_used_last_is_kept() -> None:
     recent.put("a", "first")
     recent.put("b", "second")
     assert recent.get("a") == "first"
-    assert recent.put("c", "third") == "third"
+    recent.put("c", "third")
     assert [recent.get(key) for key in "abc"] == ["first", None, "third"]
 
 
-def test_no_more_bytes_are_kept_than_there_is_room_for() -> None:
+def test_no_more_bytes_are_kept_than_there_is_room_for_or_the_last_value_alone() -> None:
     recent: Recent[str] = Recent(10, 100)
     for name in "abc":
         recent.put(name, name.upper(), 40)
     assert [recent.get(name) for name in "abc"] == [None, "B", "C"]
-    # what is larger than all the room is not kept, and leaves none to others
-    assert recent.put("d", "D", 101) == "D"
-    assert [recent.get(name) for name in "abcd"] == [None] * 4
+    recent.put("d", "D", 101)
+    assert [recent.get(name) for name in "abcd"] == [None, None, None, "D"]
     recent.put("e", "E", 100)
-    assert recent.get("e") == "E"
+    assert [recent.get(name) for name in "de"] == [None, "E"]

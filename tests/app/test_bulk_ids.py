@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from app.marking.ids import take_id, take_ids
-from tests.app.bulk_lines import DEFAULTS, HEADERS, dump_lines, read_lines
-from tests.app.test_bulk_alike import CASES, count_marked, mark, mark_one_by_one, right_lines, truths, write_lines
+from tests.app.bulk_lines import DEFAULTS, HEADERS, dump_lines, mark, mark_one_by_one, read_lines
+from tests.app.test_bulk_alike import CASES, count_marked, right_lines, truths, write_lines
 
 Json = dict[str, Any]
 

@@ -1,6 +1,5 @@
 """Long lines in bulk: a process beside the one that serves reads and marks them, by the same bytes as any line."""
 
-import json
 import os
 import signal
 import socket
@@ -11,13 +10,9 @@ import httpx
 import pytest
 
 from app.main import create_app
-from app.marking import Terms
-from app.marking.long_lines import LineToMark
-from app.schemas.grade_bodies import GradeLineBody
 from app.settings import Settings
-from core.budget import Budget
-from tests.app.bulk_lines import DEFAULTS, HEADERS, dump_lines, read_lines
-from tests.app.dispatching import EVERYBODY, wait_until_gone, worker_of
+from tests.app.bulk_lines import DEFAULTS, HEADERS, OWN_PROBLEM, dump_lines, read_lines
+from tests.app.dispatching import wait_until_gone, worker_of
 from tests.app.server import Server, assert_is_problem, run_server, seconds_to_end
 from tests.app.sockets import HEAD, connect, wait_for_metric
 
@@ -65,17 +60,29 @@ async def send_without_processes(content: bytes) -> httpx.Response:
 # first, for the lines of a process that is killed do not count as covered
 
 
+def test_a_process_that_dies_of_several_lines_marks_each_by_itself(server: Server) -> None:
+    worker = worker_of(server)
+    with ThreadPoolExecutor(1) as pool:
+        os.kill(worker, signal.SIGSTOP)
+        reply = pool.submit(send, server, RIGHT * 20 + RIGHT.replace(b"1.5279", b"7"))
+        wait_for_metric(server, IN_PROCESSES, 1)
+        os.kill(worker, signal.SIGKILL)
+        lines, summary = read_lines(reply.result().content)
+    assert summary["problems"] == 21
+    assert {line["problem"]["status"] for line in lines} == {422}
+
+
 def test_a_process_that_dies_is_a_problem_of_its_line(server: Server) -> None:
     worker = worker_of(server)
     with ThreadPoolExecutor(1) as pool:
         os.kill(worker, signal.SIGSTOP)
-        reply = pool.submit(send, server, dump_lines(DEFAULTS) + RIGHT + LONG + RIGHT + LONG)
+        reply = pool.submit(send, server, LONG + dump_lines(OWN_PROBLEM) + LONG)
         wait_for_metric(server, IN_PROCESSES, 1)
         os.kill(worker, signal.SIGKILL)
         lines, summary = read_lines(reply.result().content)
-    assert [line.get("problem", {}).get("status") for line in lines] == [None, 503, None, None]
-    assert lines[1]["problem"]["errors"][0]["code"] == "worker_died"
-    assert summary["problems"] == 1
+    assert [line.get("problem", {}).get("status") for line in lines] == [503, None, 422]
+    assert lines[0]["problem"]["errors"][0]["code"] == "worker_died"
+    assert summary["problems"] == 2
 
 
 def test_a_process_that_dies_over_defaults_is_a_problem_of_the_whole(server: Server) -> None:
@@ -167,12 +174,3 @@ def test_a_stop_does_not_wait_for_long_lines() -> None:
         assert seconds_to_end(server.process) < SOON
         assert server.process.returncode == 0
         wait_until_gone(worker)
-
-
-def test_defaults_whose_token_has_ended_meanwhile_are_a_problem_of_a_long_line() -> None:
-    defaults = GradeLineBody(token="ended." + "a" * 64)
-    terms = Terms(defaults=defaults, budget=Budget(), longest=LONGEST, caller=EVERYBODY)
-    found = LineToMark(raw=RIGHT, terms=terms, index=3, request_id="").answer()
-    line = json.loads(found.content)
-    assert (line["index"], line["problem"]["status"]) == (3, 401)
-    assert (found.summary.lines, found.summary.problems) == (1, 1)

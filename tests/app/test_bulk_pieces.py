@@ -1,7 +1,6 @@
 """Replies in bulk piece by piece: as many bytes as before, and never many of them at once."""
 
 import asyncio
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,14 +8,15 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
+from app.api.route import PIECE_BYTES as SENT_BYTES
 from app.main import create_app
-from app.marking import PIECE_BYTES, Bulk, chunks
+from app.marking import chunks
+from app.marking.chunks import PIECE_BYTES, mark_chunk
 from app.marking.grade_command import BYTES_EACH
+from app.marking.lines import CHUNK_BYTES
 from app.settings import Settings
-from core.budget import Budget
 from tests.app.bombs import TALKATIVE
-from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
-from tests.app.dispatching import EVERYBODY
+from tests.app.bulk_lines import DEFAULTS, dump_lines, mark, mark_in_pieces, open_lines, read_lines, submissions
 from tests.app.server import ROOT, environment
 
 MEGABYTE = 2**20
@@ -26,58 +26,62 @@ WRONG = dump_lines(DEFAULTS, *({"answers": {"L": 2 + number / 1000}} for number 
 [TALKING] = TALKATIVE
 
 
-def mark(content: bytes) -> list[bytes]:
-    """Mark lines; return the pieces of the reply, without the summary."""
-    *pieces, summary = (
-        bytes(piece) for piece in Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=10**7).replies()
-    )
-    read_lines(b"".join([*pieces, summary]))
-    return pieces
-
-
 def test_a_piece_ends_with_the_line_that_makes_it_large() -> None:
-    pieces = mark(b"\n".join(TALKING.body.splitlines()[:4]))
+    *pieces, _ = mark_in_pieces(b"\n".join(TALKING.body.splitlines()[:4]))
     assert len(pieces) == 3
     assert all(piece.count(b"\n") == 1 and len(piece) > PIECE_BYTES for piece in pieces)
 
 
-@pytest.mark.parametrize("content", [LINES, WRONG])
+@pytest.mark.parametrize("content", [LINES, WRONG, LINES.replace(b"\n", b"\n \r\n\n")])
 def test_pieces_of_any_size_are_the_same_reply(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    [whole] = mark(content)
+    whole, summary = mark_in_pieces(content)
     monkeypatch.setattr(chunks, "PIECE_BYTES", 1)
-    pieces = mark(content)
+    pieces = [piece for piece in mark_in_pieces(content) if piece]
+    assert len(pieces) == 61
+    assert b"".join(pieces) == whole + summary
+
+
+def test_a_chunk_that_takes_long_is_left_and_gone_on_with_later() -> None:
+    file, terms = open_lines(WRONG)
+    rest = file.read()
+    pieces: list[bytes] = []
+    while rest:
+        marked = mark_chunk(terms, rest, len(pieces), 0.0)
+        assert (marked.summary.lines, marked.reply.count(b"\n")) == (1, 1)
+        pieces.append(marked.reply)
+        assert len(marked.rest) < len(rest)
+        rest = marked.rest
     assert len(pieces) == 60
-    assert b"".join(pieces) == whole
+    assert mark(WRONG).startswith(b"".join(pieces))
 
 
-def test_a_piece_ends_when_it_has_taken_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    [whole] = mark(WRONG)
-    monkeypatch.setattr(chunks, "PIECE_SECONDS", 0.0)
-    pieces = mark(WRONG)
-    assert len(pieces) == 60
-    assert b"".join(pieces) == whole
-
-
-def test_after_each_line_that_is_marked_by_itself_it_gives_way_and_after_others_it_need_not() -> None:
-    for content, times in ((WRONG, 60), (dump_lines(DEFAULTS, *[{"answers": {"L": 2}}] * 60), 1)):
-        taken: list[float] = []
-        bulk = Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=10**7, give_way=taken.append)
-        assert list(bulk.replies())
-        assert len(taken) == times
-        assert all(seconds > 0 for seconds in taken)
-
-
-def test_where_there_are_blank_lines_only_there_are_pieces_too_between_which_a_client_may_leave() -> None:
-    content = dump_lines({"answers": {}}) + b"\n" * MEGABYTE
-    assert (
-        sum(not piece for piece in Bulk(io.BytesIO(content), caller=EVERYBODY, budget=Budget(), longest=99).replies())
-        > 3
-    )
+def test_more_requests_than_are_kept_may_be_marked_in_turn() -> None:
+    contents = [
+        dump_lines({"defaults": DEFAULTS["defaults"] | {"feedback": level}}, *[{"answers": {"L": 2}}] * 20)
+        for level in ("verdict", "location", "diagnosis", "full") * 2
+    ]
+    opened = [open_lines(content) for content in contents]
+    replies = [b""] * len(opened)
+    for first in range(20):
+        for number, (file, terms) in enumerate(opened):
+            replies[number] += mark_chunk(terms, file.readline(), first).reply
+    for content, reply in zip(contents, replies, strict=True):
+        assert mark(content).startswith(reply)
+        assert reply.count(b"\n") == 20
 
 
 def test_defaults_may_stand_behind_many_blank_lines() -> None:
     content = dump_lines(DEFAULTS, {"answers": {"L": 2}})
     assert mark(b"\r\n" * 150_001 + b"  " + content) == mark(content)
+
+
+def test_a_line_has_the_same_reply_wherever_it_stands_in_a_chunk() -> None:
+    line = dump_lines({"answers": {"L": 2}})
+    for size in (CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES):
+        long_line = line.replace(b"2", b"2".ljust(size - len(line) + 1))
+        assert len(long_line) == size
+        lines, _ = read_lines(mark(dump_lines(DEFAULTS) + line + long_line + line + long_line.removesuffix(b"\n")))
+        assert [each["grade"] for each in lines] == [lines[0]["grade"]] * 4
 
 
 @pytest.mark.anyio
@@ -107,7 +111,7 @@ async def test_a_bulk_reply_goes_to_the_server_in_small_pieces() -> None:
         send,
     )
     assert sum(sizes) > 10 * MEGABYTE
-    assert max(sizes) <= PIECE_BYTES
+    assert max(sizes) <= SENT_BYTES
 
 
 COMMAND = """

@@ -1,5 +1,6 @@
 """The command that marks a file: the same bytes from any number of processes, and an end whatever happens to one."""
 
+import io
 import json
 import os
 import random
@@ -17,9 +18,8 @@ from typing import Any
 import pytest
 
 from app.command_line import main
-from app.marking.chunks import split_lines
 from app.marking.grade_command import BYTES_EACH
-from app.marking.lines import LEAST_BYTES, LONG_SECONDS, MOST_BYTES, SHORT_SECONDS, Pace, count_lines
+from app.marking.lines import is_too_long, read_chunk, split_lines
 from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
 from tests.app.server import ROOT, environment
 
@@ -198,7 +198,7 @@ def test_a_worker_that_is_killed_ends_the_command_without_a_summary(tmp_path: Pa
         os.kill(workers[1], signal.SIGKILL)
         _, said = process.communicate(timeout=SECONDS)
         assert process.returncode == 1
-        assert "a process that marked ended with status -9; the reply is cut\n" in said
+        assert "a process that marked has ended before its work was done; the reply is cut\n" in said
     assert b'"summary"' not in target.read_bytes()
     assert find_ended(workers)
 
@@ -227,25 +227,6 @@ def find_ended(workers: list[int]) -> bool:
     return True
 
 
-def wait(seconds: float) -> Iterator[None]:
-    """Take so long for something in two pieces."""
-    for _ in range(2):
-        time.sleep(seconds / 2)
-        yield
-
-
-def test_chunks_grow_while_they_are_marked_fast_and_shrink_when_it_takes_long() -> None:
-    pace = Pace()
-    sizes = [pace.size]
-    for seconds in (0, 0, 0, 0, 0, LONG_SECONDS, LONG_SECONDS, 2 * SHORT_SECONDS):
-        for _ in pace.follow(wait(seconds)):
-            # what is done with the pieces does not count
-            time.sleep(LONG_SECONDS / 10)
-        sizes.append(pace.size // LEAST_BYTES)
-    assert sizes == [LEAST_BYTES, 2, 4, 8, 16, 16, 8, 4, 4]
-    assert sizes[4] * LEAST_BYTES == MOST_BYTES
-
-
 CHUNKS = [
     b"",
     b"a",
@@ -260,7 +241,14 @@ CHUNKS = [
 ]
 
 
-@pytest.mark.parametrize("chunk", CHUNKS)
-def test_lines_are_counted_as_they_are_split(chunk: bytes) -> None:
+@pytest.mark.parametrize("content", CHUNKS)
+def test_every_line_is_in_one_chunk_whatever_their_size(content: bytes) -> None:
     for longest in (3, 4, 5, 100):
-        assert count_lines(chunk, longest) == len(split_lines(chunk, longest))
+        lines = split_lines(content, longest)
+        for size in (1, 2, 3, 7, 100):
+            file = io.BytesIO(content)
+            chunks = list(iter(lambda: read_chunk(file, longest, size), b""))  # noqa: B023 - used at once
+            found = [line for chunk in chunks for line in split_lines(chunk, longest)]
+            assert [line[:longest] for line in found] == [line[:longest] for line in lines]
+            assert [is_too_long(line, longest) for line in found] == [is_too_long(line, longest) for line in lines]
+            assert all(len(chunk) <= max(size, longest + 1) for chunk in chunks)

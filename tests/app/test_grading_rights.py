@@ -13,7 +13,7 @@ import pytest
 from app.access import AccessError
 from app.access.rights import AuthorisedGrader
 from app.examples import ARTICLE_PROBLEM
-from app.marking import MEDIA_TYPE
+from app.marking.bulk import MEDIA_TYPE
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
 from core.exercises import KINDS, draw_exercise

@@ -1,9 +1,9 @@
-"""Forms of lines: what differs in more than its numbers is never taken for the same."""
+"""Templates of lines: what differs in more than its numbers is never taken for the same."""
 
 import numpy as np
 import pytest
 
-from app.marking.forms import Form, find_key, has_form
+from app.marking.templates import LineTemplate, find_template_key, has_template
 from core.grade_requests import Grader, GradeRequest
 from core.grading import NO_MATCH
 from core.problem import Layer, Network, Problem
@@ -15,23 +15,23 @@ LINE = f'{{"answers": {{"Z1": {ROWS}, "A1": {ROWS}, "Z2": {ROWS}}}}}\n'.encode()
 
 
 @pytest.fixture(scope="module")
-def form() -> Form:
+def template() -> LineTemplate:
     value = [[1.0, 2.0], [3.0, 4.0]]
     grader = Grader(GradeRequest(problem=PROBLEM))
     matcher = grader.find_exact_matcher(GradeRequest(answers={"Z1": value, "A1": value, "Z2": value}))
     assert matcher is not None
-    return Form(LINE, matcher)
+    return LineTemplate(LINE, matcher)
 
 
-def test_lines_of_a_form_are_told_together_and_each(form: Form) -> None:
+def test_lines_of_a_template_are_matched_together_and_each(template: LineTemplate) -> None:
     wrong = LINE.replace(b"4", b"-4.5")
     by_machine = LINE.replace(b"4", b"4.0000001")
-    told = form.tell(LINE + wrong + LINE + by_machine)
-    assert told is not None
-    assert form.tell(b"") is None
-    assert told[0] == told[2] != told[3] != NO_MATCH
-    assert told[1] == NO_MATCH
-    assert form.tell_each([LINE, wrong, b"{}\n", LINE, by_machine]) == [*told[:2], NO_MATCH, *told[2:]]
+    found = template.match(LINE + wrong + LINE + by_machine)
+    assert found is not None
+    assert template.match(b"") is None
+    assert found[0] == found[2] != found[3] != NO_MATCH
+    assert found[1] == NO_MATCH
+    assert template.match_each([LINE, wrong, b"{}\n", LINE, by_machine]) == [*found[:2], NO_MATCH, *found[2:]]
 
 
 GAP = b"}}\n" + LINE[: LINE.index(b":", 12) + 1]
@@ -65,20 +65,22 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_lines_of_another_form_are_not_told(form: Form, other: bytes) -> None:
-    assert form.tell(LINE) is not None
+def test_lines_of_another_template_are_not_matched(template: LineTemplate, other: bytes) -> None:
+    assert template.match(LINE) is not None
     for lines in (other, LINE + other, other + LINE, LINE + other + LINE):
-        assert form.tell(lines) is None
+        assert template.match(lines) is None
 
 
-def test_lines_with_one_key_have_one_form() -> None:
-    assert find_key(LINE) == find_key(LINE.replace(b"3", b"-1e5"))
-    assert len({find_key(line) for line in (LINE, LINE.replace(b"Z2", b"Z9"), LINE.replace(b"2]", b"2 ]"))}) == 3
+def test_lines_with_one_key_have_one_template() -> None:
+    assert find_template_key(LINE) == find_template_key(LINE.replace(b"3", b"-1e5"))
+    assert (
+        len({find_template_key(line) for line in (LINE, LINE.replace(b"Z2", b"Z9"), LINE.replace(b"2]", b"2 ]"))}) == 3
+    )
 
 
 @pytest.mark.parametrize(
     "other", [LINE[:-1], b" " + LINE, LINE.replace(b" ", b"\t"), b"{}\n", LINE.replace(b"}}", b"}")]
 )
-def test_not_every_line_has_a_form(other: bytes) -> None:
-    assert has_form(LINE)
-    assert not has_form(other)
+def test_not_every_line_has_a_template(other: bytes) -> None:
+    assert has_template(LINE)
+    assert not has_template(other)

@@ -1,15 +1,12 @@
 """Lines that are written alike: their words become white space, and one parse reads the numbers of all of them."""
 
 import re
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from app.wire.skeletons import simdjson
 from core.grading import NO_MATCH, ExactMatcher
-
-FormKey: TypeAlias = tuple[bytes, bytes]
 
 NUMBER_SIGNS = b"0123456789+-.eE"
 QUOTED = re.compile(rb'"[^"\\]*"')
@@ -18,27 +15,20 @@ KEY = re.compile(rb',\s*"[^"\\]*"\s*:')
 TAIL = re.compile(rb"\}\s*\}\s*\Z")
 
 
-def find_key(line: bytes) -> FormKey:
+def find_template_key(line: bytes) -> tuple[bytes, bytes]:
     """Return what lines have in common that differ in nothing but numbers: signs, and what stands in quotes."""
     return line.translate(None, NUMBER_SIGNS), b"".join(QUOTED.findall(line))
 
 
-def has_form(line: bytes) -> bool:
+def has_template(line: bytes) -> bool:
     """Tell whether a line is one of answers first of all, with an end and without tabs."""
     return simdjson is not None and bool(
         HEAD.match(line) and TAIL.search(line) and line.endswith(b"\n") and b"\t" not in line
     )
 
 
-class Form:
-    """A line of answers without its numbers.
-
-    Parameters
-    ----------
-    line : bytes
-        One of its lines, for which `has_form`; it can be marked.
-    matcher : ExactMatcher
-        Tells which of these lines are right.
+class LineTemplate:
+    """A line of answers without its numbers, made of one of its lines, which `has_template` and can be marked.
 
     Notes
     -----
@@ -58,14 +48,8 @@ class Form:
         self._end = self._gaps[words[0]]
         self._pattern = self._blank(body + words[0]).translate(None, NUMBER_SIGNS)
 
-    def tell(self, lines: bytes) -> npt.NDArray[np.int64] | None:
-        """Tell which of many lines are right outright.
-
-        Returns
-        -------
-        ndarray of int, shape (n_lines,), or None
-            As `ExactMatcher.tell` does; None if not all of the lines have this form.
-        """
+    def match(self, lines: bytes) -> npt.NDArray[np.int64] | None:
+        """Return of each line what `ExactMatcher` says of it; None if not all of the lines have this template."""
         if not (lines.startswith(self._head) and lines.endswith(self._tail)) or b"\t" in lines:
             return None
         text = self._blank(lines[len(self._head) : -len(self._tail)])
@@ -83,15 +67,15 @@ class Form:
             return None
         return self._matcher.match(numbers.reshape(count, self._matcher.width))
 
-    def tell_each(self, lines: list[bytes]) -> list[int]:
-        """Tell which of many lines are right outright; a line that is not of this form after all is not."""
-        told = self.tell(b"".join(lines))
-        if told is not None:
-            return list(map(int, told))
+    def match_each(self, lines: list[bytes]) -> list[int]:
+        """Return the same of lines of which some may have another template after all: those have no match."""
+        found = self.match(b"".join(lines))
+        if found is not None:
+            return list(map(int, found))
         if len(lines) == 1:
             return [NO_MATCH]
         half = len(lines) // 2
-        return self.tell_each(lines[:half]) + self.tell_each(lines[half:])
+        return self.match_each(lines[:half]) + self.match_each(lines[half:])
 
     def _blank(self, text: bytes) -> bytes:
         for word, gap in self._gaps.items():
