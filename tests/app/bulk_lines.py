@@ -37,6 +37,15 @@ def dump_lines(*lines: object) -> bytes:
     return b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
 
 
+def slow_submissions(count: int) -> Iterator[bytes]:
+    """Write defaults and so many long lines that take some 20 ms each: each is wrong in a way of its own."""
+    yield dump_lines(DEFAULTS)
+    rows = [[0.11, -0.52, 0.37, 0.83, -0.29], [0.61, 0.17, -0.74, 0.05, 0.46], [-0.33, 0.92, 0.21, -0.58, 0.79]]
+    for number in range(count):
+        wrong = {"L": 2 + number / 1e5, "dL_dW": [[entry + number / 1e7 for entry in row] for row in rows]}
+        yield dump_lines(json.dumps({"answers": wrong}).encode().ljust(2000))
+
+
 def open_lines(content: bytes, *, longest: int = 10**7) -> tuple[io.BytesIO, Terms]:
     """Return lines as a file behind their defaults, and what they share."""
     file = io.BytesIO(content)

@@ -40,10 +40,15 @@ class Server:
 
     def memory(self, field: str) -> int:
         """Read a figure of the process in bytes: "VmRSS" is what it holds, "VmHWM" the most it ever held."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith(f"{field}:"):
-                return int(line.split()[1]) * 1024
-        raise LookupError(field)
+        return read_memory(self.process.pid, field)
+
+
+def read_memory(pid: int, field: str) -> int:
+    """Read the same of any process."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(field)
 
 
 @contextmanager

@@ -10,8 +10,10 @@ import pytest
 from app.errors import MEDIA_TYPE
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app
+from app.marking.chunks import Terms, find_refusal, mark_chunk
 from app.record import MOST_COUNTED, OTHERS, Summary
 from app.settings import Settings
+from core.budget import Budget
 from core.conventions import Conventions
 from core.grade_requests import Grader, GradeRequest
 from core.grading import Grade, Part
@@ -26,6 +28,7 @@ from tests.app.bulk_lines import (
     read_lines,
     submissions,
 )
+from tests.app.dispatching import EVERYBODY
 
 pytestmark = pytest.mark.anyio
 
@@ -268,6 +271,34 @@ async def test_a_bug_is_a_problem_of_its_line_and_is_logged(
     assert "secret" not in json.dumps(lines)
     assert "secret" in caplog.text
     assert summary == count_lines(lines)
+
+
+async def test_a_bug_on_the_way_to_marking_lines_together_is_logged_and_they_are_marked_one_by_one(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(grader: Grader, request: GradeRequest) -> None:
+        raise RuntimeError("secret")
+
+    content = dump_lines(DEFAULTS, *[RIGHT] * 10)
+    together = await send(client, content)
+    monkeypatch.setattr(Grader, "find_exact_matcher", stumble)
+    assert await send(client, content) == together
+    assert "secret" in caplog.text
+
+
+def test_a_token_in_defaults_that_ends_on_the_way_is_a_problem_of_each_line() -> None:
+    defaults = dump_lines({"defaults": {"token": "ended." + "a" * 64}})
+    terms = Terms(caller=EVERYBODY, budget=Budget(), longest=10**7, defaults=defaults)
+    refusal = find_refusal(terms)
+    assert refusal is not None
+    assert refusal.document.status == 401
+    marked = mark_chunk(terms, dump_lines(RIGHT, b"", {"id": "b"} | RIGHT), 3)
+    lines = [json.loads(line) for line in marked.reply.splitlines()]
+    assert [(line["index"], line.get("id"), line["problem"]["status"]) for line in lines] == [
+        (3, None, 401),
+        (4, "b", 401),
+    ]
+    assert (marked.summary.lines, marked.summary.problems, marked.rest) == (2, 2, b"")
 
 
 async def test_the_summary_stays_small_whatever_the_lines_name() -> None:

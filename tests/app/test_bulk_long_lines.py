@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.app.bulk_lines import DEFAULTS, HEADERS, OWN_PROBLEM, dump_lines, read_lines
 from tests.app.dispatching import wait_until_gone, worker_of
-from tests.app.server import Server, assert_is_problem, run_server, seconds_to_end
+from tests.app.server import Server, assert_is_problem, read_memory, run_server, seconds_to_end
 from tests.app.sockets import HEAD, connect, wait_for_metric
 
 MEGABYTE = 2**20
@@ -124,6 +125,18 @@ def test_a_first_line_of_too_much_is_refused_before_it_is_read(server: Server) -
     content = b'{"defaults":{},"x":[' + b"[]," * (LONGEST // 3 - 10) + b"1]}\n" + RIGHT
     assert_is_problem(send(server, content), 422)
     assert server.memory("VmHWM") - before < 4 * LONGEST
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc to read a process's memory from")
+@pytest.mark.parametrize("text", ["1 ", "[[1,2],", "\\n", "x", "0.123456 "])
+def test_texts_within_the_limits_take_little_memory(server: Server, text: str) -> None:
+    worker = worker_of(server)
+    before = read_memory(worker, "VmHWM"), server.memory("VmHWM")
+    line = b'{"answers": {"dL_dW": "%b"}}\n' % (text * ((LONGEST - 30) // len(text))).encode()
+    lines, _ = read_lines(send(server, dump_lines(DEFAULTS) + line * 4).content)
+    assert len(lines) == 4
+    assert read_memory(worker, "VmHWM") - before[0] < 12 * LONGEST
+    assert server.memory("VmHWM") - before[1] < 8 * LONGEST
 
 
 def test_others_are_answered_while_a_process_marks_a_long_line(server: Server) -> None:

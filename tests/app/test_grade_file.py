@@ -1,7 +1,6 @@
 """The command that marks a file: the same bytes from any number of processes, and an end whatever happens to one."""
 
 import io
-import json
 import os
 import random
 import signal
@@ -20,7 +19,7 @@ import pytest
 from app.command_line import main
 from app.marking.grade_command import BYTES_EACH
 from app.marking.lines import is_too_long, read_chunk, split_lines
-from tests.app.bulk_lines import DEFAULTS, dump_lines, read_lines, submissions
+from tests.app.bulk_lines import dump_lines, read_lines, slow_submissions, submissions
 from tests.app.server import ROOT, environment
 
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc to find processes in")
@@ -41,16 +40,6 @@ def write_mixed(file: Path, count: int) -> None:
                     [b"", b"", b"", b"\n", b" \r\n", b"{bad\n", dump_lines({"answers": {"L": source.random()}})]
                 )
             )
-
-
-def write_slow(file: Path) -> None:
-    """Write few long lines that take a minute: each wrong in a way of its own."""
-    rows = [[0.11, -0.52, 0.37, 0.83, -0.29], [0.61, 0.17, -0.74, 0.05, 0.46], [-0.33, 0.92, 0.21, -0.58, 0.79]]
-    answers = (
-        {"answers": {"L": 2 + number / 1e5, "dL_dW": [[entry + number / 1e7 for entry in row] for row in rows]}}
-        for number in range(3000)
-    )
-    file.write_bytes(dump_lines(DEFAULTS, *(json.dumps(each).encode().ljust(2000) for each in answers)))
 
 
 @contextmanager
@@ -192,7 +181,7 @@ def test_a_full_disk_ends_the_command_with_status_2(
 @NEEDS_PROC
 def test_a_worker_that_is_killed_ends_the_command_without_a_summary(tmp_path: Path) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    write_slow(source)
+    source.write_bytes(b"".join(slow_submissions(3000)))
     with start_grading(source, target) as (process, workers):
         assert len(workers) == 2
         os.kill(workers[1], signal.SIGKILL)
@@ -207,7 +196,7 @@ def test_a_worker_that_is_killed_ends_the_command_without_a_summary(tmp_path: Pa
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_the_command(tmp_path: Path, end: signal.Signals) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    write_slow(source)
+    source.write_bytes(b"".join(slow_submissions(3000)))
     with start_grading(source, target) as (process, workers):
         assert len(workers) == 2
         process.send_signal(end)
