@@ -50,7 +50,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.dispatcher = Dispatcher(app.state.settings)
     app.state.metrics = Metrics(app.state)
     app.state.readiness = "warming up"
-    # the server knows when, once it has been told to stop
     # one flat list: the framework asks each included router twice for a match
     app.router.routes.extend(make_routes())
     add_error_handlers(app)
