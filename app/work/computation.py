@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from app.access.admission import Caller
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
+from app.logs import LogFormat, configure_logs
 from app.operations import OPERATIONS, Operation
 from app.record import NOTHING, Facts, count_marks, measure_shapes
 from app.wire import DEFAULT_LIMITS, TENSORS_TYPE, Limits, encode, encode_tensors, parse_body, parse_tensors
@@ -83,8 +84,9 @@ def answer_call(call: Call) -> Reply:
     return answer(OPERATIONS[call.operation], call)
 
 
-def warm_up() -> None:
-    """Build what reads bodies, for which the first request of each operation would wait."""
+def warm_up(log_format: LogFormat | None = None) -> None:
+    """Log as the service does, and build what reads bodies: the first request of each operation would wait for it."""
+    configure_logs("warning", log_format)
     for operation in OPERATIONS.values():
         if operation.body is not None:
             _ = operation.adapter

@@ -67,7 +67,7 @@ class Dispatcher:
     def __init__(self, settings: Settings) -> None:
         self._count, self._max_waiting = max(1, settings.processes), settings.max_waiting
         slots = partial(Slots, max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
-        self.pool = Pool(settings.processes, warm_up)
+        self.pool = Pool(settings.processes, partial(warm_up, settings.log_format))
         self.loop = LoopShare(max_waiting=settings.max_waiting)
         self.threads = slots("the compute thread", THREADS)
         # a thread for each process: it waits for the result

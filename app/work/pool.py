@@ -25,7 +25,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Self, TypeVar, TypeVarTuple
 
 from app.cores import VARIABLES, settle
-from app.logs import SayableError, configure_logs, describe_exception
+from app.logs import SayableError, describe_exception
 
 # not everywhere
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
@@ -343,8 +343,6 @@ def _work(tasks: Connection, results: Connection, blas_threads: int | None) -> N
     # not everywhere
     with suppress(AttributeError):
         os.nice(NICENESS)
-    # what it says beside its results, NumPy's warnings for one, has the form of all that is logged
-    configure_logs("warning")
     with suppress(EOFError, OSError):
         while True:
             _send(results, *_run(*_receive(tasks)))
