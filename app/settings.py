@@ -241,12 +241,8 @@ REMOVED: Mapping[str, str] = {
 def require_known(environment: Mapping[str, str]) -> None:
     """Check that every variable that is named like a setting is one: a misspelt one would go unheeded.
 
-    Variables that Kubernetes sets for its Services are passed over.
-
-    Raises
-    ------
-    SettingError
-        For each of the others: with the nearest name, or with what to do instead of a setting that was removed.
+    The `SettingError` names the nearest setting, or what to do instead of one that was removed. Variables that Kubernetes
+    sets for its Services are passed over.
     """
     unknown = [
         f"{variable} is no setting{_advise(variable.upper().removeprefix(PREFIX))}"
@@ -264,7 +260,7 @@ def _is_known(variable: str, value: str) -> bool:
 
 
 def _advise(name: str) -> str:
-    if name.lower() in REMOVED.keys() - Settings.model_fields.keys():
-        return f" any more: {REMOVED[name.lower()]}"
+    if instead := REMOVED.get(name.lower()):
+        return f" any more: {instead}"
     near = get_close_matches(name, [field.upper() for field in Settings.model_fields], n=1)
     return f"; did you mean {PREFIX}{near[0]}?" if near else ""

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from app.access import SCOPES, Access, AccessSettingError, make_key, read_keys
 from app.access.keys import find_key
 from app.command_line import main
-from app.settings import REMOVED, Settings, require_known
+from app.settings import GROUPS, REMOVED, Settings, require_known
 from tests.app.server import ROOT, command, environment, find_free_port, run_server
 
 HASH = "sha256:" + "0a" * 32
@@ -198,12 +199,19 @@ def test_a_setting_in_another_case_stops_the_start_and_is_told_the_right_one(
         monkeypatch.delenv(variable)
 
 
-@pytest.mark.parametrize("name", sorted(REMOVED.keys() - Settings.model_fields.keys()))
+@pytest.mark.parametrize("name", REMOVED)
 def test_a_setting_that_was_removed_stops_the_start_and_is_told_what_to_do_instead(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = refusal_of({f"GRADMARK_{name.upper()}": "canary"}, monkeypatch, capsys)
     assert said == f"GRADMARK_{name.upper()} is no setting any more: {REMOVED[name]}\n"
+    successors = {variable.removeprefix("GRADMARK_").lower() for variable in re.findall(r"GRADMARK_\w+", REMOVED[name])}
+    assert successors <= Settings.model_fields.keys()
+
+
+def test_there_are_few_settings_and_each_stands_in_one_group() -> None:
+    assert len(Settings.model_fields) <= 30
+    assert Counter(name for group in GROUPS for name in group.model_fields) == Counter(Settings.model_fields.keys())
 
 
 def test_every_variable_that_is_no_setting_is_told_at_once(
