@@ -7,12 +7,15 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Literal, TextIO
 
 import orjson
-from asgi_correlation_id import correlation_id
 from pythonjsonlogger.core import RESERVED_ATTRS, LogData
 from pythonjsonlogger.orjson import OrjsonFormatter
+
+current_request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that is worked on; empty where none is."""
 
 LogFormat = Literal["json", "text"]
 
@@ -37,7 +40,7 @@ class LineFormatter(OrjsonFormatter):
 
     def process_log_record(self, log_data: LogData) -> LogData:
         """Add the id of the request that the record belongs to."""
-        if request_id := correlation_id.get():
+        if request_id := current_request_id.get():
             log_data.setdefault("request_id", request_id)
         return log_data
 

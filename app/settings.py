@@ -241,8 +241,8 @@ REMOVED: Mapping[str, str] = {
 def require_known(environment: Mapping[str, str]) -> None:
     """Check that every variable that is named like a setting is one: a misspelt one would go unheeded.
 
-    The `SettingError` names the nearest setting, or what to do instead of one that was removed. Variables that Kubernetes
-    sets for its Services are passed over.
+    The `SettingError` names the nearest setting, or what to do instead of one that was removed. Variables that
+    Kubernetes sets for its Services are passed over.
     """
     unknown = [
         f"{variable} is no setting{_advise(variable.upper().removeprefix(PREFIX))}"

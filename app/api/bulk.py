@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from typing import Annotated, BinaryIO, cast
 
 from anyio import move_on_after
-from asgi_correlation_id import correlation_id
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
@@ -21,6 +20,7 @@ from app.api.openapi import Responses
 from app.api.route import PIECE_BYTES, Endpoints, read_budget, stream_body
 from app.errors import stopping
 from app.examples import BULK
+from app.logs import current_request_id
 from app.marking.bulk import MEDIA_TYPE, Bulk
 from app.marking.chunks import Terms
 from app.marking.replies import write_end
@@ -85,7 +85,7 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
         budget=read_budget(request),
         limits=settings.limits,
         longest=settings.max_body_bytes,
-        request_id=correlation_id.get() or "",
+        request_id=current_request_id.get(),
     )
     bulk = Bulk(
         file,

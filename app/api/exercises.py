@@ -2,13 +2,13 @@
 
 from typing import Annotated, cast
 
-from asgi_correlation_id import correlation_id
 from fastapi import Depends, Path, Query, Request, Response
 
 from app.access import forbidden
 from app.api.admission import RequestCaller
 from app.api.query import require_distinct_parameters
 from app.api.route import Endpoints, read_budget
+from app.logs import current_request_id
 from app.operations.marking import DRAWING, KIND_DESCRIPTION
 from app.record import record_of
 from app.schemas.grade_bodies import ExerciseQuery
@@ -39,7 +39,7 @@ async def read_exercise(
         operation=DRAWING.name,
         raw=encode(reference),
         budget=read_budget(request),
-        request_id=correlation_id.get() or "",
+        request_id=current_request_id.get(),
         caller=caller,
     )
     dispatcher: Dispatcher = request.app.state.dispatcher

@@ -10,7 +10,6 @@ from functools import wraps
 from inspect import Parameter, Signature
 from typing import Annotated, Any, cast
 
-from asgi_correlation_id import correlation_id
 from fastapi import Body, Path, Request
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
@@ -19,6 +18,7 @@ from app.access import Access, Caller, find_token
 from app.api.media_types import choose_media_types
 from app.api.openapi import problems
 from app.errors import BodyError, describe_error
+from app.logs import current_request_id
 from app.operations import Operation
 from app.record import record_of
 from app.settings import Settings
@@ -131,7 +131,7 @@ async def read_call(request: Request, operation: Operation, caller: Caller, rese
         limits=settings.limits,
         reads=media_types.reads,
         writes=media_types.writes,
-        request_id=correlation_id.get() or "",
+        request_id=current_request_id.get(),
         caller=caller,
         path=request.path_params,
     )

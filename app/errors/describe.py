@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Sequence
 
-from asgi_correlation_id import correlation_id
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from app.errors.messages import CORE_ERRORS, BodyError, to_item, to_pointer
 from app.errors.problem import ErrorItem, ProblemDocument, write_problem
+from app.logs import current_request_id
 from core.errors import CoreError
 
 logger = logging.getLogger("gradmark")
@@ -27,7 +27,7 @@ def describe_error(error: Exception) -> ProblemDocument:
             status, code = CORE_ERRORS[type(error)]
             return write_problem(status, [ErrorItem(to_pointer(error.path), code, str(error))])
         case _:
-            logger.error("unforeseen error in request %s", correlation_id.get(), exc_info=error)
+            logger.error("unforeseen error in request %s", current_request_id.get(), exc_info=error)
             return write_problem(500, [], detail="this is a bug of the service; its log has the cause")
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from asgi_correlation_id import correlation_id
 from pydantic import with_config
+
+from app.logs import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -76,7 +77,7 @@ def write_problem(status: int, items: Sequence[ErrorItem], *, count: int = 1, de
         status=status,
         detail=detail,
         errors=list(items),
-        request_id=correlation_id.get() or "",
+        request_id=current_request_id.get(),
     )
 
 

@@ -10,12 +10,12 @@ from itertools import repeat
 from typing import Generic, TypeVar
 from uuid import uuid4
 
-from asgi_correlation_id import correlation_id
 from pydantic import ValidationError
 
 from app.access import Caller
 from app.access.rights import AuthorisedGrader
 from app.errors import BodyError, ProblemDocument, describe_error
+from app.logs import current_request_id
 from app.marking.ids import KEY, Line, take_id, take_ids
 from app.marking.lines import (
     SubmissionLine,
@@ -96,26 +96,26 @@ class Refusal:
 
 def find_refusal(terms: Terms) -> Refusal | None:
     """Check the defaults: they may be wrong, or say what the caller may not."""
-    token = correlation_id.set(terms.request_id)
+    token = current_request_id.set(terms.request_id)
     try:
         _find_marker(terms)
     except (BodyError, CoreError, ValidationError) as error:
         return Refusal(document=describe_error(error), headers=error.headers if isinstance(error, BodyError) else {})
     finally:
-        correlation_id.reset(token)
+        current_request_id.reset(token)
     return None
 
 
 def mark_chunk(terms: Terms, chunk: bytes | bytearray, first: int, seconds: float = math.inf) -> MarkedChunk:
     """Mark whole lines from index `first` on, and leave those that are not marked after so many seconds."""
-    token = correlation_id.set(terms.request_id)
+    token = current_request_id.set(terms.request_id)
     try:
         return _find_marker(terms).mark(bytes(chunk), first, seconds)
     except (BodyError, CoreError, ValidationError) as error:
         # the token in defaults that were in order at first has expired since
         return refuse_chunk(terms, chunk, first, error)
     finally:
-        correlation_id.reset(token)
+        current_request_id.reset(token)
 
 
 def refuse_chunk(terms: Terms, chunk: bytes | bytearray, first: int, error: Exception) -> MarkedChunk:
@@ -200,7 +200,7 @@ class ChunkMarker:
             # what is wrong with the line is said where it is marked
             return None
         except Exception:
-            logger.exception("unforeseen error in request %s: lines are marked one by one", correlation_id.get())
+            logger.exception("unforeseen error in request %s: lines are marked one by one", current_request_id.get())
             return None
 
     def _reply(self, line: Line, template: LineTemplate | None, match: int) -> LineReply:

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from uuid import uuid4
 
 import orjson
-from asgi_correlation_id import correlation_id
 from starlette.types import Scope
 
 from app.errors import MEDIA_TYPE, BodyError, describe_error
+from app.logs import current_request_id
 from app.settings import Settings
 from app.watch.exchange import choose_request_id
 from app.watch.headers import protect
@@ -96,11 +96,11 @@ def write_refusal(error: BodyError, more: Headers, *, has_body: bool = True) -> 
 
 
 def _write_content(error: BodyError, request_id: str) -> bytes:
-    token = correlation_id.set(request_id)
+    token = current_request_id.set(request_id)
     try:
         return orjson.dumps(describe_error(error))
     finally:
-        correlation_id.reset(token)
+        current_request_id.reset(token)
 
 
 def _write_head(error: BodyError) -> bytes:

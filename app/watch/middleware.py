@@ -4,10 +4,10 @@ import asyncio
 import time
 
 import orjson
-from asgi_correlation_id import correlation_id
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import MEDIA_TYPE, BodyError, describe_error, stopping
+from app.logs import current_request_id
 from app.record import Facts
 from app.watch.exchange import Exchange
 from app.watch.line import write_line
@@ -40,7 +40,7 @@ class Watch:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send)
-        correlation_id.set(exchange.request_id)
+        current_request_id.set(exchange.request_id)
         scope.setdefault("state", {})["record"] = exchange.record
         self._metrics.in_flight.inc()
         try:

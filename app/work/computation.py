@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import orjson
-from asgi_correlation_id import correlation_id
 from pydantic import ValidationError
 
 from app.access.admission import Caller
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
-from app.logs import LogFormat, configure_logs
+from app.logs import LogFormat, configure_logs, current_request_id
 from app.operations import OPERATIONS, Operation
 from app.record import NOTHING, Facts, count_marks, measure_shapes
 from app.wire import DEFAULT_LIMITS, TENSORS_TYPE, Limits, encode, encode_tensors, parse_body, parse_tensors
@@ -71,12 +70,12 @@ class Reply:
 
 def answer(operation: Operation, call: Call) -> Reply:
     """Read the body, compute and write the reply; a problem document where anything is wrong with the request."""
-    token = correlation_id.set(call.request_id)
+    token = current_request_id.set(call.request_id)
     try:
         body = read_body(operation, call)
         return body if isinstance(body, Reply) else compute(operation, body, call)
     finally:
-        correlation_id.reset(token)
+        current_request_id.reset(token)
 
 
 def answer_call(call: Call) -> Reply:
