@@ -117,7 +117,8 @@ def write_document(app: FastAPI) -> Document:
     document["components"]["responses"] = {"Problem": PROBLEM_RESPONSE}
     for route, operation in _operations_of(document, routes):
         if examples := compute_reply_examples(OPERATIONS[route.name]):
-            operation["responses"]["200"]["content"][JSON_TYPE]["examples"] = examples
+            [content] = operation["responses"]["200"]["content"].values()
+            content["examples"] = examples
     if not app.state.access.is_open:
         _add_security(document, routes)
     return document

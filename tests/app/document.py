@@ -45,5 +45,5 @@ def names_of_schemas(document: Any) -> set[str]:
 
 def documented_reply(path: str, method: str, name: str) -> Any:
     """Return an example of a reply."""
-    content = DOCUMENT["paths"][path][method]["responses"]["200"]["content"]["application/json"]
+    [content] = DOCUMENT["paths"][path][method]["responses"]["200"]["content"].values()
     return content["examples"][name]["value"]

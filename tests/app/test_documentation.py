@@ -191,6 +191,8 @@ async def test_every_example_of_lines_is_answered_line_by_line(client: httpx.Asy
         validator("/v1/grades", "post", "200").validate(line["grade"])
     assert last["summary"]["lines"] == len(lines) > 0
     assert last["summary"]["problems"] == 0
+    documented = documented_reply("/v1/grades/bulk", "post", name)
+    compare([json.loads(line) for line in documented.splitlines()], [*lines, last])
 
 
 @pytest.mark.parametrize(
