@@ -17,11 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from app.access import Access
-from app.marking.chunks import Terms
-from app.marking.grade_command import import_marking, mark_lines
-from app.marking.lines import take_defaults
+from app.marking.chunks import Terms, mark_chunk
+from app.marking.lines import read_chunk, take_defaults
 from app.settings import Settings
-from app.work.pool import Pool
 from benchmarks.harness import Goal, Row, measure, set_beside
 from benchmarks.problems import describe, draw_problem, write_json
 from benchmarks.servers import Connection, join_chunks, serve_ours, write_request
@@ -71,11 +69,17 @@ def compare_one_by_one(lines: list[bytes]) -> list[bool]:
     return [np.allclose(np.array(json.loads(line)["answers"]["dL_dW"]), TRUTH) for line in lines]
 
 
-def mark_alone(content: bytes) -> Iterator[bytes | bytearray]:
+def mark_alone(content: bytes) -> Iterator[bytes]:
     """Mark as the service does, without HTTP and files."""
     file, longest = io.BytesIO(content), 2**25
     terms = Terms(caller=EVERYBODY, budget=Budget(), longest=longest, defaults=take_defaults(file, longest))
-    return mark_lines(terms, file, Pool(0, import_marking))
+    lines = 0
+    while chunk := read_chunk(file, longest):
+        while chunk:
+            marked = mark_chunk(terms, chunk, lines)
+            chunk = marked.rest
+            lines += marked.summary.lines
+            yield marked.reply
 
 
 def rows_beside_script(connection: Connection, share_wrong: float) -> Iterator[Row]:

@@ -96,26 +96,20 @@ class Refusal:
 
 def find_refusal(terms: Terms) -> Refusal | None:
     """Check the defaults: they may be wrong, or say what the caller may not."""
-    token = current_request_id.set(terms.request_id)
     try:
         _find_marker(terms)
     except (BodyError, CoreError, ValidationError) as error:
         return Refusal(document=describe_error(error), headers=error.headers if isinstance(error, BodyError) else {})
-    finally:
-        current_request_id.reset(token)
     return None
 
 
 def mark_chunk(terms: Terms, chunk: bytes | bytearray, first: int, seconds: float = math.inf) -> MarkedChunk:
     """Mark whole lines from index `first` on, and leave those that are not marked after so many seconds."""
-    token = current_request_id.set(terms.request_id)
     try:
         return _find_marker(terms).mark(bytes(chunk), first, seconds)
     except (BodyError, CoreError, ValidationError) as error:
         # the token in defaults that were in order at first has expired since
         return refuse_chunk(terms, chunk, first, error)
-    finally:
-        current_request_id.reset(token)
 
 
 def refuse_chunk(terms: Terms, chunk: bytes | bytearray, first: int, error: Exception) -> MarkedChunk:
@@ -298,6 +292,8 @@ _MARKERS: Recent[ChunkMarker] = Recent(MOST_MARKERS, MOST_DEFAULTS_BYTES)
 
 
 def _find_marker(terms: Terms) -> ChunkMarker:
+    # whatever is logged on the way says so
+    current_request_id.set(terms.request_id)
     marker = _MARKERS.get(terms.key)
     if marker is None:
         marker = ChunkMarker(terms)

@@ -3,16 +3,20 @@
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from mmap import mmap
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, cast
 
 from tqdm import tqdm
 
 from app.access import Access, AccessSettingError
 from app.cores import count_cores
-from app.marking.chunks import MarkedChunk, Terms, find_refusal, mark_chunk
+from app.marking.chunks import Terms, find_refusal, mark_chunk
 from app.marking.lines import CHUNK_BYTES, open_lines, read_chunk, split_lines, take_defaults
 from app.marking.replies import write_summary
 from app.record import Summary
@@ -22,9 +26,18 @@ from app.work.pool import Pool, WorkerDiedError
 BYTES_EACH = 256 * 1024
 """A process takes half a second to start: with fewer bytes to mark, it is not worth it."""
 
+PART_BYTES = 1024 * 1024
 SHARES = 16
 FEWEST_BYTES = 16 * 1024
-"""Each process gets at least as many chunks, unless they would be so small: the last ones end at about one time."""
+"""Parts are so small that each process gets some, and the last ones end at about one time."""
+
+MOST_WAITING = 8 * 1024 * 1024
+"""Bytes of a reply that a process keeps while it waits for those to the parts before."""
+
+TURN_SECONDS = 0.0005
+"""How often a process looks whether it may write; a part takes ten times as long or more."""
+
+NUMBER_BYTES = 8
 
 
 def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes: int | None = None) -> int:
@@ -42,15 +55,17 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
             return 2
         with _as_file(submissions) as file, open_lines(file) as source:
             # whoever has the files and this program may do everything with them
-            caller, longest = Access(settings).everybody, settings.max_body_bytes
-            defaults = take_defaults(source, longest)
             terms = Terms(
-                caller=caller, budget=settings.budget, longest=longest, limits=settings.limits, defaults=defaults
+                caller=Access(settings).everybody,
+                budget=settings.budget,
+                limits=settings.limits,
+                longest=settings.max_body_bytes,
+                defaults=take_defaults(source, settings.max_body_bytes),
             )
             if refusal := find_refusal(terms):
                 sys.stderr.write(f"{submissions}: {refusal.document.detail}\n")
                 return 2
-            _mark(terms, source, file.stat().st_size, grades, processes or count_cores())
+            _mark(terms, source, file, grades, processes or count_cores())
     except OSError as error:
         # what fails while it is written has no name
         sys.stderr.write(f"{error.filename or grades}: {error.strerror or error}\n")
@@ -81,39 +96,94 @@ def _as_file(submissions: Path) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def _mark(terms: Terms, source: BinaryIO, size: int, grades: Path, processes: int) -> None:
+def _mark(terms: Terms, source: BinaryIO, submissions: Path, grades: Path, processes: int) -> None:
+    size = submissions.stat().st_size
     needed = min(processes, size // BYTES_EACH)
-    chunk_bytes = min(CHUNK_BYTES, max(FEWEST_BYTES, size // (SHARES * processes)))
+    summary = Summary()
     with (
-        grades.open("wb") as target,
+        grades.open("wb"),
+        tempfile.NamedTemporaryFile() as written,
         tqdm(total=size, unit="B", unit_scale=True) as bar,
         Pool(needed if needed > 1 else 0, import_marking, blas_threads=1) as pool,
     ):
-        for piece in mark_lines(terms, source, pool, chunk_bytes):
-            target.write(piece)
+        written.write(bytes(NUMBER_BYTES))
+        written.flush()
+        files = Files(submissions, grades, Path(written.name))
+        parts = _find_parts(terms, source, min(PART_BYTES, max(FEWEST_BYTES, size // (SHARES * processes))))
+        for found in pool.map(mark_part, ((terms, files, part) for part in parts)):
+            if isinstance(found, OSError):
+                raise found
+            summary.add(found)
             bar.update(source.tell() - bar.n)
+        with grades.open("ab") as target:
+            target.write(write_summary(summary))
 
 
-def mark_lines(terms: Terms, source: BinaryIO, pool: Pool, size: int = CHUNK_BYTES) -> Iterator[bytes | bytearray]:
-    """Mark the lines of a file behind its defaults, and yield pieces of the reply in their order."""
-    summary = Summary()
-    for found in pool.map(mark_chunk, _read_chunks(terms, source, size)):
-        marked: MarkedChunk = found
-        while True:
-            summary.add(marked.summary)
-            yield marked.reply
-            if not marked.rest:
-                break
-            marked = pool.run(mark_chunk, terms, marked.rest, summary.lines)
-    yield write_summary(summary)
+class Files(NamedTuple):
+    """The submissions, the reply, and the number of the part whose reply is to be written next."""
+
+    source: Path
+    target: Path
+    written: Path
 
 
-def _read_chunks(terms: Terms, source: BinaryIO, size: int) -> Iterator[tuple[Terms, bytes, int]]:
-    """Read chunks, each with the index of its first line."""
-    lines = 0
+class Part(NamedTuple):
+    """Whole lines of a file: the number of the part, the index of its first line, and where it stands."""
+
+    number: int
+    first: int
+    start: int
+    end: int
+
+
+def _find_parts(terms: Terms, source: BinaryIO, size: int) -> Iterator[Part]:
+    number, first, start = 0, 0, source.tell()
     while chunk := read_chunk(source, terms.longest, size):
-        yield terms, chunk, lines
-        lines += len(split_lines(chunk, terms.longest))
+        yield Part(number, first, start, source.tell())
+        number, first, start = number + 1, first + len(split_lines(chunk, terms.longest)), source.tell()
+
+
+def mark_part(terms: Terms, files: Files, part: Part) -> Summary | OSError:
+    """Mark a part of a file, and add the reply when those to the parts before have been added.
+
+    The process that starts this only sums up: what it read and wrote itself would cost it as much as marking.
+    """
+    summary = Summary()
+    try:
+        with (
+            open_lines(files.source) as source,
+            files.target.open("ab") as target,
+            files.written.open("r+b") as file,
+            mmap(file.fileno(), NUMBER_BYTES) as shared,
+            memoryview(shared).cast("q") as written,
+        ):
+            source.seek(part.start)
+            pieces: list[bytes] = []
+            while source.tell() < part.end:
+                chunk = read_chunk(source, terms.longest, min(CHUNK_BYTES, part.end - source.tell()))
+                while chunk:
+                    marked = mark_chunk(terms, chunk, part.first + summary.lines)
+                    chunk = marked.rest
+                    summary.add(marked.summary)
+                    pieces.append(marked.reply)
+                    if sum(map(len, pieces)) > MOST_WAITING:
+                        _write(pieces, target, written, part.number)
+            _write(pieces, target, written, part.number)
+            written[0] = part.number + 1
+    except OSError as error:
+        return error
+    return summary
+
+
+def _write(pieces: list[bytes], target: BinaryIO, written: memoryview, number: int) -> None:
+    while written[0] != number:
+        if not cast("BaseProcess", parent_process()).is_alive():
+            # then nobody marks the parts before
+            sys.exit(1)
+        time.sleep(TURN_SECONDS)
+    target.writelines(pieces)
+    target.flush()
+    pieces.clear()
 
 
 def import_marking() -> None:

@@ -17,17 +17,7 @@ MEMBER = re.compile(rb'"id"[ \t\r]*+:[ \t\r]*+("(?:[^"\\\x00-\x1f]|\\.)*+")[ \t\
 
 
 class Line(NamedTuple):
-    """A line and its id.
-
-    Parameters
-    ----------
-    raw : bytes
-        The line as it was sent.
-    bare : bytes
-        The line without its id; the line itself where the id was not found.
-    id : bytes
-        The id as `write_id` gives it; empty where it was not found.
-    """
+    """A line as it was sent, without its id, and the id as `write_id` gives it; empty where none was found."""
 
     raw: bytes
     bare: bytes
@@ -37,10 +27,7 @@ class Line(NamedTuple):
 def take_id(raw: bytes) -> Line:
     """Take the id out of a line in which it is the first or the last member, and where no other key can be one.
 
-    Returns
-    -------
-    Line
-        Its bare line is JSON if and only if the line is, with the same members but for the id.
+    The bare line is JSON if and only if the line is, with the same members but for the id.
     """
     place = raw.find(KEY)
     member = MEMBER.match(raw, place) if place >= 0 else None
@@ -53,12 +40,9 @@ def take_id(raw: bytes) -> Line:
 
 
 def take_ids(chunk: bytes) -> tuple[bytes, list[bytes]] | None:
-    """Take the ids out of all lines of a chunk at once, ten times as fast as one by one.
+    """Return all lines of a chunk without their ids, and these, ten times as fast as `take_id` one by one.
 
-    Returns
-    -------
-    tuple of bytes and list of bytes, or None
-        The bare lines, and the ids as `write_id` gives them; None if not every line has a plain one in the same place.
+    None if not every line has a plain one in the same place.
     """
     count = chunk.count(KEY)
     if ESCAPED_KEY in chunk or count != chunk.count(b"\n") or not chunk.endswith(b"\n"):
@@ -74,13 +58,7 @@ def take_ids(chunk: bytes) -> tuple[bytes, list[bytes]] | None:
 
 
 def write_id(text: bytes) -> bytes:
-    """Write an id as the reply has it, behind the index.
-
-    Parameters
-    ----------
-    text : bytes
-        The id as orjson writes it.
-    """
+    """Write an id, which is text as orjson writes it, as it stands in the reply behind the index."""
     return b',"id":' + text
 
 

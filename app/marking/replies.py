@@ -5,22 +5,13 @@ from dataclasses import dataclass
 
 import orjson
 
-from app.errors import ErrorItem, describe_error
+from app.errors import describe_error
 from app.marking.ids import write_id
 from app.record import Summary
 from app.wire import encode
 from core.grading import Grade
 
-
-@dataclass(frozen=True, kw_only=True)
-class LineProblem:
-    """Why one line was not marked: a problem document without the id of a request."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[ErrorItem]
+PROBLEM_FIELDS = ("type", "title", "status", "detail", "errors")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,14 +55,8 @@ def write_grade(grade: Grade, id_: str | None = None) -> LineReply:
 def write_problem(error: Exception, id_: str | None = None) -> LineReply:
     """Write the reply to a line that cannot be marked."""
     document = describe_error(error)
-    problem = LineProblem(
-        type=document.type,
-        title=document.title,
-        status=document.status,
-        detail=document.detail,
-        errors=document.errors,
-    )
-    return _write({"problem": problem}, None, id_)
+    # the request's id stands in the head of the whole reply
+    return _write({"problem": {name: getattr(document, name) for name in PROBLEM_FIELDS}}, None, id_)
 
 
 def _write(reply: dict[str, object], grade: Grade | None, id_: str | None) -> LineReply:

@@ -8,11 +8,9 @@ from typing import Any
 
 from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM
 from app.marking.chunks import Terms, mark_chunk
-from app.marking.grade_command import import_marking, mark_lines
-from app.marking.lines import take_defaults
+from app.marking.lines import read_chunk, take_defaults
 from app.marking.replies import write_summary
 from app.record import Summary
-from app.work.pool import Pool
 from core.budget import Budget
 from tests.app.dispatching import EVERYBODY
 
@@ -56,7 +54,14 @@ def open_lines(content: bytes, *, longest: int = 10**7) -> tuple[io.BytesIO, Ter
 def mark_in_pieces(content: bytes, *, longest: int = 10**7) -> list[bytes]:
     """Mark lines in this process; the last piece is the summary."""
     file, terms = open_lines(content, longest=longest)
-    return [bytes(piece) for piece in mark_lines(terms, file, Pool(0, import_marking))]
+    summary, pieces = Summary(), list[bytes]()
+    while chunk := read_chunk(file, longest):
+        while chunk:
+            marked = mark_chunk(terms, chunk, summary.lines)
+            chunk = marked.rest
+            summary.add(marked.summary)
+            pieces.append(marked.reply)
+    return [*pieces, write_summary(summary)]
 
 
 def mark(content: bytes, *, longest: int = 10**7) -> bytes:
