@@ -70,6 +70,9 @@ def audit_problem(body: AuditBody, budget: Budget) -> exercises.Audit:
     return exercises.audit_problem(body.problem, body.asks, decimals=body.decimals, budget=budget)
 
 
+NAMED_PROBLEMS = (404,)
+"""Of an operation with a parameter in its path: no percent-encoded path is found, whatever it stands for."""
+
 _operation = partial(Operation, tag=TAG["name"])
 
 DRAWING = _operation(
@@ -79,7 +82,7 @@ DRAWING = _operation(
     admits=("grade", "author", TOKEN),
     reply=ExerciseReply,
     examples=EXERCISES,
-    problems=(401, 403, 422, 500, 503),
+    problems=(401, 403, *NAMED_PROBLEMS, 422, 500, 503),
 )
 """Done where marking is, which draws the same exercises: it may take as long, and holds the GIL as well."""
 
@@ -113,6 +116,7 @@ OPERATIONS = (
         admits=("author",),
         reply=TokenReply,
         examples=TOKENS,
+        problems=(*BODY_PROBLEMS, *NAMED_PROBLEMS),
     ),
     _operation(
         handler=audit_problem,
