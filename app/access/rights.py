@@ -23,20 +23,7 @@ class GrantedExercise(ExerciseReference):
 
 
 class AuthorisedGrader:
-    """Grades what a caller may have graded, as far as they may see it.
-
-    Parameters
-    ----------
-    defaults : GradeLineBody, optional
-        What submissions leave out.
-    budget : Budget
-        What each of them may hold and do.
-
-    Raises
-    ------
-    AccessError
-        If the defaults go too far, or hold a token that is none.
-    """
+    """Grades what a caller may have graded, as far as they may see it; raises `AccessError` for further defaults."""
 
     def __init__(self, caller: Caller, defaults: GradeLineBody | None = None, *, budget: Budget) -> None:
         self._caller = caller
@@ -46,15 +33,7 @@ class AuthorisedGrader:
             self._require(whole)
 
     def grade(self, submission: GradeLineBody) -> Grade:
-        """Grade a submission.
-
-        Raises
-        ------
-        AccessError
-            401 for a token that is none, 403 for what the caller may not.
-        CoreError
-            As `Grader.grade` raises it.
-        """
+        """Grade a submission; raise `AccessError`: 401 for a token that is none, 403 for what the caller may not."""
         return self._grader.grade(self._redeem(submission))
 
     def find_exact_matcher(self, submission: GradeLineBody) -> ExactMatcher | None:

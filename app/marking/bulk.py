@@ -7,10 +7,9 @@ from typing import Any, BinaryIO
 
 from fastapi.concurrency import run_in_threadpool
 
-from app.errors import BodyError
 from app.marking.chunks import MarkedChunk, Refusal, Terms, find_refusal, mark_chunk, refuse_chunk
 from app.marking.lines import CHUNK_BYTES, read_chunk, split_lines, take_defaults
-from app.marking.replies import write_end, write_summary
+from app.marking.replies import write_summary
 from app.record import Summary
 from app.work.queue import BusyError
 
@@ -55,14 +54,10 @@ class Bulk:
 
     async def replies(self) -> AsyncIterator[bytes | bytearray]:
         """Mark the lines, and yield pieces of the reply, of whole lines each."""
-        try:
-            while (marked := await self._mark_next()) is not None:
-                self.summary.add(marked.summary)
-                yield marked.reply
-        except BodyError as error:
-            yield write_end(error)
-        else:
-            yield write_summary(self.summary)
+        while (marked := await self._mark_next()) is not None:
+            self.summary.add(marked.summary)
+            yield marked.reply
+        yield write_summary(self.summary)
 
     async def _mark_next(self) -> MarkedChunk | None:
         async with self._turn():

@@ -11,8 +11,6 @@ from app.record import Summary
 from app.wire import encode
 from core.grading import Grade
 
-PROBLEM_FIELDS = ("type", "title", "status", "detail", "errors")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineReply:
@@ -56,7 +54,8 @@ def write_problem(error: Exception, id_: str | None = None) -> LineReply:
     """Write the reply to a line that cannot be marked."""
     document = describe_error(error)
     # the request's id stands in the head of the whole reply
-    return _write({"problem": {name: getattr(document, name) for name in PROBLEM_FIELDS}}, None, id_)
+    problem = {name: getattr(document, name) for name in ("type", "title", "status", "detail", "errors")}
+    return _write({"problem": problem}, None, id_)
 
 
 def _write(reply: dict[str, object], grade: Grade | None, id_: str | None) -> LineReply:

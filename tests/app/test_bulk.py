@@ -165,7 +165,7 @@ async def test_a_line_that_is_too_long_is_413_of_that_line(*, first: bool) -> No
     longest = len(dump_lines(DEFAULTS)) - 1
     before = [] if first else [DEFAULTS]
     fitting, too_long = (json.dumps(RIGHT).encode().ljust(size) for size in (longest, longest + 1))
-    huge = fitting.ljust(300_000)
+    huge = fitting.ljust(600_000)
     async with small_client(max_body_bytes=longest) as client:
         lines, _ = await send(client, dump_lines(*before, too_long, fitting, huge, RIGHT))
         _, last = await send(client, dump_lines(*before, too_long).removesuffix(b"\n"))

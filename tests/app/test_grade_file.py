@@ -206,6 +206,44 @@ def test_workers_end_with_the_command(tmp_path: Path, end: signal.Signals) -> No
     assert b'"summary"' not in target.read_bytes()
 
 
+WAITING = """
+import multiprocessing, os, sys, threading, time
+from pathlib import Path
+from app.marking.grade_command import Files, Part, import_marking, mark_part
+from app.work.pool import Pool
+from tests.app.bulk_lines import open_lines
+
+files, (_, terms) = Files(*map(Path, sys.argv[1:])), open_lines(b"")
+pool = Pool(1, import_marking)
+pool.start()
+# the part before it is nobody's
+part = Part(1, 0, 0, files.source.stat().st_size)
+threading.Thread(target=pool.run, args=(mark_part, terms, files, part), daemon=True).start()
+time.sleep(2)
+[worker] = multiprocessing.active_children()
+print(worker.pid, flush=True)
+os._exit(0)
+"""
+
+
+@NEEDS_PROC
+def test_a_worker_that_waits_for_its_turn_to_write_ends_with_the_command(tmp_path: Path) -> None:
+    source, target, written = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "written"))
+    source.write_bytes(dump_lines({"answers": {}}))
+    target.touch()
+    written.write_bytes(bytes(8))
+    ended = subprocess.run(
+        [sys.executable, "-c", WAITING, source, target, written],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    assert find_ended([int(ended.stdout)])
+    assert not target.read_bytes()
+
+
 def find_ended(workers: list[int]) -> bool:
     """Wait until processes have ended, and tell whether they have."""
     deadline = time.monotonic() + SECONDS
