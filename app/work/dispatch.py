@@ -6,6 +6,7 @@ bodies and long computations run in a thread, and marking does not wait for them
 """
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,8 @@ from app.work.computation import JSON_TYPE, Call, Reply, answer_call, compute, r
 from app.work.memory import MemoryBudget, Reservation
 from app.work.pool import Pool, WorkerDiedError
 from app.work.queue import BusyError, LoopShare, Slots, too_many
+
+logger = logging.getLogger("gradmark")
 
 Taken = TypeVarTuple("Taken")
 Found = TypeVar("Found")
@@ -54,14 +57,9 @@ Whether they do is looked at in steps."""
 
 
 class Dispatcher:
-    """The places where requests are worked on, and what all requests hold.
+    """The places where requests are worked on, and the bytes that they hold.
 
-    Attributes
-    ----------
-    loop, threads, processes
-        The places. Where there are no processes, a thread does what they would do.
-    memory, spool : MemoryBudget
-        Of bodies and replies in memory, and of bulk requests in temporary files.
+    Where there are no processes, a thread does what they would do.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -122,19 +120,9 @@ class Dispatcher:
     async def answer(
         self, operation: Operation, call: Call, receive: Receive | None, reservation: Reservation
     ) -> Reply:
-        """Answer a call in the place that fits it.
+        """Answer a call in the place that fits it; raise a `BusyError` where there is too much to do.
 
-        Parameters
-        ----------
-        receive : callable or None
-            As ASGI has it, after the request's body: a client that leaves gives up its turn.
-        reservation : Reservation
-            Of memory; it holds the body.
-
-        Raises
-        ------
-        BusyError
-            If there is too much to do.
+        A client that leaves gives up its turn: ``receive`` is ASGI's, after the body. The reservation holds the body.
         """
         place = self._place_of(operation, call.reads, len(call.raw))
         if place is self.loop:
@@ -195,12 +183,9 @@ class Dispatcher:
             self._turns.release()
 
     async def run_chunk(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
-        """Run an importable function in a worker process for a bulk request, however long it waits for one.
+        """Run an importable function in a worker process, however long it waits for one, for a bulk request in turn.
 
-        Raises
-        ------
-        BusyError
-            If the process ends on the way.
+        A `BusyError` says that the process ended on the way.
         """
         return await self.processes.run(None, self._run, function, *arguments, is_under_way=True)
 
@@ -214,6 +199,7 @@ class Dispatcher:
         try:
             return self.pool.run(function, *arguments)
         except WorkerDiedError:
+            logger.exception("a worker process ended or was stuck before its task was done")
             raise BusyError(
                 "worker_died", "the process that worked on this request ended or was stuck; another one takes its place"
             ) from None

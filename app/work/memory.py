@@ -29,20 +29,11 @@ class MemoryBudget:
     A holder alone may use all of it. Still half of it is left for the others, because no holder counts for more than
     half: at most one and a half times the budget are in use. A holder's only request may be larger than what is left,
     if the others use at most half; alone it may be as large as its own limit.
-
-    Parameters
-    ----------
-    code, where : str
-        Where the bytes are, for programs and for people.
-
-    Attributes
-    ----------
-    total : int
-        The bytes held now.
     """
 
     def __init__(self, most: int, code: str, where: str) -> None:
         self.total = 0
+        """The bytes held now."""
         # threads reserve, too
         self.lock = Lock()
         self._most, self._code, self._where = most, code, where

@@ -38,11 +38,6 @@ class Slots:
     """Threads that call functions, and a bounded queue before them.
 
     Each thread takes the next call by itself: a loop that is busy hands calls out too slowly to keep threads busy.
-
-    Parameters
-    ----------
-    place : str
-        What messages call it.
     """
 
     def __init__(self, place: str, count: int, *, max_waiting: int, queue_seconds: float) -> None:
@@ -85,19 +80,9 @@ class Slots:
     ) -> Found:
         """Call a function when its turn has come.
 
-        Parameters
-        ----------
-        receive : callable or None
-            As ASGI has it, after the request's body: a client that leaves gives up its turn.
-        is_under_way : bool
-            Whether part of the reply is sent, so that it is too late to refuse the request: it waits however long.
-
-        Raises
-        ------
-        BusyError
-            If too many wait already, or if no turn comes in time.
-        BodyError
-            400 if the client leaves before.
+        A client that leaves gives up its turn, where the request is given as ASGI has it after the body. Once part of
+        the reply is sent, it is too late to refuse the request: with ``is_under_way`` it waits however long. A
+        `BusyError` says that too many wait already, or that no turn came in time.
         """
         if not is_under_way:
             self.require_room()

@@ -64,7 +64,7 @@ def test_messages_that_may_hold_values_are_not_logged(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (WorkerFailedError("where it was"), "app.work.pool.WorkerFailedError: where it was"),
+        (WorkerFailedError("where it was"), "app.work.worker.WorkerFailedError: where it was"),
         (OSError(28, "No space left on device", CANARY), "builtins.OSError: No space left on device"),
         (ZeroDivisionError("by zero"), "builtins.ZeroDivisionError"),
     ],

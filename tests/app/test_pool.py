@@ -10,7 +10,8 @@ from itertools import count
 
 import pytest
 
-from app.work.pool import LARGE_BYTES, Pool, WorkerDiedError, WorkerFailedError
+from app.work.pool import Pool, WorkerDiedError, WorkerFailedError
+from app.work.worker import PIPE_BYTES
 from tests.app.dispatching import children, wait_until_reaped
 
 HUGE = 300_000_000
@@ -18,6 +19,10 @@ HUGE = 300_000_000
 
 def warm_up() -> None:
     """Import this module."""
+
+
+def fail() -> None:
+    raise LookupError
 
 
 def double(value: bytes | bytearray) -> tuple[int, bytes | bytearray]:
@@ -48,7 +53,7 @@ def pool() -> Iterator[Pool]:
         yield running
 
 
-@pytest.mark.parametrize("size", [0, 1, LARGE_BYTES // 2, LARGE_BYTES, 3_000_001])
+@pytest.mark.parametrize("size", [0, 1, 70_000, PIPE_BYTES, 3 * PIPE_BYTES + 1])
 @pytest.mark.parametrize("kind", [bytes, bytearray])
 def test_bytes_of_every_size_come_back_from_another_process(
     pool: Pool, size: int, kind: type[bytes] | type[bytearray]
@@ -56,7 +61,8 @@ def test_bytes_of_every_size_come_back_from_another_process(
     content = os.urandom(size)
     pid, doubled = pool.run(double, kind(content))
     assert pid != os.getpid()
-    assert doubled == content + content
+    assert doubled == kind(content + content)
+    assert type(doubled) is kind
 
 
 def test_results_come_in_the_order_of_the_tasks_which_are_done_side_by_side(pool: Pool) -> None:
@@ -78,12 +84,15 @@ def test_a_task_that_fails_is_told_with_its_place_and_leaves_the_worker_whole(po
     before = children()
     with pytest.raises(WorkerFailedError, match="TypeError"):
         pool.run(nap, "long")  # type: ignore[arg-type]  # what is wanted
-    with pytest.raises(WorkerFailedError, match="TypeError"):
-        pool.run(return_lock)
-    with pytest.raises(TypeError, match="pickle"):
-        pool.run(id, threading.Lock())
     assert pool.run(nap, 0.0) == 0.0
     assert children() == before
+
+
+def test_what_cannot_be_sent_either_way_ends_the_exchange_and_the_worker_is_replaced(pool: Pool) -> None:
+    for function, arguments in ((id, (threading.Lock(),)), (return_lock, ())):
+        with pytest.raises(WorkerDiedError):
+            pool.run(function, *arguments)
+    assert list(pool.map(nap, [(0.0,)] * 4)) == [0.0] * 4
 
 
 def test_each_worker_computes_in_as_many_threads_as_it_is_told(pool: Pool) -> None:
@@ -140,6 +149,13 @@ def test_workers_that_are_started_while_all_stops_are_ended_too() -> None:
         pool.stop()
         assert not is_started.result()
     assert children() <= others
+
+
+def test_a_pool_whose_workers_cannot_get_warm_is_not_started() -> None:
+    before, pool = children(), Pool(1, fail)
+    assert not pool.start()
+    assert not pool.is_started
+    assert children() == before
 
 
 def test_without_workers_functions_run_where_they_are_called() -> None:
