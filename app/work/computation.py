@@ -24,27 +24,7 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request's part of an operation.
-
-    Parameters
-    ----------
-    operation : str
-        Its name.
-    raw : bytes or bytearray
-        The body.
-    budget : Budget
-        What it may hold and do.
-    limits : Limits
-        What the body may be like.
-    reads, writes : str
-        The media types of body and reply.
-    request_id : str
-        For problem documents.
-    caller : Caller
-        Who asks.
-    path : mapping of str to str
-        What stands in the route's path.
-    """
+    """One request's part of an operation: ``reads`` and ``writes`` are media types, ``path`` the path's parameters."""
 
     operation: str
     raw: bytes | bytearray
@@ -116,13 +96,7 @@ def compute(operation: Operation, body: object, call: Call) -> Reply:
 def answer_problem(
     document: ProblemDocument, *, headers: Mapping[str, str] | None = None, facts: Facts = NOTHING
 ) -> Reply:
-    """Answer with a problem document.
-
-    Parameters
-    ----------
-    facts : Facts, optional
-        What is known beside the reason.
-    """
+    """Answer with a problem document; ``facts`` are what is known beside its reason."""
     return Reply(
         content=orjson.dumps(document),
         media_type=MEDIA_TYPE,

@@ -49,6 +49,9 @@ LONG_OPERATIONS = 500_000_000
 THREADS = 1
 """Products of several requests side by side would wait for each other's cores."""
 
+TASK_SECONDS = 60.0
+"""How long a worker may take for a task before it is replaced: budgets bound a task to a few seconds."""
+
 REST_RATIO = 3.0
 LONGEST_REST = 1.0
 REST_STEP = 0.01
@@ -65,7 +68,7 @@ class Dispatcher:
     def __init__(self, settings: Settings) -> None:
         self._count, self._max_waiting = max(1, settings.processes), settings.max_waiting
         slots = partial(Slots, max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
-        self.pool = Pool(settings.processes, partial(warm_up, settings.log_format))
+        self.pool = Pool(settings.processes, partial(warm_up, settings.log_format), task_seconds=TASK_SECONDS)
         self.loop = LoopShare(max_waiting=settings.max_waiting)
         self.threads = slots("the compute thread", THREADS)
         # a thread for each process: it waits for the result

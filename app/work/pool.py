@@ -1,6 +1,7 @@
 """Worker processes: they run functions that would hold the GIL of the process that started them."""
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -21,9 +22,6 @@ logger = logging.getLogger("gradmark")
 Taken = TypeVarTuple("Taken")
 Found = TypeVar("Found")
 
-TASK_SECONDS = 60.0
-"""How long a task may take before its worker counts as stuck. Budgets bound tasks to a few seconds."""
-
 WATCH_SECONDS = 0.25
 """How often workers are looked at."""
 
@@ -35,7 +33,8 @@ class Pool:
     """Worker processes that run importable functions with arguments and results that can be pickled.
 
     Each worker calls ``warm_up`` first, which is importable, too, and so imports what its tasks need. A pool that has
-    no worker, or is not started, runs each function where it is called.
+    no worker, or is not started, runs each function where it is called. A worker that takes longer than
+    ``task_seconds`` for a task counts as stuck, and is replaced.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Pool:
         warm_up: Callable[[], object],
         *,
         blas_threads: int | None = None,
-        task_seconds: float = TASK_SECONDS,
+        task_seconds: float = math.inf,
     ) -> None:
         self._workers = [Worker(warm_up, blas_threads) for _ in range(processes)]
         self._idle: SimpleQueue[Worker] = SimpleQueue()
@@ -166,6 +165,7 @@ class Pool:
                     self._replace(worker)
             except WorkerDiedError:
                 logger.exception("no process can be started in place of one that has ended")
+                self._stopping.wait(4 * WATCH_SECONDS)
             finally:
                 self._give_back(worker)
 
