@@ -15,8 +15,8 @@ with atheris.instrument_imports(include=["app.wire", "core.answers"]):
     from app.wire import parse_body, parse_tensors, reading
     from core.answers import FORMS, read_answer
     from core.errors import CoreError
-    from tests.app.tensor_client import to_tensors, with_arrays
-    from tests.app.test_readers import BODIES, outcome
+    from tests.app.wire.test_readers import BODIES, outcome
+    from tests.support.tensor_client import to_tensors, with_arrays
 
 # small bodies are those that are mutated most often, and the fast reader is meant to see them, too
 reading.FAST_FROM = 0

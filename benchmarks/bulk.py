@@ -26,7 +26,7 @@ from benchmarks.servers import Connection, join_chunks, serve_ours, write_reques
 from benchmarks.students import make_mistakes, suspects_of
 from core.budget import Budget
 from core.grading import read_asks
-from tests.app.server import ROOT, command, environment
+from tests.support.server import ROOT, command, environment
 
 LINES = 20_000
 FILE_LINES = 400_000

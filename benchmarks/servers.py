@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 
-from tests.app.server import ROOT, find_free_port, run_server, stop
+from tests.support.server import ROOT, find_free_port, run_server, stop
 
 START_SECONDS = 30
 

@@ -18,7 +18,7 @@ from benchmarks.harness import Goal, Row, measure, require_equal
 from benchmarks.problems import describe, draw_problem, write_json
 from benchmarks.servers import Connection, serve_ours, serve_peer, write_request
 from core.arrays import Array
-from tests.app.tensor_client import MEDIA_TYPE, from_tensors, to_tensors
+from tests.support.tensor_client import MEDIA_TYPE, from_tensors, to_tensors
 
 BARE, FASTAPI = "bare ASGI + orjson", "idiomatic FastAPI"
 WIDTH = 1000

@@ -31,9 +31,9 @@ from core.answers import FORMS
 from core.conventions import CHOICES_IN_WORDS
 from core.grading.grade import Outcome, Verdict
 from core.mistakes import MISTAKES, SYMBOLS
-from tests.app.comparing import compare
-from tests.app.log_lines import collected
-from tests.app.server import Server, run_server
+from tests.support.comparing import compare
+from tests.support.log_lines import collected
+from tests.support.server import Server, run_server
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

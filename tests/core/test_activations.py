@@ -9,7 +9,7 @@ import pytest
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.verification import COMPLEX_STEP
-from tests import oracles
+from tests.support import oracles
 
 each_activation = pytest.mark.parametrize("name", ACTIVATIONS)
 

@@ -15,7 +15,7 @@ from core.jacobians import compute_jacobians
 from core.problem import Layer, Network, Problem
 from core.propagation import compute_forward, compute_gradients
 from core.softmax_layer import SoftmaxLayer, compute_softmax_layer
-from tests.problems import two_layers
+from tests.support.problems import two_layers
 
 
 def network(*widths: int) -> Network:

@@ -12,7 +12,7 @@ from core.descent import descend
 from core.errors import CoreError, DomainError, NonFiniteError, TooLargeError
 from core.problem import Layer, Network, Problem
 from core.propagation import compute_gradients
-from tests.problems import random_problem, two_layers
+from tests.support.problems import random_problem, two_layers
 
 
 def line(weight: float = 1.0, x: float = 1.0) -> Problem:

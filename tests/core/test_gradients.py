@@ -13,8 +13,8 @@ from core.problem import Problem
 from core.propagation import compute_gradients, gradient_names
 from core.steps import evaluate
 from core.verification import check_gradients
-from tests import oracles
-from tests.problems import MAX_DEPTH, MAX_SAMPLES, random_problem
+from tests.support import oracles
+from tests.support.problems import MAX_DEPTH, MAX_SAMPLES, random_problem
 
 N_NETWORKS = 500
 GROUPS = [range(start, start + 100) for start in range(0, N_NETWORKS, 100)]

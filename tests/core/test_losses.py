@@ -10,7 +10,7 @@ from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.errors import DomainError
 from core.losses import LOSSES, Loss
-from tests import oracles
+from tests.support import oracles
 
 each_loss = pytest.mark.parametrize("name", LOSSES)
 

@@ -6,8 +6,8 @@ from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
 
 from core.conventions import L2, Conventions
 from core.problem import Layer, Network, Problem
-from tests import oracles
-from tests.problems import two_layers
+from tests.support import oracles
+from tests.support.problems import two_layers
 
 ROW = np.array([0.3, -1.2, 0.8])
 

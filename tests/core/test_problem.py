@@ -12,7 +12,7 @@ from core.conventions import L2, L2_FACTORS, LOG_BASES, REDUCTIONS, Conventions,
 from core.errors import CoreError, DomainError, NonFiniteError, ShapeError, UnknownNameError
 from core.losses import LOSSES
 from core.problem import Layer, Network, Problem
-from tests.problems import two_layers
+from tests.support.problems import two_layers
 
 NAN, INF = float("nan"), float("inf")
 LABELS = np.array([0, 1])

@@ -14,7 +14,7 @@ from core.errors import NonFiniteError, UnknownNameError
 from core.problem import Layer, Network, Problem
 from core.propagation import compute_forward, compute_gradients, gradient_names
 from core.steps import evaluate
-from tests.problems import random_problem, two_layers
+from tests.support.problems import random_problem, two_layers
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -24,7 +24,7 @@ from core.quantities import (
     to_quantity,
 )
 from core.steps import evaluate, sources_of, steps_of, structure_of
-from tests.problems import numbered_quantities, random_problem
+from tests.support.problems import numbered_quantities, random_problem
 
 
 def network_of(*widths: int, last: str = "softmax", biases: bool = True, loss: bool = True) -> Problem:

@@ -9,7 +9,7 @@ import pytest
 from core.budget import Budget
 from core.errors import CoreError, DomainError, NonFiniteError, ShapeError, TooLargeError, UnknownNameError
 from core.softmax_layer import DEFAULT_QUANTITIES, SoftmaxLayer, SoftmaxLayerResult, compute_softmax_layer
-from tests import oracles
+from tests.support import oracles
 
 WEIGHTS = np.array([[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 0.1], [0.11, 0.12, 0.13, 0.14, 0.15]])
 INPUTS = np.array([[0.1, 0.5, 0.4]])

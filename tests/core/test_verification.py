@@ -12,8 +12,8 @@ from core.problem import Layer, Network, Problem
 from core.propagation import compute_gradients, gradient_names
 from core.steps import evaluate
 from core.verification import METHODS, _sample, check_gradients, differentiate_numerically
-from tests import oracles
-from tests.problems import two_layers
+from tests.support import oracles
+from tests.support.problems import two_layers
 
 BY_METHOD = {"complex_step": 1e-12, "central_differences": 1e-6}
 

@@ -16,10 +16,10 @@ import pytest
 
 from app.examples import ARTICLE
 from app.settings import Settings
-from tests.app.bulk_lines import HEADERS as LINES
-from tests.app.bulk_lines import submissions
-from tests.app.server import Server, dump, find_free_port, run_server, seconds_to_end, stop
-from tests.app.tensor_client import MEDIA_TYPE as TENSORS
+from tests.support.bulk_lines import HEADERS as LINES
+from tests.support.bulk_lines import submissions
+from tests.support.server import Server, dump, find_free_port, run_server, seconds_to_end, stop
+from tests.support.tensor_client import MEDIA_TYPE as TENSORS
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,1 @@
+"""What tests share: students, problems, oracles, servers and clients."""
