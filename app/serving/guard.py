@@ -333,8 +333,7 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(self._shared.tasks.discard)
 
     def _on_answered(self, request: Request) -> None:
-        if not self._requests or self._requests.popleft() is not request:
-            return
+        self._requests.popleft()
         if not request.keeps:
             self._end()
             return

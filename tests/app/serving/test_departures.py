@@ -23,7 +23,7 @@ def steps(count: int) -> bytes:
 
 
 def test_a_client_that_leaves_loses_its_place_although_another_request_is_behind_the_first() -> None:
-    waiting, running = 'gradmark_waiting{place="threads"}', 'gradmark_running{place="threads"}'
+    waiting, running = 'gradmark_waiting{place="processes"}', 'gradmark_running{place="processes"}'
     lines = b'{"exercise": {"kind": "softmax_layer", "seed": 1}}\n' * 5000
     with run_server(processes=0, max_operations=10**12, queue_seconds=60) as server:
         with connect(server) as busy:

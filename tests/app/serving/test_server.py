@@ -178,6 +178,13 @@ def test_the_health_command_exits_1_and_says_so_where_nothing_listens() -> None:
     assert f"no answer from 127.0.0.1, port {port}" in health.stderr
 
 
+def test_a_port_that_is_taken_ends_the_start_with_status_1(server: Server) -> None:
+    settings = environment(port=server.port)
+    start = subprocess.run(command("serve"), cwd=ROOT, env=settings, capture_output=True, timeout=20, check=False)
+    assert start.returncode == 1
+    assert f"port {server.port}".encode() in start.stdout
+
+
 @pytest.mark.parametrize(
     ("setting", "value"), [("port", "abc"), ("log_level", "loud"), ("stop_seconds", "0"), ("max_body_bytes", "-1")]
 )

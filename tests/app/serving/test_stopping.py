@@ -24,7 +24,7 @@ from tests.support.server import (
     run_server,
     seconds_to_end,
 )
-from tests.support.sockets import HEAD, KEPT, ask_for_much, connect, hold_request, read_all, read_rest
+from tests.support.sockets import KEPT, ask_for_much, connect, hold_request, read_all, read_rest
 
 SOON = 8
 LONG = 60
@@ -159,35 +159,6 @@ def test_a_computation_that_outlasts_the_stop_is_answered_503_and_is_not_waited_
         assert_is_problem(computation.result(), 503)
         assert seconds_to_end(server.process) < SOON
         assert server.process.returncode == 0
-
-
-def test_a_bulk_reply_that_is_not_done_ends_with_a_line_that_says_so() -> None:
-    # all unlike, so that they take longer than a stop
-    lines = [dump({"answers": {"S": [[1, 2, number]]}}) for number in range(40_000)]
-    body = b"\n".join([dump({"defaults": {"problem": ARTICLE_PROBLEM}}), *lines])
-    with run(stop_seconds=4) as server, connect(server) as connection:
-        head = HEAD % (b"/v1/grades/bulk", b"application/jsonl", len(body))
-        connection.sendall(head + body)
-        received = connection.recv(65536)
-        server.process.terminate()
-        received += read_rest(connection)
-        assert seconds_to_end(server.process) < SOON
-        assert server.process.returncode == 0
-    assert b"\r\ntransfer-encoding: chunked\r\n" in received
-    assert received.endswith(b"\r\n0\r\n\r\n")
-    *marked, last = [json.loads(line) for line in unchunk(received).splitlines()]
-    assert [line["index"] for line in marked] == list(range(len(marked)))
-    assert 0 < len(marked) < len(lines)
-    assert (last["problem"]["status"], last["problem"]["errors"][0]["code"]) == (503, "stopping")
-
-
-def unchunk(received: bytes) -> bytes:
-    """Return the body of a chunked reply."""
-    rest, body = received.partition(b"\r\n\r\n")[2], b""
-    while rest:
-        size, _, rest = rest.partition(b"\r\n")
-        body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
-    return body
 
 
 def test_what_does_not_end_in_time_is_left() -> None:

@@ -33,6 +33,8 @@ from tests.support.sockets import HEAD, KEPT, connect, read_metric, wait_for_met
 GRADE = dump(GRADES["article"]["value"])
 LINES = BULK["single"]["value"].encode()
 BULK_PATH = "/v1/grades/bulk"
+ORIGIN = "https://course.example"
+JSON = {"Content-Type": "application/json"}
 LINES_TYPE = {"Content-Type": "application/jsonl"}
 RUNNING, WAITING = 'gradmark_running{place="processes"}', 'gradmark_waiting{place="processes"}'
 MOST = 4 * SMALL_BYTES
@@ -111,7 +113,10 @@ def test_a_request_whose_turn_does_not_come_is_told_so_in_time() -> None:
 def test_requests_that_are_refused_before_they_are_routed_are_told_and_counted_as_all_others() -> None:
     count = 'gradmark_requests_total{method="POST",route="/v1/grades",status="503"}'
     head = (HEAD % (b"/v1/grades", b"application/json", len(GRADE)))[:-2]
-    with run_server(processes=1, max_waiting=1, queue_seconds=30, log_level="info") as server, stuck(server) as pool:
+    with (
+        run_server(processes=1, max_waiting=1, queue_seconds=30, log_level="info", cors_origins=ORIGIN) as server,
+        stuck(server) as pool,
+    ):
         replies = [pool.submit(ask, server) for _ in range(2)]
         wait_for_metric(server, WAITING, 1)
         with connect(server) as impatient:
@@ -125,7 +130,7 @@ def test_requests_that_are_refused_before_they_are_routed_are_told_and_counted_a
         closing = httpx.Client(headers={"Connection": "close"}, trust_env=False)
         with closing:
             url = f"http://127.0.0.1:{server.port}/v1/grades"
-            refused = closing.post(url, content=GRADE, headers={"Content-Type": "application/json"})
+            refused = closing.post(url, content=GRADE, headers=JSON)
         assert_is_busy(refused, "busy", "1 request")
         assert refused.headers["connection"] == "close"
         assert read_metric(server, count) == read_metric(server, 'gradmark_refusals_total{reason="busy"}') == 5
@@ -137,6 +142,9 @@ def test_requests_that_are_refused_before_they_are_routed_are_told_and_counted_a
             told = sum(int(line["message"].split()[1]) for line in lines if line["message"].startswith("refused "))
         assert told == 5
         assert all(line.get("route") != "/v1/grades" for line in lines)
+        page = httpx.post(url, content=GRADE, headers=JSON | {"Origin": ORIGIN}, trust_env=False)
+        assert_is_busy(page, "busy", "1 request")
+        assert page.headers["access-control-allow-origin"] == ORIGIN
     assert [reply.result().status_code for reply in replies] == [200, 200]
 
 
