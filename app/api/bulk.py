@@ -24,7 +24,7 @@ from app.logs import current_request_id
 from app.marking.bulk import MEDIA_TYPE, Bulk
 from app.marking.chunks import Terms
 from app.marking.replies import write_end
-from app.record import Facts, record_of
+from app.record import Facts, note_facts
 from app.settings import Settings
 from app.work.dispatch import Dispatcher
 from app.work.memory import Reservation, find_holder
@@ -87,17 +87,11 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
         longest=settings.max_body_bytes,
         request_id=current_request_id.get(),
     )
-    bulk = Bulk(
-        file,
-        terms,
-        run=dispatcher.run_chunk,
-        turn=dispatcher.turn,
-    )
-    record = record_of(request.scope)
+    bulk = Bulk(file, terms, run=dispatcher.run_chunk, turn=dispatcher.turn)
     if refusal := await bulk.read_defaults():
-        record.facts = Facts(reason=refusal.document.reason)
+        note_facts(request.scope, Facts(reason=refusal.document.reason))
         return problem_response(refusal.document, headers=refusal.headers)
-    record.summary = bulk.summary
+    note_facts(request.scope, Facts(marks=bulk.summary))
     reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
     return LinesResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
 

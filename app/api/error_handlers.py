@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error, describe_validation, write_problem
-from app.record import Facts, record_of
+from app.record import Facts, note_facts
 from core.errors import CoreError
 
 HTTP_DETAILS = {
@@ -27,7 +27,7 @@ def add_error_handlers(app: FastAPI) -> None:
 async def handle_error(request: Request, error: Exception) -> Response:
     """Answer an exception, whatever raised it."""
     document = _describe(error)
-    record_of(request.scope).facts = Facts(reason=document.reason)
+    note_facts(request.scope, Facts(reason=document.reason))
     return problem_response(document, headers=getattr(error, "headers", None))
 
 

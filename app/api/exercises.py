@@ -10,7 +10,7 @@ from app.api.query import require_distinct_parameters
 from app.api.route import Endpoints, read_budget
 from app.logs import current_request_id
 from app.operations.marking import DRAWING, KIND_DESCRIPTION
-from app.record import record_of
+from app.record import note_facts
 from app.schemas.grade_bodies import ExerciseQuery
 from app.wire import encode
 from app.wire.fields import KindName
@@ -45,7 +45,7 @@ async def read_exercise(
     dispatcher: Dispatcher = request.app.state.dispatcher
     with dispatcher.memory.open(find_holder(request.scope)) as reservation:
         found = await dispatcher.answer(DRAWING, call, request.receive, reservation)
-    record_of(request.scope).facts = found.facts
+    note_facts(request.scope, found.facts)
     return Response(bytes(found.content), found.status, found.headers, found.media_type)
 
 

@@ -20,7 +20,7 @@ from app.api.openapi import problems
 from app.errors import BodyError, describe_error
 from app.logs import current_request_id
 from app.operations import Operation
-from app.record import record_of
+from app.record import note_facts
 from app.settings import Settings
 from app.wire import encode
 from app.work.computation import JSON_TYPE, Call, Reply, answer_problem
@@ -71,7 +71,7 @@ class OperationRoute(APIRoute):
                 reply = await self._find_reply(request, until_sent)
             except BodyError as error:
                 reply = answer_problem(describe_error(error), headers=error.headers)
-            record_of(scope).facts = reply.facts
+            note_facts(scope, reply.facts)
             await send_reply(reply, send)
 
     async def _find_reply(self, request: Request, until_sent: ExitStack) -> Reply:

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import name_reason
 from app.operations import service
-from app.record import Record
+from app.record import facts_of
 from app.watch.headers import protect
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -27,33 +27,13 @@ OTHER = "other"
 
 
 class Exchange:
-    """A request and its reply, as they pass.
-
-    Parameters
-    ----------
-    scope, receive, send
-        As ASGI has them.
-    """
-
-    __slots__ = (
-        "_receive",
-        "_send",
-        "is_whole",
-        "received_bytes",
-        "record",
-        "request_id",
-        "scope",
-        "sent_bytes",
-        "started",
-        "status",
-    )
+    """A request and its reply, as they pass."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.started = time.perf_counter()
         self._receive, self._send = receive, send
         self.scope = scope
         self.request_id = choose_request_id(scope)
-        self.record = Record()
         self.status = 0
         self.received_bytes = self.sent_bytes = 0
         self.is_whole = False
@@ -101,7 +81,7 @@ class Exchange:
     @property
     def reason(self) -> str:
         """Why the request was refused, in one word; empty if it was not."""
-        return (self.record.facts.reason or name_reason(self.status)) if self.status >= 400 else ""
+        return (facts_of(self.scope).reason or name_reason(self.status)) if self.status >= 400 else ""
 
 
 def _is_met(route: BaseRoute, scope: Scope) -> bool:
@@ -111,30 +91,13 @@ def _is_met(route: BaseRoute, scope: Scope) -> bool:
 
 
 def choose_request_id(scope: Scope) -> str:
-    """Choose the id of a request: the one that came with it, where that is one.
-
-    Parameters
-    ----------
-    scope : dict
-        As ASGI has it.
-    """
+    """Choose the id of a request: the one that came with it, where that is one."""
     given = find_header(scope, b"x-request-id")
     return given.decode("ascii") if REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
 def find_trace_id(scope: Scope) -> str:
-    """Find the trace that a request says it belongs to (W3C Trace Context).
-
-    Parameters
-    ----------
-    scope : dict
-        As ASGI has it.
-
-    Returns
-    -------
-    str
-        In hexadecimal; empty where there is none.
-    """
+    """Return the trace that a request says it belongs to (W3C Trace Context), in hexadecimal; empty without one."""
     given = find_header(scope, b"traceparent")
     if not given:
         return ""
@@ -144,19 +107,6 @@ def find_trace_id(scope: Scope) -> str:
 
 
 def find_header(scope: Scope, name: bytes) -> bytes:
-    """Find the value of a header that a request has once.
-
-    Parameters
-    ----------
-    scope : dict
-        As ASGI has it.
-    name : bytes
-        In lower case.
-
-    Returns
-    -------
-    bytes
-        Nothing where there is none, or several.
-    """
+    """Return the value of a header that a request has once, by its name in lower case; else nothing."""
     values = [value for key, value in scope["headers"] if key == name]
     return values[0] if len(values) == 1 else b""

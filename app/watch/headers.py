@@ -15,21 +15,11 @@ NO_STORE: Header = (b"cache-control", b"no-store")
 
 
 def protect(headers: Iterable[Header]) -> list[Header]:
-    """Add to a reply's headers those of the above that it has not got itself.
-
-    Parameters
-    ----------
-    headers : iterable of tuple of bytes
-        Names in lower case.
-
-    Returns
-    -------
-    list of tuple of bytes
-        A file, told by its ETag, may be kept; a computation, a grade or the state of the service may not.
-    """
+    """Add to a reply's headers, with names in lower case, those of the above that it has not got itself."""
     found = list(headers)
     names = {name for name, _ in found}
     found += [header for header in PROTECTION if header[0] not in names]
+    # a file, told by its ETag, may be kept; a computation, a grade or the state of the service may not
     if names.isdisjoint((b"etag", b"cache-control")):
         found.append(NO_STORE)
     return found

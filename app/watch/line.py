@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from app.record import facts_of
 from app.watch.exchange import Exchange, find_trace_id
 
 logger = logging.getLogger("gradmark.requests")
@@ -38,13 +39,7 @@ FIELDS: Mapping[str, str] = {**ALWAYS, **SOMETIMES}
 
 
 def write_line(exchange: Exchange, seconds: float) -> None:
-    """Write the line of a request that is over to the log.
-
-    Parameters
-    ----------
-    seconds : float
-        How long it took.
-    """
+    """Write the line of a request that is over to the log."""
     # probes and scrapes come all the time, and say something where they fail
     level = logging.DEBUG if exchange.is_routine else logging.INFO
     if logger.isEnabledFor(level):
@@ -52,19 +47,8 @@ def write_line(exchange: Exchange, seconds: float) -> None:
 
 
 def describe_exchange(exchange: Exchange, seconds: float) -> Mapping[str, Any]:
-    """Say of a request what the log says: how it went, never what it held.
-
-    Parameters
-    ----------
-    seconds : float
-        How long it took.
-
-    Returns
-    -------
-    mapping
-        `ALWAYS`, and of `SOMETIMES` what there is to say.
-    """
-    scope, record = exchange.scope, exchange.record
+    """Return the fields of a request's line: `ALWAYS`, and of `SOMETIMES` what there is to say."""
+    scope, facts = exchange.scope, facts_of(exchange.scope)
     said: dict[str, Any] = {
         "request_id": exchange.request_id,
         "trace_id": find_trace_id(scope),
@@ -74,9 +58,9 @@ def describe_exchange(exchange: Exchange, seconds: float) -> Mapping[str, Any]:
         "ms": round(1000 * seconds, 3),
         "received_bytes": exchange.received_bytes,
         "sent_bytes": exchange.sent_bytes,
-        "n_samples": record.facts.n_samples,
-        "widths": record.facts.widths,
-        "lines": record.summary.lines if record.summary else 0,
+        "n_samples": facts.n_samples,
+        "widths": facts.widths,
+        "lines": facts.marks.lines if facts.marks else 0,
         "reason": exchange.reason,
         "key": scope["state"].get("key", ""),
         "cut_off": not exchange.is_whole,

@@ -1,7 +1,7 @@
 """What Prometheus is told: requests, refusals, marks, and how much there is to do."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,6 +20,7 @@ from starlette.datastructures import State
 from starlette.types import Scope
 
 from app.errors import BodyError
+from app.record import facts_of
 from app.watch.exchange import Exchange
 from app.work.dispatch import Dispatcher
 
@@ -30,18 +31,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class Metrics:
-    """The metrics of one application.
-
-    Parameters
-    ----------
-    state : State
-        The application's: what is asked for how much there is to do.
-
-    Attributes
-    ----------
-    registry : CollectorRegistry
-        All of them.
-    """
+    """The metrics of one application, whose state is asked for how much there is to do."""
 
     def __init__(self, state: State) -> None:
         # when each series began is of no use to anybody, and doubles their number
@@ -86,28 +76,24 @@ class Metrics:
         self._text = b""
 
     def count(self, exchange: Exchange, seconds: float) -> None:
-        """Count a request that is over.
-
-        Parameters
-        ----------
-        seconds : float
-            How long it took.
-        """
-        route, facts, summary = exchange.route, exchange.record.facts, exchange.record.summary
+        """Count a request that is over."""
+        route, marks = exchange.route, facts_of(exchange.scope).marks
         self.requests.labels(route, exchange.method, exchange.status).inc()
         self.seconds.labels(route).observe(seconds)
         if reason := exchange.reason:
             self.refusals.labels(reason).inc()
-        if facts.verdict:
-            self.grades.labels(facts.verdict).inc()
-            self._count_parts(facts.verdicts.items(), facts.mistakes.items())
-        if summary is not None:
-            self.bulk_lines.labels("graded").inc(summary.lines - summary.problems)
-            self.bulk_lines.labels("problem").inc(summary.problems)
-            for verdict, times in summary.verdicts.items():
-                self.grades.labels(verdict).inc(times)
-            for counts in summary.quantities.values():
-                self._count_parts(counts["verdicts"].items(), counts["mistakes"].items())
+        if marks is None:
+            return
+        if marks.lines:
+            self.bulk_lines.labels("graded").inc(marks.lines - marks.problems)
+            self.bulk_lines.labels("problem").inc(marks.problems)
+        for verdict, times in marks.verdicts.items():
+            self.grades.labels(verdict).inc(times)
+        for counts in marks.quantities.values():
+            for verdict, times in counts["verdicts"].items():
+                self.verdicts.labels(verdict).inc(times)
+            for mistake, times in counts["mistakes"].items():
+                self.mistakes.labels(mistake).inc(times)
 
     def count_refused(self, scope: Scope, error: BodyError) -> None:
         """Count a request that is refused before it is routed, whose path is the template of its route."""
@@ -115,50 +101,20 @@ class Metrics:
         self.seconds.labels(scope["path"]).observe(0)
         self.refusals.labels(error.code).inc()
 
-    def _count_parts(self, verdicts: Iterable[tuple[str, int]], mistakes: Iterable[tuple[str, int]]) -> None:
-        for verdict, times in verdicts:
-            self.verdicts.labels(verdict).inc(times)
-        for mistake, times in mistakes:
-            self.mistakes.labels(mistake).inc(times)
-
 
 class Inside(Collector):
-    """What is inside the application at the moment when it is asked.
-
-    Parameters
-    ----------
-    state : State
-        Of the application.
-    """
+    """What is inside the application at the moment when it is asked."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def collect(self) -> Iterator[Metric]:
-        """Look at places and connections."""
-        yield from self._look_at_places()
-        yield from self._look_at_connections()
-
-    def _look_at_places(self) -> Iterator[Metric]:
-        running = GaugeMetricFamily(
-            f"{NAMESPACE}_running", "Requests that are worked on, but for the loop.", labels=["place"]
-        )
-        waiting = GaugeMetricFamily(f"{NAMESPACE}_waiting", "Requests that wait for their turn.", labels=["place"])
+        """Look at places, memory and connections."""
         dispatcher: Dispatcher = self._state.dispatcher
-        for place, count in dispatcher.running.items():
-            running.add_metric([place], count)
-        for place, count in dispatcher.waiting.items():
-            waiting.add_metric([place], count)
-        held = GaugeMetricFamily(
-            f"{NAMESPACE}_held_bytes",
-            "Bytes of bodies and replies, and of bulk requests in files.",
-            labels=["what"],
-        )
-        held.add_metric(["memory"], dispatcher.memory.total)
-        held.add_metric(["files"], dispatcher.spool.total)
-        yield from (running, waiting, held)
-
-    def _look_at_connections(self) -> Iterator[Metric]:
+        yield _gauge("running", "Requests that are worked on, but for the loop.", "place", dispatcher.running)
+        yield _gauge("waiting", "Requests that wait for their turn.", "place", dispatcher.waiting)
+        held = {"memory": dispatcher.memory.total, "files": dispatcher.spool.total}
+        yield _gauge("held_bytes", "Bytes of bodies and replies, and of bulk requests in files.", "what", held)
         is_open = GaugeMetricFamily(f"{NAMESPACE}_connections", "Connections that are open.", labels=[])
         turned_away = CounterMetricFamily(
             f"{NAMESPACE}_turned_away",
@@ -171,3 +127,10 @@ class Inside(Collector):
             for reason, times in connections.turned_away.items():
                 turned_away.add_metric([reason], times)
         yield from (is_open, turned_away)
+
+
+def _gauge(name: str, said: str, label: str, values: Mapping[str, int]) -> Metric:
+    gauge = GaugeMetricFamily(f"{NAMESPACE}_{name}", said, labels=[label])
+    for value, number in values.items():
+        gauge.add_metric([value], number)
+    return gauge

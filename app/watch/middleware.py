@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import MEDIA_TYPE, BodyError, describe_error, stopping
 from app.logs import current_request_id
-from app.record import Facts
+from app.record import facts_of, note_facts
 from app.watch.exchange import Exchange
 from app.watch.line import write_line
 from app.watch.metrics import Metrics
@@ -18,30 +19,19 @@ class Watch:
     """Gives each request its id and each reply its headers; logs and counts what became of them.
 
     An exception that nobody foresaw ends here, so that its reply and its line are like all others.
-
-    Parameters
-    ----------
-    metrics : Metrics
-        Where it is counted.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request.
-
-        Parameters
-        ----------
-        scope, receive, send
-            As ASGI has them.
-        """
+        """Answer a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send)
         current_request_id.set(exchange.request_id)
-        scope.setdefault("state", {})["record"] = exchange.record
+        scope.setdefault("state", {})
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, exchange.receive, exchange.send)
@@ -59,7 +49,7 @@ class Watch:
 
 async def _answer(exchange: Exchange, error: Exception) -> None:
     document = describe_error(error)
-    exchange.record.facts = Facts(reason=document.reason)
+    note_facts(exchange.scope, replace(facts_of(exchange.scope), reason=document.reason))
     if not exchange.status:
         content = orjson.dumps(document)
         own = error.headers if isinstance(error, BodyError) else {}
