@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,9 @@ from app.cores import DEFAULT_PROCESSES
 from app.logs import LogFormat
 from app.wire import DEFAULT_LIMITS, Limits
 from core.budget import Budget
+
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
 
 DEFAULT_BUDGET = Budget()
 DEFAULT_PORT = 8000
@@ -43,48 +46,35 @@ class SettingError(Exception):
     """Variables that the service cannot be started with; the message repeats nothing of their values."""
 
 
-class Chosen(BaseModel):
+class Chosen(BaseModel, use_attribute_docstrings=True):
     """What you set: where the service listens, what it logs, whom it admits and how it stops."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on. The image sets 0.0.0.0.")
-    port: int = Field(DEFAULT_PORT, ge=0, le=65535, description="Port to listen on. 0 picks a free port.")
-    root_path: str = Field(
-        "",
-        description="Path prefix of the service behind a proxy, such as /gradmark. Needed where the proxy passes it "
-        "on. Paths without it are served, too.",
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Lowest severity to log: debug, info, warning or error."
-    )
-    log_format: LogFormat | None = Field(
-        None,
-        description="Form of log lines: json, or text for people. Without it: text if standard output is a terminal, "
-        "else json.",
-    )
-    keys: SecretStr = Field(
-        SecretStr(""),
-        description="API keys, one per line: name, scopes, hash, as `python -m app key` prints them. Without keys the "
-        "service is open to everyone.",
-    )
-    keys_file: Path | None = Field(None, description="File with such lines, instead of GRADMARK_KEYS.")
-    token_secrets: SecretStr = Field(
-        SecretStr(""),
-        description="Secrets that sign exercise tokens, at least 32 characters each, separated by spaces or commas. "
-        "The last one signs, each of them verifies. Without any: a random secret at each start.",
-    )
-    cors_origins: str = Field(
-        "",
-        description="Origins whose pages may read replies, in lower case, separated by commas. `*` stands for all. "
-        "Without any: none.",
-    )
-    stop_seconds: int = Field(
-        5, ge=1, description="Seconds that requests in flight have to finish when the service stops. After that: 503."
-    )
-    drain_seconds: int = Field(
-        3,
-        ge=0,
-        description="Seconds after SIGTERM in which new requests are still served, while `/health/ready` says 503.",
-    )
+    host: str = "127.0.0.1"
+    """Address to listen on. The image sets 0.0.0.0."""
+    port: Annotated[int, Field(ge=0, le=65535)] = DEFAULT_PORT
+    """Port to listen on. 0 picks a free port."""
+    root_path: str = ""
+    """Path prefix of the service behind a proxy, such as /gradmark. Needed where the proxy passes it on. Paths without
+    it are served, too."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest severity to log: debug, info, warning or error."""
+    log_format: LogFormat | None = None
+    """Form of log lines: json, or text for people. Without it: text if standard output is a terminal, else json."""
+    keys: SecretStr = SecretStr("")
+    """API keys, one per line: name, scopes, hash, as `python -m app key` prints them. Without keys the service is open
+    to everyone."""
+    keys_file: Path | None = None
+    """File with such lines, instead of GRADMARK_KEYS."""
+    token_secrets: SecretStr = SecretStr("")
+    """Secrets that sign exercise tokens, at least 32 characters each, separated by spaces or commas. The last one
+    signs, each of them verifies. Without any: a random secret at each start."""
+    cors_origins: str = ""
+    """Origins whose pages may read replies, in lower case, separated by commas. `*` stands for all. Without any:
+    none."""
+    stop_seconds: Positive = 5
+    """Seconds that requests in flight have to finish when the service stops. After that: 503."""
+    drain_seconds: NotNegative = 3
+    """Seconds after SIGTERM in which new requests are still served, while `/health/ready` says 503."""
 
     @field_validator("port", mode="before")
     @classmethod
@@ -111,85 +101,53 @@ class Chosen(BaseModel):
         return given
 
 
-class Tuning(BaseModel):
+class Tuning(BaseModel, use_attribute_docstrings=True):
     """Tuning: how much of the machine the service uses, and how long it waits. The defaults fit two cores and 2 GiB."""
 
-    processes: int = Field(
-        DEFAULT_PROCESSES,
-        ge=0,
-        description="Worker processes for marking, exercises, larger JSON and long computations. With 0, a thread of "
-        "the serving process does this work.",
-    )
-    max_connections: int = Field(
-        4096,
-        ge=1,
-        description="Maximum open connections. Needs 256 spare file descriptors. Beyond it, the connections that have "
-        "stalled longest are closed.",
-    )
-    max_waiting: int = Field(64, ge=0, description="Maximum requests that wait in each queue. One more: 503.")
-    queue_seconds: float = Field(2.0, gt=0, description="Seconds that a request may wait in a queue. After that: 503.")
-    max_memory_bytes: int = Field(
-        128 * 1024 * 1024,
-        ge=1,
-        description="Bytes of request bodies and replies in memory, of all requests together. Beyond it, and beyond "
-        "half of it while other clients use the rest: 503.",
-    )
-    max_spool_bytes: int = Field(
-        1024**3,
-        ge=1,
-        description="Bytes of bulk requests in temporary files, of all requests together. Beyond it, and beyond half "
-        "of it while other clients use the rest: 503.",
-    )
-    client_seconds: int = Field(
-        10,
-        ge=1,
-        description="Seconds that a client may stall while it sends a request or takes a reply, or be silent between "
-        "requests. After that: 408, and the connection is closed.",
-    )
-    receive_rate: int = Field(
-        65_536, ge=1, description="Bytes of a request that give its client one more second to send it."
-    )
-    send_rate: int = Field(
-        262_144, ge=1, description="Bytes of a reply that give its client one more second to take it."
-    )
+    processes: NotNegative = DEFAULT_PROCESSES
+    """Worker processes for marking, exercises, larger JSON and long computations. With 0, a thread of the serving
+    process does this work."""
+    max_connections: Positive = 4096
+    """Maximum open connections. Needs 256 spare file descriptors. Beyond it, the connections that have stalled longest
+    are closed."""
+    max_waiting: NotNegative = 64
+    """Maximum requests that wait in each queue. One more: 503."""
+    queue_seconds: Annotated[float, Field(gt=0)] = 2.0
+    """Seconds that a request may wait in a queue. After that: 503."""
+    max_memory_bytes: Positive = 128 * 1024 * 1024
+    """Bytes of request bodies and replies in memory, of all requests together. Beyond it, and beyond half of it while
+    other clients use the rest: 503."""
+    max_spool_bytes: Positive = 1024**3
+    """Bytes of bulk requests in temporary files, of all requests together. Beyond it, and beyond half of it while other
+    clients use the rest: 503."""
+    client_seconds: Positive = 10
+    """Seconds that a client may stall while it sends a request or takes a reply, or be silent between requests. After
+    that: 408, and the connection is closed."""
+    receive_rate: Positive = 65_536
+    """Bytes of a request that give its client one more second to send it."""
+    send_rate: Positive = 262_144
+    """Bytes of a reply that give its client one more second to take it."""
 
 
-class Ceilings(BaseModel):
+class Ceilings(BaseModel, use_attribute_docstrings=True):
     """Limits: the most that one request may ask for. A request beyond them is rejected, and says which one."""
 
-    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Maximum bytes of a request body. Larger: 413.")
-    max_bulk_bytes: int = Field(
-        1024**3,
-        ge=1,
-        description="Maximum bytes of a bulk request, which is kept in a temporary file while it is read. Larger: 413.",
-    )
-    max_numbers: int = Field(
-        DEFAULT_BUDGET.numbers,
-        ge=1,
-        description="Maximum numbers in a body, in a result and in its intermediates, each. More: 422.",
-    )
-    max_operations: int = Field(
-        DEFAULT_BUDGET.operations,
-        ge=1,
-        description="Maximum multiply-adds of one request. Each call of a step counts as 100,000. More: 422.",
-    )
-    max_depth: int = Field(
-        DEFAULT_LIMITS.depth,
-        ge=16,
-        le=128,
-        description="Maximum depth of lists and objects in a body. Deeper: 400; an answer is marked `unreadable`.",
-    )
-    max_token_seconds: int = Field(
-        31 * 24 * 3600, ge=1, description="Maximum seconds that a token is asked to hold. Longer: 422."
-    )
-    max_keyless_bytes: int = Field(
-        64 * 1024,
-        ge=1,
-        description="Maximum bytes of a body without a key, which is read for the token in it. Larger: 413.",
-    )
-    max_header_bytes: int = Field(
-        16_384, ge=1, description="Maximum bytes of a request line and its headers. More: 431."
-    )
+    max_body_bytes: Positive = 32 * 1024 * 1024
+    """Maximum bytes of a request body. Larger: 413."""
+    max_bulk_bytes: Positive = 1024**3
+    """Maximum bytes of a bulk request, which is kept in a temporary file while it is read. Larger: 413."""
+    max_numbers: Positive = DEFAULT_BUDGET.numbers
+    """Maximum numbers in a body, in a result and in its intermediates, each. More: 422."""
+    max_operations: Positive = DEFAULT_BUDGET.operations
+    """Maximum multiply-adds of one request. Each call of a step counts as 100,000. More: 422."""
+    max_depth: Annotated[int, Field(ge=16, le=128)] = DEFAULT_LIMITS.depth
+    """Maximum depth of lists and objects in a body. Deeper: 400; an answer is marked `unreadable`."""
+    max_token_seconds: Positive = 31 * 24 * 3600
+    """Maximum seconds that a token is asked to hold. Longer: 422."""
+    max_keyless_bytes: Positive = 64 * 1024
+    """Maximum bytes of a body without a key, which is read for the token in it. Larger: 413."""
+    max_header_bytes: Positive = 16_384
+    """Maximum bytes of a request line and its headers. More: 431."""
 
 
 GROUPS: tuple[type[BaseModel], ...] = (Chosen, Tuning, Ceilings)

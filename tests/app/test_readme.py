@@ -47,7 +47,7 @@ def write_settings_table() -> str:
 def _write_group(group: type[BaseModel]) -> str:
     name, _, meaning = str(getdoc(group)).partition(": ")
     rows = [
-        f"| `GRADMARK_{name.upper()}` | {_write_default(field.default)} | {field.description} |"
+        f"| `GRADMARK_{name.upper()}` | {_write_default(field.default)} | {' '.join(str(field.description).split())} |"
         for name, field in group.model_fields.items()
     ]
     lines = [f"**{name}**: {meaning}", "", "| variable | default | what it says |", "|---|---|---|", *rows]
