@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError, with_config
 from app.errors import BodyError
 from app.schemas.grade_bodies import GradeLineBody
 from app.wire import Limits, NotJsonError, parse_body
-from app.wire.fields import STRICT, OptionalText
+from app.wire.fields import STRICT, LeftOut
 from app.wire.skeletons import BYTE_ORDER_MARK
 
 Value = TypeVar("Value")
@@ -128,7 +128,7 @@ class DefaultsLine:
 class SubmissionLine(GradeLineBody):
     """A submission in bulk."""
 
-    id: OptionalText = None
+    id: LeftOut[str] = None
     """Comes back with the reply to this line."""
 
 
@@ -137,7 +137,7 @@ class SubmissionLine(GradeLineBody):
 class IdOfLine:
     """The id of a line, whatever else it holds."""
 
-    id: OptionalText = None
+    id: LeftOut[str] = None
 
 
 LINE: TypeAdapter[SubmissionLine] = TypeAdapter(SubmissionLine)

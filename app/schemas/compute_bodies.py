@@ -6,22 +6,22 @@ from typing import Annotated
 from pydantic import Field
 
 from app.wire.fields import (
+    AT_LEAST_ONE,
     ActivationName,
+    AtLeastZero,
     ColumnOrder,
     L2Factor,
+    LeftOut,
     LogBase,
     LossName,
     Matrix,
-    OptionalLossName,
-    OptionalQuantityIds,
-    OptionalTargets,
-    OptionalVector,
-    QuantityId,
+    QuantityIds,
     ReductionName,
     ReluSlope,
     Sample,
     SampleTarget,
     Targets,
+    Vector,
     WholeNumber,
     wire_class,
 )
@@ -29,10 +29,6 @@ from core.conventions import L2, Conventions
 from core.descent import require_steps
 from core.problem import Layer, Network, Problem
 from core.softmax_layer import SoftmaxLayer
-
-# the core says what is wrong with less, and why
-AT_LEAST_ZERO = Field(json_schema_extra={"minimum": 0})
-AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
 
 TARGETS_DESCRIPTION = (
     "Class indices from 0, shape (n_samples,), for softmax outputs (2 or 2.0); or numbers, shape (n_samples, n_out): a "
@@ -47,7 +43,7 @@ class LayerBody(Layer):
 
     weights: Matrix
     """W, shape (n_in, n_out): a row for each input, a column for each output."""
-    bias: OptionalVector = None
+    bias: LeftOut[Vector] = None
     """b, shape (n_out,); a layer without one has no grad_bias."""
     activation: ActivationName
     """The function from pre-activations to activations; see /v1/catalogue."""
@@ -65,7 +61,7 @@ class NetworkBody(Network):
 class L2Body(L2):
     """The penalty factor · strength · Σ w² over all layers' weights."""
 
-    strength: Annotated[float, AT_LEAST_ZERO] = 0.0
+    strength: AtLeastZero = 0.0
     """0 is no penalty. Never divided by ln(log_base)."""
     factor: L2Factor = 0.5
     """0.5: the gradient gets strength · w. 1: it gets 2 · strength · w."""
@@ -101,8 +97,8 @@ class ForwardBody(Problem):
     # descriptions stand in the annotations here, because the classes below inherit those and not docstrings
     network: Annotated[NetworkBody, Field(description="The layers, from inputs to outputs.")]
     inputs: Annotated[Matrix, Field(description="X, shape (n_samples, n_in).")]
-    targets: Annotated[OptionalTargets, Field(description=TARGETS_DESCRIPTION)] = None
-    loss: Annotated[OptionalLossName, Field(description=LOSS_DESCRIPTION)] = None
+    targets: Annotated[LeftOut[Targets], Field(description=TARGETS_DESCRIPTION)] = None
+    loss: Annotated[LeftOut[LossName], Field(description=LOSS_DESCRIPTION)] = None
     conventions: Annotated[ConventionsBody, Field(description="How the loss is taken; echoed complete.")] = field(
         default_factory=ConventionsBody
     )
@@ -128,7 +124,7 @@ class GradientsBody(ProblemBody):
 class JacobiansBody(ForwardBody):
     """A problem and the derivatives asked for; targets and loss are needed for those of L only."""
 
-    jacobians: Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE]
+    jacobians: QuantityIds
     """Ids d{of}_d{by}: "dS_dW", "dA1_dX", "dL_dW1"."""
 
 
@@ -136,7 +132,7 @@ class JacobiansBody(ForwardBody):
 class StepsBody(ProblemBody):
     """A problem and the descent to take."""
 
-    learning_rate: Annotated[float, AT_LEAST_ZERO]
+    learning_rate: AtLeastZero
     """η in w ← w − η · ∂L/∂w."""
     count: WholeNumber
     """How many steps, each over the whole batch."""
@@ -153,11 +149,11 @@ class SoftmaxLayerBody(SoftmaxLayer):
 
     weights: Matrix
     """W, shape (n_in, n_classes)."""
-    bias: OptionalVector = None
+    bias: LeftOut[Vector] = None
     """b, shape (n_classes,); without one it is zero."""
     inputs: Sample
     """x, shape (n_in,)."""
     target: SampleTarget
     """A class index from 0, or a distribution of shape (n_classes,)."""
-    quantities: OptionalQuantityIds = None
+    quantities: LeftOut[QuantityIds] = None
     """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""

@@ -1,10 +1,10 @@
 """What replies hold."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from app.schemas.compute_bodies import ConventionsBody, NetworkBody
 from app.schemas.grade_replies import KindReply, MistakeReply
-from app.wire.fields import LEFT_OUT, Matrix, OptionalLabels, OptionalNumber, OptionalVector, Value, Vector, wire_class
+from app.wire.fields import LeftOut, Matrix, Value, Vector, wire_class
 from core.descent import Descent
 from core.jacobians import Jacobian, Jacobians
 from core.propagation import Forward, Gradients, LayerActivations, LayerGradients
@@ -20,9 +20,9 @@ class LayerQuantityReply(LayerQuantity):
     """The numbers; a Jacobian's as (n_rows, n_columns)."""
     shape: tuple[int, ...]
     """The value's shape."""
-    rows: OptionalLabels = None
+    rows: LeftOut[tuple[str, ...]] = None
     """Only for Jacobians: what each row is the derivative of, counted from 1."""
-    columns: OptionalLabels = None
+    columns: LeftOut[tuple[str, ...]] = None
     """Only for Jacobians: what each column is the derivative by; weights stacked by columns."""
 
 
@@ -46,7 +46,7 @@ class SoftmaxLayerReply(SoftmaxLayerResult):
     """The cross-entropy in nats."""
     quantities: dict[str, LayerQuantityReply]
     """What was asked for, under the ids as asked."""
-    chain: Annotated[ChainReply | None, LEFT_OUT] = None
+    chain: LeftOut[ChainReply] = None
     """Where its three factors were asked for."""
 
 
@@ -67,11 +67,11 @@ class ForwardReply(Forward):
     layers: tuple[LayerActivationsReply, ...]
     outputs: Matrix
     """The last layer's activations, shape (n_samples, n_out)."""
-    loss: OptionalNumber = None
+    loss: LeftOut[float] = None
     """The losses, reduced as the conventions say, plus L2."""
-    losses: OptionalVector = None
+    losses: LeftOut[Vector] = None
     """Each sample's loss, without L2, shape (n_samples,)."""
-    conventions: Annotated[ConventionsBody | None, LEFT_OUT] = None
+    conventions: LeftOut[ConventionsBody] = None
 
 
 @wire_class
@@ -80,7 +80,7 @@ class LayerGradientsReply(LayerGradients):
 
     grad_weights: Matrix
     """dL/dW, shape (n_in, n_out), as the weights."""
-    grad_bias: OptionalVector = None
+    grad_bias: LeftOut[Vector] = None
     """dL/db, shape (n_out,); absent where the layer has no bias."""
 
 
@@ -132,7 +132,7 @@ class GradientsReply(Gradients):
     grad_inputs: Matrix
     """dL/dX, shape (n_samples, n_in)."""
     conventions: ConventionsBody
-    check: Annotated[CheckReply | None, LEFT_OUT] = None
+    check: LeftOut[CheckReply] = None
 
 
 @wire_class
@@ -145,9 +145,9 @@ class JacobianReply(Jacobian):
     """The value's shape."""
     factors: tuple[str, ...]
     """The local Jacobians on the path, in the order of the product."""
-    rows: OptionalLabels = None
+    rows: LeftOut[tuple[str, ...]] = None
     """What each row is the derivative of, counted from 1; absent for derivatives of L."""
-    columns: OptionalLabels = None
+    columns: LeftOut[tuple[str, ...]] = None
     """What each column is the derivative by; weights stacked as column_order says; absent for derivatives of L."""
 
 
@@ -196,7 +196,7 @@ class LossReply:
     latex: str
     targets: str
     """What targets have to be."""
-    output_activation: Annotated[str | None, LEFT_OUT] = None
+    output_activation: LeftOut[str] = None
     """The last activation that it needs; absent where any will do."""
     logarithmic: bool
     """Whether log_base applies."""

@@ -19,19 +19,13 @@ from pydantic_core import PydanticKnownError
 
 from app.schemas.compute_bodies import ConventionsBody, ForwardBody
 from app.wire.fields import (
-    LEFT_OUT,
     WHOLE_SHOWN,
     Answers,
+    AtLeastZero,
     KindName,
+    LeftOut,
     Level,
-    OptionalBoolean,
-    OptionalLevel,
-    OptionalNumber,
-    OptionalQuantityIds,
-    OptionalText,
-    OptionalWhole,
-    QuantityId,
-    Shares,
+    QuantityIds,
     WholeNumber,
     wire_class,
 )
@@ -72,7 +66,7 @@ class ExerciseBody(ExerciseReference):
     """See GET /v1/exercises."""
     seed: WholeNumber
     """Which one of its kind."""
-    version: OptionalWhole = None
+    version: LeftOut[WholeNumber] = None
     """As the exercise says; by default the latest."""
 
 
@@ -80,27 +74,30 @@ class ExerciseBody(ExerciseReference):
 class ToleranceBody(Tolerance):
     """Either decimals, for work by hand, or relative and absolute, for work by machine."""
 
-    decimals: OptionalWhole = None
+    decimals: LeftOut[WholeNumber] = None
     """Work by hand in which every number is rounded to so many decimals is right."""
-    relative: OptionalNumber = None
+    relative: LeftOut[float] = None
     """Part of the truth's largest entry, 0 to 1."""
-    absolute: OptionalNumber = None
+    absolute: LeftOut[float] = None
     """0 to 1e6."""
+
+
+Credit = Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})]
 
 
 @wire_class
 class PolicyBody(Policy):
     """What verdicts are worth."""
 
-    weights: Shares = field(default_factory=dict)
+    weights: dict[str, AtLeastZero] = field(default_factory=dict)
     """Weight of each quantity asked; 1 where nothing is said."""
-    mistakes: Shares = field(default_factory=dict)
+    mistakes: dict[str, AtLeastZero] = field(default_factory=dict)
     """Credit, 0 to 1, for an answer whose only fault is a mistake, by its id; 0 where nothing is said."""
-    convention: Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})] = 0.5
+    convention: Credit = 0.5
     """Credit for an answer that is right under a convention that was not stated."""
-    entries: Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})] = 0.5
+    entries: Credit = 0.5
     """Credit for the right entries of a wrong answer without a diagnosis, above what chance gives."""
-    follow_through: Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})] = 1.0
+    follow_through: Credit = 1.0
     """Credit, 0 to 1, for an answer that follows correctly from the student's own earlier values."""
     once: bool = False
     """Whether a mistake that explains several parts costs only the first, as they are computed from each other."""
@@ -118,39 +115,37 @@ class GradeLineBody(GradeRequest):
 
     # descriptions stand in the annotations here, because the class below inherits those and not docstrings
     problem: Annotated[
-        MarkedProblemBody | None,
-        LEFT_OUT,
+        LeftOut[MarkedProblemBody],
         Field(description="What is marked against: this, an exercise, or the exercise of a token."),
     ] = None
     exercise: Annotated[
-        ExerciseBody | None,
-        LEFT_OUT,
+        LeftOut[ExerciseBody],
         Field(description="What is marked against: this, or a problem. All its conventions are stated."),
     ] = None
     token: Annotated[
-        OptionalText,
+        LeftOut[str],
         Field(description="In place of the two: the exercise that it stands for, up to its level of feedback."),
     ] = None
     asks: Annotated[
-        OptionalQuantityIds,
+        LeftOut[QuantityIds],
         Field(description="The problem's quantities that count; by default those that are answered."),
     ] = None
-    answers: Annotated[Answers, Field(description=ANSWERS_DESCRIPTION)] = None
+    answers: Annotated[LeftOut[Answers], Field(description=ANSWERS_DESCRIPTION)] = None
     tolerance: Annotated[
-        ToleranceBody | None, LEFT_OUT, Field(description="By default it follows from how an answer is written.")
+        LeftOut[ToleranceBody], Field(description="By default it follows from how an answer is written.")
     ] = None
     feedback: Annotated[
-        OptionalLevel,
+        LeftOut[Level],
         Field(
             description="How much is said, each level adding to the last; by default diagnosis; numbers in full only."
         ),
     ] = None
     follow_through: Annotated[
-        OptionalBoolean,
+        LeftOut[bool],
         Field(description="Whether what follows from the student's own earlier parts is right; by default true."),
     ] = None
     policy: Annotated[
-        PolicyBody | None, LEFT_OUT, Field(description="How much each quantity counts, and which faults get credit.")
+        LeftOut[PolicyBody], Field(description="How much each quantity counts, and which faults get credit.")
     ] = None
 
     def __post_init__(self) -> None:
@@ -174,7 +169,7 @@ class TokenBody:
 
     seed: WholeNumber
     """Which exercise of the kind."""
-    version: OptionalWhole = None
+    version: LeftOut[WholeNumber] = None
     """By default the latest."""
     feedback: Level
     """The highest level of feedback up to which answers are marked; full only if its holders may see the solution."""
@@ -188,10 +183,13 @@ class AuditBody:
 
     problem: ForwardBody
     """With targets and loss where students are asked for the loss or a derivative of it."""
-    asks: Annotated[tuple[QuantityId, ...], Field(fail_fast=True, json_schema_extra={"minItems": 1})]
+    asks: QuantityIds
     """The quantities that students are asked for."""
     decimals: WholeNumber = 4
     """The decimals that they give."""
+
+
+DIGITS = re.compile("-?[0-9]+")
 
 
 def require_digits(text: object) -> object:
@@ -199,9 +197,6 @@ def require_digits(text: object) -> object:
     if isinstance(text, str) and not DIGITS.fullmatch(text):
         raise PydanticKnownError("int_parsing")
     return text
-
-
-DIGITS = re.compile("-?[0-9]+")
 
 
 ONLY_DIGITS = BeforeValidator(require_digits)

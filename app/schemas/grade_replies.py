@@ -1,10 +1,9 @@
 """What replies on marking and exercises hold."""
 
 from dataclasses import field
-from typing import Annotated
 
 from app.schemas.compute_bodies import ConventionsBody, ForwardBody
-from app.wire.fields import LEFT_OUT, OptionalFlags, OptionalNumber, OptionalValue, OptionalWhole, wire_class
+from app.wire.fields import EntryFlags, LeftOut, Value, WholeNumber, wire_class
 from core.answers import ReadingFault
 from core.exercises import Advice, Audit, Confused, Exercise, Hidden
 from core.grading import Diagnosis, Grade, MarkedAgainst, Outcome, Part, UsedTolerance, Verdict
@@ -26,12 +25,12 @@ class DiagnosisReply(Diagnosis):
 class UsedToleranceReply(UsedTolerance):
     """The tolerance that a part was marked with: decimals, or relative and absolute."""
 
-    decimals: OptionalWhole = None
+    decimals: LeftOut[WholeNumber] = None
     """An answer worked out by hand with so many decimals is right."""
-    relative: OptionalNumber = None
+    relative: LeftOut[float] = None
     """Part of the truth's largest entry."""
-    absolute: OptionalNumber = None
-    allowed: OptionalNumber = None
+    absolute: LeftOut[float] = None
+    allowed: LeftOut[float] = None
     """How far an entry may lie off; from level full on."""
 
 
@@ -62,26 +61,26 @@ class PartReply(Part):
     """How much the score counts; 0 for a quantity that is answered and not asked."""
     message: str = field()
     """For the student: the most telling thing that the level shows of this part."""
-    tolerance: Annotated[UsedToleranceReply | None, LEFT_OUT] = None
-    reading: Annotated[ReadingReply | None, LEFT_OUT] = None
+    tolerance: LeftOut[UsedToleranceReply] = None
+    reading: LeftOut[ReadingReply] = None
     """Only with the verdict unreadable."""
-    hints: Annotated[tuple[str, ...] | None, LEFT_OUT] = None
+    hints: LeftOut[tuple[str, ...]] = None
     """From level hint on: what a right answer would have, whatever its numbers."""
-    diagnoses: Annotated[tuple[DiagnosisReply, ...] | None, LEFT_OUT] = None
+    diagnoses: LeftOut[tuple[DiagnosisReply, ...]] = None
     """From level diagnosis on."""
-    cut: Annotated[bool | None, LEFT_OUT] = None
+    cut: LeftOut[bool] = None
     """From level diagnosis on: true where the search for mistakes was shortened for size."""
-    convention: Annotated[dict[str, str | float | bool] | None, LEFT_OUT] = None
+    convention: LeftOut[dict[str, str | float | bool]] = None
     """From level diagnosis on: the switches, not stated, under which the answer is right."""
-    entries: OptionalFlags = None
+    entries: LeftOut[EntryFlags] = None
     """From level location on: which entries are right, in the answer's shape; all where the verdict gives score 1."""
-    right: OptionalWhole = None
+    right: LeftOut[WholeNumber] = None
     """From level location on: how many entries are right."""
-    of: OptionalWhole = None
+    of: LeftOut[WholeNumber] = None
     """From level location on: how many entries there are."""
-    expected: OptionalValue = None
+    expected: LeftOut[Value] = None
     """Only at level full: the truth."""
-    largest_error: OptionalNumber = None
+    largest_error: LeftOut[float] = None
     """Only at level full."""
 
 
@@ -89,11 +88,11 @@ class PartReply(Part):
 class MarkedAgainstReply(MarkedAgainst):
     """What a submission was marked against, and by which release."""
 
-    kind: Annotated[str | None, LEFT_OUT] = None
+    kind: LeftOut[str] = None
     """The exercise's kind; left out for a problem of the request's own."""
-    seed: OptionalWhole = None
+    seed: LeftOut[WholeNumber] = None
     """The exercise's seed."""
-    version: OptionalWhole = None
+    version: LeftOut[WholeNumber] = None
     """The exercise's version."""
     release: str = field()
     """The version of Gradmark that marked it."""
@@ -112,7 +111,7 @@ class GradeReply(Grade):
     """False where no answer could be read: a grading tool need not count the attempt."""
     marked_against: MarkedAgainstReply = field()
     conventions: ConventionsBody
-    first_wrong: Annotated[str | None, LEFT_OUT] = None
+    first_wrong: LeftOut[str] = None
     """From level diagnosis on: the quantity that is wrong although what it is computed from is right."""
     parts: tuple[PartReply, ...]
     """One for each quantity asked, then one for each answered beside them."""

@@ -1,12 +1,12 @@
 """The JSON forms of fields: how each is read, and how OpenAPI shows it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias, TypeVar, cast, dataclass_transform, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, with_config
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, with_config
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -22,6 +22,7 @@ from core.losses import LOSSES
 from core.quantities import ID_PATTERN
 
 Described = TypeVar("Described")
+Form = TypeVar("Form")
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -36,6 +37,8 @@ def wire_class(described: type[Described]) -> type[Described]:
 
 
 LARGEST_WHOLE = 2**31 - 1
+
+_after = core_schema.no_info_after_validator_function
 
 FINITE = core_schema.float_schema(strict=True, allow_inf_nan=False)
 WHOLE = core_schema.int_schema(strict=True, ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)
@@ -81,17 +84,15 @@ def _matrix(value: list[list[float]]) -> Array:
     return _array(value)
 
 
-class _LeftOut:
-    """Reads a field that may be left out as what it is otherwise; null is not one of its values."""
-
+class _Present:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return how pydantic reads the field: without the None that stands for its absence."""
         [present] = [choice for choice in get_args(source) if choice is not type(None)]
         return handler(present)
 
 
-LEFT_OUT = _LeftOut()
-"""For optional objects; the forms below say so themselves."""
+LeftOut: TypeAlias = Annotated[Form | None, _Present()]
+"""What may be left out: absent where it is None; null is not one of its values."""
 
 
 class JsonField:
@@ -117,43 +118,31 @@ class JsonField:
         return reference
 
 
-def _form(read: Any, items: CoreSchema, shown: JsonSchemaValue, take: Take) -> JsonField:
-    return JsonField(core_schema.no_info_after_validator_function(read, items, metadata={TAKES: take}), shown)
-
-
-def _take_floats(array: AnyArray) -> Array:
-    if array.size == 0:
+def _take(array: AnyArray, n_axes: int) -> Array:
+    if array.ndim != n_axes or array.size == 0:
         raise OddBodyError
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _take_vector(array: AnyArray) -> Array:
-    if array.ndim != 1:
-        raise OddBodyError
-    return _take_floats(array)
-
-
-def _take_matrix(array: AnyArray) -> Array:
-    if array.ndim != 2:
-        raise OddBodyError
-    return _take_floats(array)
-
-
 def _take_targets(array: AnyArray) -> Array:
-    if array.ndim == 2:
-        return _take_floats(array)
-    if array.ndim != 1 or array.size == 0 or not are_indices(array).all():
+    if array.ndim != 1:
+        return _take(array, 2)
+    if array.size == 0 or not are_indices(array).all():
         raise OddBodyError
     return cast("Array", array.astype(np.int64))
+
+
+def _take_sample(array: AnyArray) -> Array:
+    return _take(array, 1)[None]
+
+
+def _take_sample_target(array: AnyArray) -> Array:
+    return _take_sample(array) if array.ndim else _take_targets(array[None])
 
 
 def are_indices(array: AnyArray) -> npt.NDArray[np.bool_]:
     """Tell which finite numbers are read as class indices: whole ones within the limits, however they are written."""
     return np.asarray((array <= LARGEST_WHOLE) & (array >= -LARGEST_WHOLE) & (np.trunc(array) == array))
-
-
-def _take_sample_target(array: AnyArray) -> Array:
-    return _take_vector(array)[None] if array.ndim else _take_targets(array[None])
 
 
 def _choice(schema_name: str, names: Collection[str | int]) -> JsonField:
@@ -177,6 +166,11 @@ def _show_choices(choices: Collection[str | float]) -> JsonSchemaValue:
     return shown[0] if len(shown) == 1 else {"anyOf": shown}
 
 
+def _floats(read: Callable[[Any], Array], n_axes: int, take: Take) -> JsonField:
+    numbers = _rows(FINITE, n_axes)
+    return JsonField(_after(read, numbers, metadata={TAKES: take}), _nested(NUMBER, n_axes))
+
+
 def _tag_of(value: object) -> str:
     return "<rows>" if isinstance(value, list) and value and isinstance(value[0], list) else "<labels>"
 
@@ -188,16 +182,14 @@ def _tag_of_sample(value: object) -> str:
 NUMBER: JsonSchemaValue = {"type": "number"}
 WHOLE_SHOWN: JsonSchemaValue = {"type": "integer", "minimum": 0, "maximum": LARGEST_WHOLE}
 
-VECTOR = _form(_array, _rows(FINITE, 1), _nested(NUMBER, 1), _take_vector)
-MATRIX = _form(_matrix, _rows(FINITE, 2), _nested(NUMBER, 2), _take_matrix)
+VECTOR = _floats(_array, 1, lambda array: _take(array, 1))
+MATRIX = _floats(_matrix, 2, lambda array: _take(array, 2))
 # the edge gives a single sample its axis: rank never varies inside the core
-SAMPLE = _form(
-    lambda value: _array([value]), _rows(FINITE, 1), _nested(NUMBER, 1), lambda array: _take_vector(array)[None]
-)
+SAMPLE = _floats(lambda value: _array([value]), 1, _take_sample)
 TARGETS = JsonField(
     core_schema.tagged_union_schema(
         {
-            "<labels>": core_schema.no_info_after_validator_function(_labels, _rows(INDEX, 1)),
+            "<labels>": _after(_labels, _rows(INDEX, 1)),
             "<rows>": MATRIX.schema,
         },
         discriminator=_tag_of,
@@ -208,7 +200,7 @@ TARGETS = JsonField(
 SAMPLE_TARGET = JsonField(
     core_schema.tagged_union_schema(
         {
-            "<label>": core_schema.no_info_after_validator_function(lambda value: _labels([value]), INDEX),
+            "<label>": _after(lambda value: _labels([value]), INDEX),
             "<row>": SAMPLE.schema,
         },
         discriminator=_tag_of_sample,
@@ -218,78 +210,45 @@ SAMPLE_TARGET = JsonField(
 )
 ANSWERS = JsonField(
     core_schema.dict_schema(
-        core_schema.str_schema(strict=True),
-        core_schema.any_schema(metadata={RESOLVES: True}),
-        strict=True,
+        core_schema.str_schema(strict=True), core_schema.any_schema(metadata={RESOLVES: True}), strict=True
     ),
     # anything may stand for an answer: one that cannot be read has a verdict of its own
     {"type": "object", "additionalProperties": {}, "propertyNames": {"pattern": ID_PATTERN}},
 )
 VALUE = JsonField(
-    core_schema.no_info_after_validator_function(_array, core_schema.any_schema()),
+    _after(_array, core_schema.any_schema()),
     {"anyOf": [_nested(NUMBER, n_axes) for n_axes in range(4)]},
 )
 """A reply's array of any rank."""
 
 FLAGS = JsonField(
-    core_schema.no_info_after_validator_function(
-        lambda value: np.array(value, dtype=np.bool_), core_schema.any_schema()
-    ),
+    _after(lambda value: np.array(value, dtype=np.bool_), core_schema.any_schema()),
     # one number may stand in as many brackets as an answer has
     {"anyOf": [_nested({"type": "boolean"}, n_axes) for n_axes in range(MOST_AXES + 1)]},
 )
 
+# the core says what is wrong with none
+AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
+
 Vector: TypeAlias = Annotated[Array, VECTOR]
-OptionalVector: TypeAlias = Annotated[Array | None, VECTOR]
 Matrix: TypeAlias = Annotated[Array, MATRIX]
 Sample: TypeAlias = Annotated[Array, SAMPLE]
 Targets: TypeAlias = Annotated[Array, TARGETS]
-OptionalTargets: TypeAlias = Annotated[Array | None, TARGETS]
 SampleTarget: TypeAlias = Annotated[Array, SAMPLE_TARGET]
 Value: TypeAlias = Annotated[Array, VALUE]
-OptionalValue: TypeAlias = Annotated[Array | None, VALUE]
-OptionalFlags: TypeAlias = Annotated[Flags | None, FLAGS]
-Answers: TypeAlias = Annotated[Mapping[str, object] | None, ANSWERS]
-OptionalNumber: TypeAlias = Annotated[float | None, JsonField(FINITE, NUMBER)]
-OptionalWhole: TypeAlias = Annotated[int | None, JsonField(WHOLE, WHOLE_SHOWN)]
-OptionalBoolean: TypeAlias = Annotated[
-    bool | None, JsonField(core_schema.bool_schema(strict=True), {"type": "boolean"})
-]
-Level: TypeAlias = Annotated[str, _choice("Level", LEVELS)]
-OptionalText: TypeAlias = Annotated[str | None, JsonField(core_schema.str_schema(strict=True), {"type": "string"})]
-OptionalLevel: TypeAlias = Annotated[str | None, _choice("Level", LEVELS)]
-KindName: TypeAlias = Annotated[str, _choice("KindName", KINDS)]
-Shares: TypeAlias = Annotated[
-    Mapping[str, float],
-    JsonField(
-        core_schema.dict_schema(core_schema.str_schema(strict=True), FINITE, strict=True),
-        {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
-    ),
-]
+EntryFlags: TypeAlias = Annotated[Flags, FLAGS]
+Answers: TypeAlias = Annotated[Mapping[str, object], ANSWERS]
 WholeNumber: TypeAlias = Annotated[int, JsonField(WHOLE, WHOLE_SHOWN)]
+# the core says what is wrong with less, and why
+AtLeastZero: TypeAlias = Annotated[float, Field(json_schema_extra={"minimum": 0})]
+Level: TypeAlias = Annotated[str, _choice("Level", LEVELS)]
+KindName: TypeAlias = Annotated[str, _choice("KindName", KINDS)]
 L2Factor: TypeAlias = Annotated[float, _number_choice(L2_FACTORS)]
 ReluSlope: TypeAlias = Annotated[float, _number_choice(RELU_SLOPES)]
 ActivationName: TypeAlias = Annotated[str, _choice("ActivationName", ACTIVATIONS)]
 LossName: TypeAlias = Annotated[str, _choice("LossName", LOSSES)]
-OptionalLossName: TypeAlias = Annotated[str | None, _choice("LossName", LOSSES)]
 ReductionName: TypeAlias = Annotated[str, _choice("ReductionName", REDUCTIONS)]
 ColumnOrder: TypeAlias = Annotated[str, _choice("ColumnOrder", COLUMN_ORDERS)]
 LogBase: TypeAlias = Annotated[str | int, _choice("LogBase", LOG_BASES)]
-QuantityId: TypeAlias = Annotated[
-    str, JsonField(core_schema.str_schema(strict=True), {"type": "string", "pattern": ID_PATTERN})
-]
-OptionalQuantityIds: TypeAlias = Annotated[
-    tuple[str, ...] | None,
-    JsonField(
-        core_schema.tuple_schema(
-            [core_schema.str_schema(strict=True)], variadic_item_index=0, fail_fast=True, strict=True
-        ),
-        {"type": "array", "items": {"type": "string", "pattern": ID_PATTERN}, "minItems": 1},
-    ),
-]
-OptionalLabels: TypeAlias = Annotated[
-    tuple[str, ...] | None,
-    JsonField(
-        core_schema.tuple_variable_schema(core_schema.str_schema()), {"type": "array", "items": {"type": "string"}}
-    ),
-]
+QuantityId: TypeAlias = Annotated[str, Field(json_schema_extra={"pattern": ID_PATTERN})]
+QuantityIds: TypeAlias = Annotated[tuple[QuantityId, ...], Field(fail_fast=True), AT_LEAST_ONE]
