@@ -42,7 +42,8 @@ class Node:
     own, reach : int
         The variants that change it, and those that change it or something upstream.
     reshaped : int
-        The variants under which the value, or something upstream, may have another shape.
+        The variants under which the value, or something upstream, may have another shape. A change may take what
+        another gives another shape, so not each of them does it alone.
     position : int
         Inputs have lower ones.
     shape, size : tuple of int or None, int

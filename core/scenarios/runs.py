@@ -42,9 +42,13 @@ def compute(node: Node, wanted: set[int]) -> int:
             return count
         wanted = wanted - {0}
     if node.reshaped:
-        reshaped = {selection for selection in wanted if selection & node.reshaped}
-        count += sum(_run_reshaped(node, selection) for selection in reshaped)
-        wanted = wanted - reshaped
+        lost = {selection for selection in wanted if selection & node.reshaped and _takes_reshaped(node, selection)}
+        for selection in lost:
+            node.keep(selection, np.asarray(np.nan))
+        # a change of its own may give another shape, which fits no stack
+        alone = {selection for selection in wanted - lost if selection & node.reshaped & node.own}
+        count += len(lost) + sum(_run_alone(node, selection) for selection in alone)
+        wanted = wanted - lost - alone
     scaled = {selection for selection in wanted if selection & node.scaling} if node.scaling else set[int]()
     wanted = wanted - scaled
     if from_outputs is not None:
@@ -94,11 +98,15 @@ def _run_one(node: Node, run: Run, selection: int) -> int:
     return value.size
 
 
-def _run_reshaped(node: Node, selection: int) -> int:
-    """Run a rule where a change of its own gives another shape; what takes such a value is no number."""
-    if any(selection & part.reshaped for part in node.parts(selection & node.own)):
-        node.keep(selection, np.asarray(np.nan))
-        return 1
+def _takes_reshaped(node: Node, selection: int) -> bool:
+    """Tell whether something that it takes has another shape than the exact one, so that no number can come of it."""
+    return any(
+        selection & part.reshaped and part.value(selection).shape != part.shape
+        for part in node.parts(selection & node.own)
+    )
+
+
+def _run_alone(node: Node, selection: int) -> int:
     run = node.from_outputs if node.from_outputs and selection & node.replaced else cast("Run", node.apply)
     return _run_one(node, run, selection)
 

@@ -105,6 +105,9 @@ class Scenarios:
         found: dict[tuple[int, ...], tuple[list[Selection], list[Array]]] = {}
         for block in self._fill_by_blocks(node, self._of_fitting_shape(node, selections, fits)):
             for shape, members in node.by_shape(block).items():
+                if not fits(shape):
+                    # one by one they fit, but together one gives what the other cannot take
+                    continue
                 kept, stacks = found.setdefault(shape, ([], []))
                 kept += members
                 is_usual = shape == node.shape

@@ -198,3 +198,15 @@ def test_a_factor_of_the_chain_that_is_wrong_is_found_with_those_before_it_right
         "dL_dW": "follows_through",
     }
     assert work_out_jacobian(s).shape == jacobian.shape
+
+
+@pytest.mark.parametrize("problem", [TWO_LAYERS, THREE_LAYERS], ids=["two layers", "three layers"])
+@pytest.mark.parametrize("other", ["summed_over_batch", "activation_derivative_dropped"])
+def test_gradients_that_are_not_summed_are_named_in_the_first_layer_with_another_mistake(
+    problem: Problem, other: str
+) -> None:
+    grad = Scenarios(problem, MISTAKES[other].variants).value("dL_dZ1", select(0))
+    each_sample = problem.inputs[:, :, None] * grad[:, None, :]
+    part = hand_in_all(problem, {"dL_dW1": each_sample}).parts[0]
+    assert part.verdict == "wrong_shape"
+    assert {"samples_not_summed", other} <= names_in(part)

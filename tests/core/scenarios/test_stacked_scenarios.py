@@ -1,6 +1,6 @@
 """Many choices at once: stacked along a leading axis, every number is what it is one by one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -19,6 +19,7 @@ from core.steps import (
     RuleContext,
     adjust_rule,
     everywhere,
+    fill,
     replace_rule,
     scale_rule,
     steps_of,
@@ -91,17 +92,36 @@ def test_a_mistake_under_many_others_is_what_it_is_under_each(
             require_same(problem, [way, *MOVED], choices, monkeypatch)
 
 
+def computed_by_rules(problem: Problem) -> Iterator[tuple[str, str, RuleContext]]:
+    """List what a change can be made in: its id, its rule or local Jacobian, and where it stands."""
+    structure = structure_of(problem)
+    for step in steps_of(structure):
+        yield step.output, step.rule.name, RuleContext(problem, step.number)
+    for number in range(1, structure.depth + 1):
+        for template in LOCAL:
+            yield from ((key, template, RuleContext(problem, number)) for key in fill(template, number, structure))
+
+
 @each_mistake
 def test_a_change_gives_another_shape_exactly_where_it_says_so(mistake: Mistake) -> None:
     for problem in PROBLEMS.values():
-        for way in mistake.variants:
-            scenarios = Scenarios(problem, [way])
-            for step in steps_of(structure_of(problem)):
-                makes = [change for change in way if change.rule == step.rule.name]
-                context = RuleContext(problem, step.number)
-                if makes and makes[0].where(context):
-                    is_reshaped = scenarios.value(step.output, select(0)).shape != scenarios.value(step.output).shape
-                    assert is_reshaped == makes[0].reshapes(context), (mistake.name, step.output)
+        for variant in mistake.variants:
+            scenarios = Scenarios(problem, [variant])
+            for key, rule, context in computed_by_rules(problem):
+                makes = [change for change in variant if change.rule == rule and change.where(context)]
+                if makes:
+                    is_reshaped = scenarios.value(key, select(0)).shape != scenarios.value(key).shape
+                    assert is_reshaped == any(change.reshapes(context) for change in makes), (mistake.name, key)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_a_variant_that_is_selected_alone_is_not_changed_by_those_that_are_not(problem: Problem) -> None:
+    variants = [v for mistake in MISTAKES.values() if mistake.applies(problem) for v in mistake.variants]
+    among = Scenarios(problem, variants)
+    for number, variant in enumerate(variants):
+        alone = Scenarios(problem, [variant])
+        for key in quantities(problem):
+            np.testing.assert_array_equal(among.value(key, select(number)), alone.value(key, select(0)), strict=True)
 
 
 def test_a_change_that_gives_another_shape_without_saying_so_is_refused() -> None:
@@ -239,6 +259,8 @@ def test_what_takes_another_shape_is_no_number() -> None:
     assert scenarios.value("dL_dW2", select(0)).shape == (3, 3, 2)
     assert np.isnan(scenarios.value("dL_dA1", select(0, 1)))
     assert np.isfinite(scenarios.value("dL_dA1", select(1))).all()
+    ((kept, _),) = scenarios.stacks("dL_dA1", [select(0), select(1), select(0, 1)], fits=lambda shape: shape == (3, 3))
+    assert kept == [select(0), select(1)]
 
 
 def test_what_is_computed_exactly_is_taken_over() -> None:
