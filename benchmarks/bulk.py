@@ -23,7 +23,7 @@ from app.settings import Settings
 from benchmarks.harness import Goal, Row, measure, set_beside
 from benchmarks.problems import describe, draw_problem, write_json
 from benchmarks.servers import Connection, join_chunks, serve_ours, write_request
-from benchmarks.students import make_mistakes, suspects_of
+from benchmarks.students import are_finite, make_mistakes, suspects_of
 from core.budget import Budget
 from core.grading import read_asks
 from tests.support.server import ROOT, command, environment
@@ -50,7 +50,8 @@ TRUTH = SUSPECTS.scenarios.value("dL_dW1")
 WRONG = [
     np.round(answers["dL_dW"], 6).tolist()
     for _, answers in make_mistakes(SUSPECTS, IDS)
-    if answers["dL_dW"].shape == TRUTH.shape and not np.allclose(answers["dL_dW"], TRUTH)
+    if are_finite(answers)
+    and answers["dL_dW"].shape == TRUTH.shape and not np.allclose(answers["dL_dW"], TRUTH)
 ]
 DEFAULTS = write_json({"defaults": {"problem": describe(PROBLEM)}}) + b"\n"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.problems import small_problem
 from benchmarks.report import build_parser, publish
-from benchmarks.students import make_mistakes, make_pairs, suspects_of, work_by_hand
+from benchmarks.students import are_finite, make_mistakes, make_pairs, suspects_of, work_by_hand
 from core.answers import read_answer
 from core.arrays import Array
 from core.grading import Question, Solution, Submission, grade_submission, read_asks
@@ -50,8 +50,8 @@ def main() -> None:
     scenarios = suspects.scenarios
     exact = {text: [scenarios.value(key)] * ROUNDS for text, key in ids.items()}
     by_hand = {text: [value] * ROUNDS for text, value in work_by_hand(problem, ids, 4).items()}
-    made = [answers for _, answers in make_mistakes(suspects, ids)]
-    paired = [answers for _, answers in make_pairs(suspects, ids, random.Random(0), ROUNDS)]
+    made = [answers for _, answers in make_mistakes(suspects, ids) if are_finite(answers)]
+    paired = [answers for _, answers in make_pairs(suspects, ids, random.Random(0), ROUNDS) if are_finite(answers)]
     wrong, doubly_wrong = (
         {text: [answers[text] for answers in several if differs(answers[text], exact[text][0])] for text in ids}
         for several in (made, paired)

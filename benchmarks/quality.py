@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.report import build_parser, publish
-from benchmarks.students import Answers, keys_of, make_mistakes, make_pairs, slip, work_by_hand
+from benchmarks.students import Answers, are_finite, keys_of, make_mistakes, make_pairs, slip, work_by_hand
 from core.answers import read_answer
 from core.arrays import Array
 from core.exercises import KINDS, draw_exercise
@@ -16,6 +16,11 @@ from core.grading import Grade, Part, Question, Solution, Submission, grade_subm
 from core.scenarios import join
 
 Counts = Counter[str]
+
+COUNTED = (
+    *("honest work", "mistakes that give numbers", "mistakes not accepted", "mistakes named"),
+    *("pairs that give numbers", "pairs named", "slips not explained"),
+)
 
 
 def hand_in(solution: Solution, answers: Answers, decimals: int) -> Grade:
@@ -54,6 +59,10 @@ def check_exercise(kind: str, seed: int, counts: dict[str, Counts], *, pairs: in
     verdict = hand_in(solution, honest, decimals).verdict
     counts["honest work"]["right" if verdict == "correct" else "wrong"] += 1
     for suspect, answers in make_mistakes(solution.suspects, ids):
+        counts["mistakes that give numbers"]["right" if are_finite(answers) else "wrong"] += 1
+        if not are_finite(answers):
+            counts.setdefault("  no numbers: " + suspect.mistake.name, Counter())["wrong"] += 1
+            continue
         grade = hand_in(solution, answers, decimals)
         counts["mistakes not accepted"]["right" if grade.verdict != "correct" else "wrong"] += 1
         part = first_fault(grade)
@@ -63,6 +72,9 @@ def check_exercise(kind: str, seed: int, counts: dict[str, Counts], *, pairs: in
         if not named:
             counts.setdefault("  not named: " + suspect.mistake.name, Counter())["wrong"] += 1
     for (one, other), answers in make_pairs(solution.suspects, ids, source, pairs):
+        counts["pairs that give numbers"]["right" if are_finite(answers) else "wrong"] += 1
+        if not are_finite(answers):
+            continue
         names = {one.mistake.name, other.mistake.name}
         grade = hand_in(solution, answers, decimals)
         # the two may go wrong in different parts
@@ -89,10 +101,7 @@ def main() -> None:
     parser = build_parser("benchmarks.quality", __doc__)
     parser.add_argument("checks", nargs="?", type=int, default=5000, help="how many exercises; by default 5000")
     parsed = parser.parse_args()
-    counts: dict[str, Counts] = {
-        name: Counter()
-        for name in ("honest work", "mistakes not accepted", "mistakes named", "pairs named", "slips not explained")
-    }
+    counts: dict[str, Counts] = {name: Counter() for name in COUNTED}
     seed = 0
     while counts["honest work"].total() < parsed.checks:
         for kind in KINDS:

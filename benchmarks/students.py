@@ -44,13 +44,16 @@ def _multiply(problem: Problem, key: str, values: Mapping[str, Array], decimals:
     of, by = key[1:].split("_d")
     rows = identity_rows(problem, of)
     for link in path_between(problem, of, by):
-        place = RuleContext(problem, link.step.number)
-        rows = np.round(link.local.pull(place, rows, *(values[name] for name in link.inputs)), decimals)
+        context = RuleContext(problem, link.step.number)
+        rows = np.round(link.local.pull(context, rows, *(values[name] for name in link.inputs)), decimals)
     return own_rows(problem, rows)
 
 
 def make_mistakes(suspects: Suspects, ids: Mapping[str, str]) -> Iterator[tuple[Suspect, Answers]]:
-    """Make each mistake, in each of its variants, in all that is asked; only those that make a difference."""
+    """Make each mistake, in each of its variants, in all that is asked; only those that make a difference.
+
+    Some may overflow: see `are_finite`.
+    """
     for suspect in suspects.suspects:
         yield from ((suspect, answers) for answers in [_answers(suspects, ids, suspect.selection)] if answers)
 
@@ -75,11 +78,16 @@ def make_pairs(
 def _answers(suspects: Suspects, ids: Mapping[str, str], selection: Selection) -> Answers:
     values = {text: suspects.scenarios.value(key, selection) for text, key in ids.items()}
     truths = {text: suspects.scenarios.value(key) for text, key in ids.items()}
-    is_whole = all(np.isfinite(value).all() for value in values.values())
-    differs = any(
-        value.shape != truths[text].shape or np.abs(value - truths[text]).max() > 1e-9 for text, value in values.items()
+    is_right = all(
+        value.shape == truths[text].shape and np.abs(value - truths[text]).max() <= 1e-9
+        for text, value in values.items()
     )
-    return values if is_whole and differs else {}
+    return {} if is_right else values
+
+
+def are_finite(answers: Answers) -> bool:
+    """Tell whether answers are numbers in every entry: NaN and infinity cannot be handed in."""
+    return all(np.isfinite(value).all() for value in answers.values())
 
 
 def slip(answers: Answers, source: random.Random, decimals: int) -> Answers:
