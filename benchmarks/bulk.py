@@ -50,8 +50,7 @@ TRUTH = SUSPECTS.scenarios.value("dL_dW1")
 WRONG = [
     np.round(answers["dL_dW"], 6).tolist()
     for _, answers in make_mistakes(SUSPECTS, IDS)
-    if are_finite(answers)
-    and answers["dL_dW"].shape == TRUTH.shape and not np.allclose(answers["dL_dW"], TRUTH)
+    if are_finite(answers) and answers["dL_dW"].shape == TRUTH.shape and not np.allclose(answers["dL_dW"], TRUTH)
 ]
 DEFAULTS = write_json({"defaults": {"problem": describe(PROBLEM)}}) + b"\n"
 

@@ -175,7 +175,8 @@ def check_gradients(
         numeric = _differentiate(problem, name, indices, method=method, budget=budget)
         difference = np.abs([analytic[index] for index in indices] - numeric)
         place = int(difference.argmax())
-        largest = max(np.abs(analytic).max(), np.abs(numeric).max(), SMALLEST_VISIBLE_DERIVATIVE)
+        # in double precision: the smallest visible derivative is 0 in single
+        largest = max(float(np.abs(analytic).max()), float(np.abs(numeric).max()), SMALLEST_VISIBLE_DERIVATIVE)
         absolute = float(difference[place])
         worst = WorstEntry(
             quantity=public_name(name, problem),
@@ -183,7 +184,7 @@ def check_gradients(
             analytic=float(analytic[indices[place]]),
             numeric=float(numeric[place]),
         )
-        errors.append((absolute, absolute / float(largest), worst))
+        errors.append((absolute, absolute / largest, worst))
     max_rel_error, worst = max(((relative, worst) for _, relative, worst in errors), key=lambda pair: pair[0])
     return Check(
         method=method,

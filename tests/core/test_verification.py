@@ -61,6 +61,20 @@ def test_the_worst_entry_is_the_worst_part_of_its_array_not_the_largest_error() 
     assert check.max_rel_error == pytest.approx(0.01 / 1.01, rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", METHODS)
+def test_gradients_that_are_all_zero_pass(method: str, dtype: type) -> None:
+    layer = Layer(weights=np.zeros((2, 1), dtype), activation="identity")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.ones((3, 2), dtype),
+        targets=np.zeros((3, 1), dtype),
+        loss="squared_error",
+    )
+    check = check_gradients(problem, gradients_of(problem), method=method)
+    assert (check.max_abs_error, check.max_rel_error) == (0.0, 0.0)
+
+
 def test_a_flipped_sign_is_an_error_of_twice_the_entry() -> None:
     problem = two_layers()
     check = check_gradients(problem, {"dL_dX": -gradients_of(problem)["dL_dX"]})

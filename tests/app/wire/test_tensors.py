@@ -57,6 +57,15 @@ async def test_results_are_those_of_json_to_the_last_bit(client: httpx.AsyncClie
     assert plain.content == reply.content
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+async def test_gradients_that_are_all_zero_are_checked(client: httpx.AsyncClient, dtype: type) -> None:
+    layer = {"weights": np.zeros((2, 1), dtype), "activation": "identity"}
+    body: Json = {"network": {"layers": [layer]}, "inputs": np.ones((3, 2), dtype), "targets": np.zeros((3, 1), dtype)}
+    reply = await post(client, "gradients", to_tensors(body | {"loss": "squared_error", "check": True}))
+    assert reply.status_code == 200, reply.content
+    assert from_tensors(reply.content)["check"]["max_rel_error"] == 0.0
+
+
 async def test_answers_may_be_arrays(client: httpx.AsyncClient) -> None:
     truth = (await client.post("/v1/gradients", json=ARTICLE_PROBLEM)).json()["layers"][0]["grad_weights"]
     answers = {
