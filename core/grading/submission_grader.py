@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from core.answers import Answer
-from core.arrays import Array
-from core.grading.allowance import HALF_UNIT, allow
+from core.answers import Answer, ReadingFault
+from core.arrays import Array, Flags
+from core.grading.allowance import HALF_UNIT, Allowance, allow
 from core.grading.credit import Policy, charge_once, credit_entries, credit_explained, sum_up, weigh
 from core.grading.diagnosis.choice import Explanation, choose
 from core.grading.diagnosis.effort import Effort
@@ -27,6 +27,7 @@ from core.grading.grade import (
     WRONG_VERDICTS,
     Grade,
     Part,
+    Switches,
     Verdict,
 )
 from core.grading.hints import NOT_ROUNDED, find_hints
@@ -88,16 +89,9 @@ def grade_submission(solution: Solution, submission: Submission) -> Grade:
     spelt = {key: text for text, key in {**ids, **question.asks}.items()}
     weights = weigh(list(question.asks), policy)
     solution.compute_truths(spelt)
-    grader = SubmissionGrader(solution, submission, {key: submission.answers[text] for text, key in ids.items()})
-    parts: Sequence[Part] = [
-        replace(
-            grader.mark(key),
-            quantity=spelt[key],
-            title=title_of(to_quantity(key), question.problem),
-            weight=weights.get(spelt[key], 0.0),
-        )
-        for key in _in_order(spelt, question.problem)
-    ]
+    answers = {key: submission.answers[text] for text, key in ids.items()}
+    grader = SubmissionGrader(solution, submission, answers, spelt, weights)
+    parts: Sequence[Part] = [grader.mark(key) for key in _in_order(spelt, question.problem)]
     if policy.once:
         parts = charge_once(parts, policy)
     score, verdict = sum_up(parts)
@@ -134,6 +128,10 @@ class SubmissionGrader:
         With the truths computed of all that is asked and answered.
     answers : mapping of str to Answer
         The submission's, under numbered keys.
+    spelt : mapping of str to str
+        The ids of all that is asked and answered, under numbered keys.
+    weights : mapping of str to float
+        Of what is asked, under its ids.
 
     Attributes
     ----------
@@ -145,10 +143,19 @@ class SubmissionGrader:
         What is left for searches.
     """
 
-    def __init__(self, solution: Solution, submission: Submission, answers: Mapping[str, Answer]) -> None:
+    def __init__(
+        self,
+        solution: Solution,
+        submission: Submission,
+        answers: Mapping[str, Answer],
+        spelt: Mapping[str, str],
+        weights: Mapping[str, float],
+    ) -> None:
         self.solution = solution
         self.submission = submission
         self.answers = answers
+        self.spelt = spelt
+        self.weights = weights
         self.effort = Effort(solution.question.problem, solution.budget)
         self.own_work = OwnWork(solution, self.effort, may_be_wrong=submission.follow_through)
         self.parts = {
@@ -160,27 +167,87 @@ class SubmissionGrader:
     def mark(self, key: str) -> Part:
         """Mark a quantity; those upstream of it have been marked."""
         self.effort.is_cut = False
-        marked = _count_right(self._mark(key))
+        marked = self._mark(key)
         is_cut = marked.verdict in WRONG_VERDICTS and (self.effort.is_cut or self._suspects.is_cut)
         return replace(marked, cut=True) if is_cut else marked
 
     def _mark(self, key: str) -> Part:
-        truth, answer = self.solution.truth(key), self.answers.get(key)
+        answer = self.answers.get(key)
         if answer is None:
-            return Part(quantity=key, verdict="missing", score=0.0, expected=truth, hints=())
+            return self._say(key, "missing")
         if answer.value is None:
-            return Part(quantity=key, verdict="unreadable", score=0.0, reading=answer.reading, expected=truth, hints=())
+            return self._say(key, "unreadable", reading=answer.reading)
         part = self.parts.get(key)
         if part is None:
             part = self._open(key, answer.value)
             explanation = self._choose(part, self._search(part).not_finite())
-            return self._explain(_start(part, "not_finite", hints=(MUST_BE_FINITE,)), explanation)
+            marked = self._say(key, "not_finite", allowance=part.allowance, hints=(MUST_BE_FINITE,))
+            return self._explain(marked, explanation)
         if part.own is None:
-            misfit = describe_misfit(part.answer.shape, truth.shape)
-            return self._explain(_start(part, "wrong_shape", hints=(misfit,)), self._find_mistake(part))
+            misfit = describe_misfit(part.answer.shape, part.truth.shape)
+            marked = self._say(key, "wrong_shape", allowance=part.allowance, hints=(misfit,))
+            return self._explain(marked, self._find_mistake(part))
         marked = self._mark_numbers(part, part.own)
         self.own_work.add(part, part.own, marked, is_paid=self._is_paid(key))
         return marked
+
+    def _say(
+        self,
+        key: str,
+        verdict: Verdict,
+        *,
+        score: float = 0.0,
+        allowance: Allowance | None = None,
+        hints: tuple[str, ...] = (),
+        reading: ReadingFault | None = None,
+        convention: Switches | None = None,
+        entries: Flags | None = None,
+        largest_error: float | None = None,
+    ) -> Part:
+        """Say what is found of a quantity; without an allowance, there is no array to look at."""
+        text, problem = self.spelt[key], self.solution.question.problem
+        return Part(
+            quantity=text,
+            title=title_of(to_quantity(key), problem),
+            verdict=verdict,
+            score=score,
+            weight=self.weights.get(text, 0.0),
+            tolerance=allowance and allowance.used,
+            reading=reading,
+            hints=hints,
+            diagnoses=None if allowance is None else (),
+            convention=convention,
+            entries=entries,
+            right=None if entries is None else int(np.count_nonzero(entries)),
+            of=None if entries is None else entries.size,
+            expected=self.solution.truth(key),
+            largest_error=largest_error,
+        )
+
+    def _say_of_numbers(
+        self,
+        part: PartToExplain,
+        own: Array,
+        verdict: Verdict,
+        score: float,
+        *,
+        hints: tuple[str, ...] = (),
+        convention: Switches | None = None,
+    ) -> Part:
+        """Say what is found of an answer that has the quantity's shape; with the full score all entries are right."""
+        differences = np.abs(own - part.truth)
+        is_full = score == 1.0 and verdict in FULL_SCORE_VERDICTS
+        limits = np.inf if is_full else part.allowance.limits
+        return self._say(
+            part.key,
+            verdict,
+            score=score,
+            allowance=part.allowance,
+            hints=hints,
+            convention=convention,
+            entries=(differences <= limits).reshape(part.answer.shape),
+            largest_error=float(differences.max()),
+        )
 
     def _open(self, key: str, value: Array) -> PartToExplain:
         submission, precision = self.submission, self.solution.precision(key)
@@ -190,29 +257,24 @@ class SubmissionGrader:
 
     def _mark_numbers(self, part: PartToExplain, own: Array) -> Part:
         """Mark an answer that has the quantity's shape."""
-        policy, differences = self.submission.policy, np.abs(own - part.truth)
-        marked = replace(
-            _start(part, "correct", score=1.0),
-            entries=(differences <= part.allowance.limits).reshape(part.answer.shape),
-            largest_error=float(differences.max()),
-        )
+        policy = self.submission.policy
         if part.is_right:
             rival = self._find_rival(part, own)
             if rival is None or self.own_work.leads_to(part):
-                return marked
-            return self._mark_wrong(marked, part, own, rival)
+                return self._say_of_numbers(part, own, "correct", 1.0)
+            return self._mark_wrong(part, own, rival)
         follows = self.own_work.leads_to(part)
         if follows and self.own_work.is_right_before(part.key):
             # from right numbers, rounded on the way that the student went
-            return marked
+            return self._say_of_numbers(part, own, "correct", 1.0)
         search = self._search(part)
         other = self._choose(part, search.convention(self.solution.free))
         if other is not None:
             score = max(policy.convention, policy.follow_through if follows else 0.0)
-            return replace(marked, verdict="convention_mismatch", score=score, convention=other.convention)
+            return self._say_of_numbers(part, own, "convention_mismatch", score, convention=other.convention)
         if follows:
-            return replace(marked, verdict="follows_through", score=policy.follow_through)
-        return self._mark_wrong(marked, part, own, self._find_mistake(part, search))
+            return self._say_of_numbers(part, own, "follows_through", policy.follow_through)
+        return self._mark_wrong(part, own, self._find_mistake(part, search))
 
     def _find_rival(self, part: PartToExplain, own: Array) -> Explanation | None:
         """Find the mistake that is nearer to an answer within the limits than the truth is."""
@@ -236,7 +298,7 @@ class SubmissionGrader:
                 return explanation
         return self._choose(part, (search or self._search(part)).mistakes())
 
-    def _mark_wrong(self, marked: Part, part: PartToExplain, own: Array, explanation: Explanation | None) -> Part:
+    def _mark_wrong(self, part: PartToExplain, own: Array, explanation: Explanation | None) -> Part:
         allowance, policy = part.allowance, self.submission.policy
         hints = find_hints(self.solution.question.problem, part.quantity, own, allowance.decimals, allowance.used)
         if allowance.is_cut_off(own, part.truth):
@@ -244,11 +306,12 @@ class SubmissionGrader:
         if explanation is None or _is_rounded(part, own):
             right = np.abs(own - part.truth) <= allowance.limits
             score = credit_entries(right, part.truth, allowance.limits, policy)
-            return replace(marked, verdict="incorrect", score=score, hints=hints)
+            return self._say_of_numbers(part, own, "incorrect", score, hints=hints)
         if not explanation.mistakes:
-            score, convention = policy.convention, explanation.convention
-            return replace(marked, verdict="convention_mismatch", score=score, convention=convention)
-        return self._explain(replace(marked, verdict="incorrect", hints=hints), explanation)
+            convention = explanation.convention
+            return self._say_of_numbers(part, own, "convention_mismatch", policy.convention, convention=convention)
+        marked = self._say_of_numbers(part, own, "incorrect", 0.0, hints=hints)
+        return self._explain(marked, explanation)
 
     def _explain(self, marked: Part, explanation: Explanation | None) -> Part:
         """Say why a part is wrong, where that is known, and give what it earns."""
@@ -284,18 +347,6 @@ class SubmissionGrader:
         return any(self.submission.policy.weights.get(text, 1.0) > 0 for text in asked)
 
 
-def _start(part: PartToExplain, verdict: Verdict, *, score: float = 0.0, hints: tuple[str, ...] = ()) -> Part:
-    return Part(
-        quantity=part.key,
-        verdict=verdict,
-        score=score,
-        tolerance=part.allowance.used,
-        hints=hints,
-        diagnoses=(),
-        expected=part.truth,
-    )
-
-
 def _is_rounded(part: PartToExplain, own: Array) -> bool:
     # the right numbers, with too few decimals to tell them from others; whole numbers may well be a mistake's own
     allowance = part.allowance
@@ -303,12 +354,3 @@ def _is_rounded(part: PartToExplain, own: Array) -> bool:
         return False
     decimals = allowance.decimals or 0
     return bool((np.abs(own - np.round(part.truth, decimals)) <= HALF_UNIT * 1e-3 * 10.0**-decimals).all())
-
-
-def _count_right(part: Part) -> Part:
-    """Count the right entries of a part: all of them where its verdict gives the full score."""
-    if part.entries is None:
-        return part
-    is_full = part.score == 1.0 and part.verdict in FULL_SCORE_VERDICTS
-    entries = np.ones_like(part.entries) if is_full else part.entries
-    return replace(part, entries=entries, right=int(np.count_nonzero(entries)), of=entries.size)
