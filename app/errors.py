@@ -172,8 +172,7 @@ def to_pointer(path: Sequence[str | int]) -> str:
     Union tags, in angle brackets, are left out. A key that is too long or not printable ends the pointer at its object.
     """
     pointer = ""
-    # what the framework read itself stands in the path or the query: a pointer names the parameter alone
-    for step in path[1:] if path[:1] in {("path",), ("query",)} else path:
+    for step in path:
         text = str(step)
         if text.startswith("<"):
             continue
@@ -232,7 +231,7 @@ def describe_error(error: Exception) -> ProblemDocument:
         case BodyError():
             return write_problem(error.status, [ErrorItem(to_pointer(error.path), error.code, str(error))])
         case ValidationError():
-            return describe_validation(error.errors())
+            return _describe_validation(error.errors())
         case CoreError():
             status, code = CORE_ERRORS[type(error)]
             return write_problem(status, [ErrorItem(to_pointer(error.path), code, str(error))])
@@ -241,8 +240,7 @@ def describe_error(error: Exception) -> ProblemDocument:
             return write_problem(500, [], detail="this is a bug of the service; its log has the cause")
 
 
-def describe_validation(details: Sequence[ErrorDetails]) -> ProblemDocument:
-    """Turn what pydantic found into a problem document."""
+def _describe_validation(details: Sequence[ErrorDetails]) -> ProblemDocument:
     if details[0]["type"] == "json_invalid":
         # what the check of the body let pass and pydantic's parser does not: lone surrogates, deep nesting
         return write_problem(400, [ErrorItem("", "json", details[0]["msg"])])

@@ -4,20 +4,19 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from typing import Annotated, BinaryIO, cast
+from contextlib import ExitStack
+from typing import BinaryIO, cast
 
 from anyio import move_on_after
-from fastapi import Depends, Request, Response
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
-from app.api.admission import RequestCaller
-from app.api.error_handlers import problem_response
+from app.access import Caller
 from app.api.media_types import LINES_TYPES, require_media_type
 from app.api.openapi import Responses
-from app.api.route import PIECE_BYTES, Endpoints, read_budget, stream_body
+from app.api.route import PIECE_BYTES, Endpoints, stream_body
 from app.errors import stopping
 from app.examples import BULK
 from app.logs import current_request_id
@@ -26,6 +25,7 @@ from app.marking.chunks import Terms
 from app.marking.replies import write_end
 from app.record import Facts, note_facts
 from app.settings import Settings
+from app.work.computation import Reply, answer_problem
 from app.work.dispatch import Dispatcher
 from app.work.memory import Reservation, find_holder
 from app.work.queue import BusyError
@@ -53,16 +53,7 @@ LINES_REPLIES: Responses = {
 }
 
 
-async def hold_until_sent() -> AsyncIterator[AsyncExitStack]:
-    """Yield a stack that is closed when the reply has been sent, or the client has left."""
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-UntilSent = Annotated[AsyncExitStack, Depends(hold_until_sent, scope="request")]
-
-
-async def grade_lines(request: Request, caller: RequestCaller, until_sent: UntilSent) -> Response:
+async def grade_lines(request: Request, caller: Caller, until_sent: ExitStack) -> "Reply | LinesResponse":
     """Mark many submissions: lines of JSON in, lines of JSON out, in order.
 
     Each line is the body of a grade request. The first may instead be `{"defaults": {…}}`: what the others
@@ -82,15 +73,14 @@ async def grade_lines(request: Request, caller: RequestCaller, until_sent: Until
     file.seek(0)
     terms = Terms(
         caller=caller,
-        budget=read_budget(request),
+        budget=settings.budget,
         limits=settings.limits,
         longest=settings.max_body_bytes,
         request_id=current_request_id.get(),
     )
     bulk = Bulk(file, terms, run=dispatcher.run_chunk, turn=dispatcher.turn)
     if refusal := await bulk.read_defaults():
-        note_facts(request.scope, Facts(reason=refusal.document.reason))
-        return problem_response(refusal.document, headers=refusal.headers)
+        return answer_problem(refusal.document, headers=refusal.headers)
     note_facts(request.scope, Facts(marks=bulk.summary))
     reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
     return LinesResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
@@ -126,7 +116,7 @@ async def _count(pieces: AsyncIterator[bytes | bytearray], reservation: Reservat
             yield bytes(rest[start : start + PIECE_BYTES])
 
 
-async def _fill(file: BinaryIO, request: Request, until_sent: AsyncExitStack) -> None:
+async def _fill(file: BinaryIO, request: Request, until_sent: ExitStack) -> None:
     settings: Settings = request.app.state.settings
     dispatcher: Dispatcher = request.app.state.dispatcher
     holder = find_holder(request.scope)

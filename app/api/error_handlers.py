@@ -1,48 +1,36 @@
-"""Answers every exception that a request can cause with its problem document."""
+"""Answers what the framework refuses, paths and methods that there are not, with a problem document."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error, describe_validation, write_problem
+from app.errors import MEDIA_TYPE, ProblemDocument, write_problem
 from app.record import Facts, note_facts
-from core.errors import CoreError
 
-HTTP_DETAILS = {
+DETAILS = {
     404: "there is no such path; /docs shows those there are",
     405: "this path takes another method; needed {Allow}",
 }
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make every exception that a request can cause a problem document; `Watch` does so with bugs."""
-    for kind in (BodyError, ValidationError, RequestValidationError, CoreError, HTTPException):
-        app.add_exception_handler(kind, handle_error)
+    """Make the framework's refusals problem documents; operations do so with theirs, and `Watch` with bugs."""
+    app.add_exception_handler(HTTPException, answer_refusal)
 
 
-async def handle_error(request: Request, error: Exception) -> Response:
-    """Answer an exception, whatever raised it."""
-    document = _describe(error)
+async def answer_refusal(request: Request, error: Exception) -> Response:
+    """Answer a refusal of the framework."""
+    refusal = cast("HTTPException", error)
+    headers = dict(refusal.headers or {})
+    detail = DETAILS.get(refusal.status_code, refusal.detail).format(**{"Allow": ""} | headers)
+    document = write_problem(refusal.status_code, [], detail=detail)
     note_facts(request.scope, Facts(reason=document.reason))
-    return problem_response(document, headers=getattr(error, "headers", None))
+    return problem_response(document, headers=headers)
 
 
 def problem_response(document: ProblemDocument, *, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with a problem document."""
     return Response(orjson.dumps(document), document.status, headers, MEDIA_TYPE)
-
-
-def _describe(error: Exception) -> ProblemDocument:
-    match error:
-        case RequestValidationError():
-            return describe_validation(error.errors())
-        case HTTPException():
-            detail = HTTP_DETAILS.get(error.status_code, error.detail).format(
-                **{"Allow": ""} | dict(error.headers or {})
-            )
-            return write_problem(error.status_code, [], detail=detail)
-    return describe_error(error)

@@ -1,23 +1,26 @@
-"""The way of most operations: bytes, a checked core object, one core call, bytes.
+"""The way of an operation: who asks, bytes, a checked core object, one core call, bytes.
 
 The framework keeps what it is good at, paths and OpenAPI. At run time the body goes through `app.wire`, which is strict
 where the framework converts, `Dispatcher` decides where the work is done, and the reply goes out as it is.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, Signature
 from typing import Annotated, Any, cast
 
-from fastapi import Body, Path, Request
+import orjson
+from fastapi import Body, Path, Query, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from app.access import Access, Caller, find_token
-from app.api.media_types import choose_media_types
-from app.api.openapi import problems
-from app.errors import BodyError, describe_error
+from app.access import TOKEN, Access, Caller, find_token
+from app.api.media_types import MediaTypes, choose_media_types
+from app.api.openapi import Responses, problems
+from app.errors import BodyError, describe_error, name_key
 from app.logs import current_request_id
 from app.operations import Operation
 from app.record import note_facts
@@ -26,39 +29,43 @@ from app.wire import encode
 from app.work.computation import JSON_TYPE, Call, Reply, answer_problem
 from app.work.dispatch import Dispatcher
 from app.work.memory import Reservation, find_holder
-from core.budget import Budget
-
-
-def read_budget(request: Request) -> Budget:
-    """Return what one request may hold and do."""
-    settings: Settings = request.app.state.settings
-    return settings.budget
-
 
 PIECE_BYTES = 256 * 1024
 """Replies are sent in pieces of at most this size."""
 
-Endpoints = dict[Callable[..., Any], dict[str, Any]]
+Endpoint = Callable[[Request, Caller, ExitStack], Awaitable[Reply | Response]]
+"""Answers a request of somebody who is admitted; what enters the stack is kept until the reply is sent."""
+
+Endpoints = dict[Endpoint, dict[str, Any]]
 """Functions that answer an operation of their name by themselves, each with further options of its route."""
 
 
 class OperationRoute(APIRoute):
-    """The route of an operation whose handler takes a checked body, or nothing.
+    """The route of an operation: of its handler, or of an endpoint where it is more than one core call.
 
     The framework reads what the handler takes for OpenAPI alone.
     """
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        endpoint: Endpoint | None = None,
+        *,
+        responses: Responses | None = None,
+        **options: Any,
+    ) -> None:
         self.operation = operation
+        self._endpoint = endpoint or self._call_handler
         self._fixed: Reply | None = None
         super().__init__(
             operation.path,
-            _make_endpoint(operation),
+            _describe_parameters(operation, endpoint or operation.run),
             name=operation.name,
             methods=[operation.method],
             tags=[operation.tag],
             response_model=operation.reply,
-            responses=problems(*operation.problems),
+            responses=(responses or {}) | problems(*operation.problems),
+            **options,
         )
         # past the framework's reading of parameters, for which there is nothing here to read
         self.app = self.answer
@@ -66,21 +73,24 @@ class OperationRoute(APIRoute):
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope, receive)
+        access: Access = request.app.state.access
         with ExitStack() as until_sent:
             try:
-                reply = await self._find_reply(request, until_sent)
+                caller = access.admit(request, self.operation.admits) if self.operation.admits else access.everybody
+                reply = await self._endpoint(request, caller, until_sent)
             except BodyError as error:
                 reply = answer_problem(describe_error(error), headers=error.headers)
-            note_facts(scope, reply.facts)
-            await send_reply(reply, send)
+            if isinstance(reply, Reply):
+                note_facts(scope, reply.facts)
+                await send_reply(reply, send)
+            else:
+                await reply(scope, receive, send)
 
-    async def _find_reply(self, request: Request, until_sent: ExitStack) -> Reply:
-        access: Access = request.app.state.access
-        caller = access.admit(request, self.operation.admits) if self.operation.admits else access.everybody
+    async def _call_handler(self, request: Request, caller: Caller, until_sent: ExitStack) -> Reply:
         if self.operation.body is None:
             if self._fixed is None:
                 # without a body the reply is always the same: it is written once
-                found = self.operation.run({"access": access})
+                found = self.operation.run({"access": request.app.state.access})
                 self._fixed = Reply(content=encode(found), media_type=JSON_TYPE)
             return self._fixed
         dispatcher: Dispatcher = request.app.state.dispatcher
@@ -94,18 +104,25 @@ class OperationRoute(APIRoute):
         return reply
 
 
-def _make_endpoint(operation: Operation) -> Callable[..., Any]:
+def _describe_parameters(operation: Operation, endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """Return what the framework reads the parameters of an operation from; `OperationRoute.answer` answers."""
-    found: dict[str, Any] = {}
-    if operation.body is not None:
-        found["body"] = Annotated[operation.body, Body(openapi_examples=dict(operation.examples))]
+    parameter = partial(Parameter, kind=Parameter.KEYWORD_ONLY)
+    found: list[Parameter] = []
+    if operation.body is not None and issubclass(operation.body, BaseModel):
+        for name, field in operation.body.model_fields.items():
+            where = Path if f"{{{name}}}" in operation.path else Query
+            kind: Any = field.annotation
+            annotation = Annotated[kind, *field.metadata, where(description=field.description)]
+            default = Parameter.empty if field.is_required() else field.default
+            found.append(parameter(name, annotation=annotation, default=default))
+    elif operation.body is not None:
+        examples = Body(openapi_examples=dict(operation.examples))
+        found.append(parameter("body", annotation=Annotated[operation.body, examples]))
     for name, (annotation, description) in operation.path_parameters.items():
-        found[name] = Annotated[annotation, Path(description=description)]
-    endpoint: Any = wraps(operation.run)(lambda: None)
-    endpoint.__signature__ = Signature(
-        [Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation) for name, annotation in found.items()]
-    )
-    return cast("Callable[..., Any]", endpoint)
+        found.append(parameter(name, annotation=Annotated[annotation, Path(description=description)]))
+    described: Any = wraps(endpoint)(lambda: None)
+    described.__signature__ = Signature(found)
+    return cast("Callable[..., Any]", described)
 
 
 async def read_call(request: Request, operation: Operation, caller: Caller, reservation: Reservation) -> Call:
@@ -114,7 +131,12 @@ async def read_call(request: Request, operation: Operation, caller: Caller, rese
     A body without a key and without a valid token is 401, whatever else is wrong with it.
     """
     settings: Settings = request.app.state.settings
-    if caller.scopes:
+    if operation.method == "GET":
+        if not caller.scopes:
+            caller.tokens.open(request.query_params.get(TOKEN, ""))
+        media_types = MediaTypes(JSON_TYPE, JSON_TYPE)
+        raw: bytes | bytearray = _read_query(request)
+    elif caller.scopes:
         media_types = choose_media_types(request)
         dispatcher: Dispatcher = request.app.state.dispatcher
         dispatcher.require_room(operation, media_types.reads)
@@ -135,6 +157,16 @@ async def read_call(request: Request, operation: Operation, caller: Caller, rese
         caller=caller,
         path=request.path_params,
     )
+
+
+def _read_query(request: Request) -> bytes:
+    """Write the parameters of path and query as the JSON of a body."""
+    found = [*request.path_params.items(), *request.query_params.multi_items()]
+    for name, times in Counter(name for name, _ in found).items():
+        if times > 1:
+            message = f"{name_key([name])} stands {times} times in path and query; only one of the values could count"
+            raise BodyError(422, "duplicate_key", message, path=(name,))
+    return orjson.dumps(dict(found))
 
 
 async def _read_body(request: Request, limit: int, reservation: Reservation) -> bytes | bytearray:

@@ -1,20 +1,16 @@
 """The routes: one for each operation of the table, in its order."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.api import bulk, exercises, service
-from app.api.admission import admit
-from app.api.openapi import problems
+from app.api import bulk, service
 from app.api.route import OperationRoute
-from app.operations import OPERATIONS, Operation
+from app.operations import OPERATIONS
 
 ENDPOINTS = {
-    endpoint.__name__: (endpoint, options)
-    for endpoint, options in (bulk.ENDPOINTS | exercises.ENDPOINTS | service.ENDPOINTS).items()
+    endpoint.__name__: (endpoint, options) for endpoint, options in (bulk.ENDPOINTS | service.ENDPOINTS).items()
 }
 """What answers the operations that are more than one core call, by the operation's name."""
 
@@ -22,10 +18,8 @@ ENDPOINTS = {
 def make_routes() -> Iterator[APIRoute]:
     """Make a route for each operation."""
     for operation in OPERATIONS.values():
-        if operation.name in ENDPOINTS:
-            yield _make_route(operation, *ENDPOINTS[operation.name])
-        else:
-            yield OperationRoute(operation)
+        endpoint, options = ENDPOINTS.get(operation.name, (None, {}))
+        yield OperationRoute(operation, endpoint, **options)
 
 
 def add_head(app: FastAPI) -> None:
@@ -33,16 +27,3 @@ def add_head(app: FastAPI) -> None:
     for route in app.routes:
         if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
             route.methods.add("HEAD")
-
-
-def _make_route(operation: Operation, endpoint: Callable[..., Any], options: dict[str, Any]) -> APIRoute:
-    return APIRoute(
-        operation.path,
-        endpoint,
-        name=operation.name,
-        methods=[operation.method],
-        tags=[operation.tag],
-        response_model=operation.reply,
-        dependencies=[admit(operation.admits)] if operation.admits else [],
-        **options | {"responses": options.get("responses", {}) | problems(*operation.problems)},
-    )

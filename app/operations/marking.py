@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast
 
-from app.access import EVERY_KEY, TOKEN, Caller, Grant
+from app.access import EVERY_KEY, TOKEN, Caller, Grant, forbidden
 from app.access.rights import AuthorisedGrader
 from app.examples import AUDITS, BULK, EXERCISES, GRADES, TOKENS
 from app.operations.operation import BODY_PROBLEMS, Operation
-from app.schemas.grade_bodies import AuditBody, ExerciseBody, GradeBody, TokenBody
+from app.schemas.grade_bodies import AuditBody, ExerciseQuery, GradeBody, TokenBody
 from app.schemas.grade_replies import AuditReply, ExerciseReply, GradeReply, KindReply, KindsReply, TokenReply
 from app.wire.fields import KindName
 from core import exercises
@@ -17,8 +17,6 @@ from core.exercises import KINDS, LATEST_VERSION, Exercise, draw_exercise
 from core.grading import Grade
 
 TAG = {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."}
-
-KIND_DESCRIPTION = "The kind's name."
 
 
 def grade_answers(body: GradeBody, budget: Budget, caller: Caller) -> Grade:
@@ -39,16 +37,22 @@ def list_exercises() -> KindsReply:
     return KindsReply(version=LATEST_VERSION, kinds=tuple(kinds))
 
 
-def read_exercise(body: ExerciseBody) -> Exercise:
+def read_exercise(body: ExerciseQuery, caller: Caller) -> Exercise:
     """Draw an exercise: the same kind, seed and version give the same numbers, always and everywhere.
 
     Its numbers are certified: no mistake of the catalogue gives the right answer, or passes for another
     one, beyond what mathematics makes equal. A token stands for the seed and version, and needs no key.
     """
-    return draw_exercise(body.kind, body.seed, body.version)
+    if body.token is None:
+        # without a token the query has a seed
+        return draw_exercise(body.kind, cast("int", body.seed), body.version)
+    grant = caller.tokens.open(body.token)
+    if grant.kind != body.kind:
+        raise forbidden()
+    return draw_exercise(grant.kind, grant.seed, grant.version)
 
 
-def mint_token(body: TokenBody, caller: Caller, kind: Annotated[KindName, KIND_DESCRIPTION]) -> TokenReply:
+def mint_token(body: TokenBody, caller: Caller, kind: Annotated[KindName, "The kind's name."]) -> TokenReply:
     """Sign a token for an exercise: who holds it reads that exercise and has it marked, and needs no key.
 
     The version is written into it, so that it means the same numbers as long as it holds.
@@ -74,17 +78,6 @@ NAMED_PROBLEMS = (404,)
 """Of an operation with a parameter in its path: no percent-encoded path is found, whatever it stands for."""
 
 _operation = partial(Operation, tag=TAG["name"])
-
-DRAWING = _operation(
-    handler=read_exercise,
-    method="GET",
-    path="/v1/exercises/{kind}",
-    admits=("grade", "author", TOKEN),
-    reply=ExerciseReply,
-    examples=EXERCISES,
-    problems=(401, 403, *NAMED_PROBLEMS, 422, 500, 503),
-)
-"""Done where marking is, which draws the same exercises: it may take as long, and holds the GIL as well."""
 
 OPERATIONS = (
     _operation(
@@ -125,5 +118,14 @@ OPERATIONS = (
         reply=AuditReply,
         examples=AUDITS,
     ),
-    DRAWING,
+    # without an estimate it is done where marking is: it may take as long, and holds the GIL as well
+    _operation(
+        handler=read_exercise,
+        method="GET",
+        path="/v1/exercises/{kind}",
+        admits=("grade", "author", TOKEN),
+        reply=ExerciseReply,
+        examples=EXERCISES,
+        problems=(401, 403, *NAMED_PROBLEMS, 422, 500, 503),
+    ),
 )

@@ -65,7 +65,7 @@ class Operation:
 
     @property
     def body(self) -> type | None:
-        """The body's wire class."""
+        """The body's wire class; of a GET, the model of the parameters in path and query."""
         return self.parameters["body"].annotation if "body" in self.parameters else None
 
     @cached_property

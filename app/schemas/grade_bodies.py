@@ -211,6 +211,8 @@ class ExerciseQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
+    kind: KindName
+    """The kind's name."""
     token: Annotated[str | None, SHOWN_TOKEN] = None
     """In place of seed and version."""
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, validate_default=True), ONLY_DIGITS, SHOWN_SEED] = None
