@@ -56,6 +56,9 @@ class Chosen(BaseModel, use_attribute_docstrings=True):
     root_path: str = ""
     """Path prefix of the service behind a proxy, such as /gradmark. Needed where the proxy passes it on. Paths without
     it are served, too."""
+    client_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")] = ""
+    """Header in which your proxy names the client, such as X-Forwarded-For. Its last entry counts. Without it: the
+    address of the connection."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest severity to log: debug, info, warning or error."""
     log_format: LogFormat | None = None

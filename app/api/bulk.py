@@ -16,7 +16,7 @@ from starlette.types import Send
 from app.access import Caller
 from app.api.media_types import LINES_TYPES, require_media_type
 from app.api.openapi import Responses
-from app.api.route import PIECE_BYTES, Endpoints, stream_body
+from app.api.route import PIECE_BYTES, Endpoints, read_holder, stream_body
 from app.errors import stopping
 from app.examples import BULK
 from app.logs import current_request_id
@@ -27,7 +27,7 @@ from app.record import Facts, note_facts
 from app.settings import Settings
 from app.work.computation import Reply, answer_problem
 from app.work.dispatch import Dispatcher
-from app.work.memory import Reservation, find_holder
+from app.work.memory import Reservation
 from app.work.queue import BusyError
 
 logger = logging.getLogger("gradmark")
@@ -82,7 +82,7 @@ async def grade_lines(request: Request, caller: Caller, until_sent: ExitStack) -
     if refusal := await bulk.read_defaults():
         return answer_problem(refusal.document, headers=refusal.headers)
     note_facts(request.scope, Facts(marks=bulk.summary))
-    reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
+    reservation = until_sent.enter_context(dispatcher.memory.open(read_holder(request)))
     return LinesResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
 
 
@@ -119,7 +119,7 @@ async def _count(pieces: AsyncIterator[bytes | bytearray], reservation: Reservat
 async def _fill(file: BinaryIO, request: Request, until_sent: ExitStack) -> None:
     settings: Settings = request.app.state.settings
     dispatcher: Dispatcher = request.app.state.dispatcher
-    holder = find_holder(request.scope)
+    holder = read_holder(request)
     in_memory = until_sent.enter_context(dispatcher.memory.open(holder))
     in_file = until_sent.enter_context(dispatcher.spool.open(holder))
     size = 0

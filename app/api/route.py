@@ -30,6 +30,13 @@ from app.work.computation import JSON_TYPE, Call, Reply, answer_problem
 from app.work.dispatch import Dispatcher
 from app.work.memory import Reservation, find_holder
 
+
+def read_holder(request: Request) -> str:
+    """Return who holds what a request does."""
+    settings: Settings = request.app.state.settings
+    return find_holder(request.scope, settings.client_header)
+
+
 PIECE_BYTES = 256 * 1024
 """Replies are sent in pieces of at most this size."""
 
@@ -94,7 +101,7 @@ class OperationRoute(APIRoute):
                 self._fixed = Reply(content=encode(found), media_type=JSON_TYPE)
             return self._fixed
         dispatcher: Dispatcher = request.app.state.dispatcher
-        reservation = until_sent.enter_context(dispatcher.memory.open(find_holder(request.scope)))
+        reservation = until_sent.enter_context(dispatcher.memory.open(read_holder(request)))
         call = await read_call(request, self.operation, caller, reservation)
         reply = await dispatcher.answer(self.operation, call, request.receive, reservation)
         # not every body says how large its reply will be: each place makes one too many at most

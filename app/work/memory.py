@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from app.work.queue import BusyError
@@ -13,14 +14,16 @@ SMALL_BYTES = 32 * 1024
 """What a request may hold whatever others do: connections and queues bound how many there are."""
 
 
-def find_holder(scope: Scope) -> str:
-    """Name who holds what a request does: the key's name, or else the client's address.
+def find_holder(scope: Scope, client_header: str) -> str:
+    """Name who holds what a request does: the key's name, or else the client that the proxy's header names last.
 
-    Forwarded headers are not read, because any client can send them: behind a proxy all without a key are one holder.
+    Without such a header it is the address of the connection: any client can send one where no proxy replaces it.
     What a token admits is too small to need a holder of its own.
     """
     key: str = scope.get("state", {}).get("key", "")
-    return key or (scope.get("client") or ("",))[0]
+    # the client itself may have sent what stands before the last entry
+    entries = ",".join(Headers(scope=scope).getlist(client_header)) if client_header else ""
+    return key or entries.rpartition(",")[2].strip() or (scope.get("client") or ("",))[0]
 
 
 class MemoryBudget:

@@ -19,6 +19,7 @@ from app.settings import Settings
 from tests.support.bulk_lines import HEADERS as LINES
 from tests.support.bulk_lines import submissions
 from tests.support.server import Server, dump, find_free_port, run_server, seconds_to_end, stop
+from tests.support.sockets import wait_for_metric
 from tests.support.tensor_client import MEDIA_TYPE as TENSORS
 
 pytestmark = pytest.mark.slow
@@ -51,13 +52,15 @@ class Proxied:
 
 
 @contextmanager
-def run_proxy(name: str, folder: Path, *, servers: int = 1, drain_seconds: int = 0) -> Iterator[Proxied]:
+def run_proxy(name: str, folder: Path, *, servers: int = 1, **settings: object) -> Iterator[Proxied]:
     """Start servers and a proxy before them, set up by its file in deploy/ but for the addresses."""
     # Debian keeps them where only root looks
     program = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if program is None:
         pytest.skip(f"{name} is not installed")
-    settings = {"processes": 0, "drain_seconds": drain_seconds} | ({"root_path": PREFIX} if name == "haproxy" else {})
+    settings |= {"processes": 0, "client_header": "X-Forwarded-For"}
+    if name == "haproxy":
+        settings["root_path"] = PREFIX
     port = find_free_port()
     with ExitStack() as stack:
         running = [stack.enter_context(run_server(**settings)) for _ in range(servers)]
@@ -194,6 +197,31 @@ def test_a_client_that_waits_for_100_is_told_to_go_on(proxied: Proxied) -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
         connection.sendall(body)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_uploads_that_stop_before_their_end_leave_room_for_those_of_other_clients(name: str, tmp_path: Path) -> None:
+    size, unfinished = 1_000_000, 4
+    with run_proxy(name, tmp_path, max_memory_bytes=unfinished * size) as proxied, ExitStack() as stack:
+
+        def connect(address: str) -> socket.socket:
+            source = (address, 0)
+            return stack.enter_context(socket.create_connection(("127.0.0.1", proxied.port), 10, source_address=source))
+
+        def send(connection: socket.socket, body: bytes, forged: str = "") -> None:
+            head = f"POST {PREFIX}/v1/grades HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {forged}\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+
+        for number in range(unfinished):
+            # names that it makes up get it no more
+            send(connect("127.0.0.2"), b" " * (size - 1), f"192.0.2.{number}")
+        if name == "haproxy":
+            # nginx keeps such bodies itself
+            wait_for_metric(proxied.servers[0], 'gradmark_held_bytes{what="memory"}', unfinished * (size - 1))
+        other = connect("127.0.0.3")
+        send(other, b" " * size)
+        # it is read, and found empty
+        assert other.recv(12) == b"HTTP/1.1 400"
 
 
 def test_no_request_is_lost_while_one_of_two_servers_stops(name: str, tmp_path: Path) -> None:

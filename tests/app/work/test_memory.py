@@ -96,9 +96,29 @@ def test_what_is_reserved_is_held_once_and_replaced_by_what_there_is_even_if_it_
 
 
 def test_a_holder_is_the_key_or_else_the_address() -> None:
-    assert find_holder({"client": ("10.0.0.1", 80), "state": {"key": "ada"}}) == "ada"
-    assert find_holder({"client": ("10.0.0.1", 80), "state": {}}) == "10.0.0.1"
-    assert find_holder({"client": None, "headers": [(b"x-forwarded-for", b"10.0.0.1")]}) == ""
+    assert find_holder({"client": ("10.0.0.1", 80), "state": {"key": "ada"}}, "") == "ada"
+    assert find_holder({"client": ("10.0.0.1", 80), "state": {}}, "") == "10.0.0.1"
+    assert find_holder({"client": None, "headers": [(b"x-forwarded-for", b"10.0.0.1")]}, "") == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "holder"),
+    [
+        ([b"192.0.2.1"], "192.0.2.1"),
+        ([b"made up, 192.0.2.1"], "192.0.2.1"),
+        ([b"made up", b"192.0.2.1 "], "192.0.2.1"),
+        ([b"2001:db8::1"], "2001:db8::1"),
+        ([], "10.0.0.1"),
+        ([b""], "10.0.0.1"),
+    ],
+)
+def test_behind_a_proxy_a_holder_is_the_key_or_else_the_client_that_the_proxy_names_last(
+    values: list[bytes], holder: str
+) -> None:
+    headers = [(b"x-forwarded-for", value) for value in values]
+    scope: dict[str, object] = {"client": ("10.0.0.1", 80), "headers": headers, "state": {}}
+    assert find_holder(scope, "X-Forwarded-For") == holder
+    assert find_holder(scope | {"state": {"key": "ada"}}, "X-Forwarded-For") == "ada"
 
 
 # the real server
