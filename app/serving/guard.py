@@ -321,8 +321,9 @@ class Connection(asyncio.Protocol):
         self._outlet.write(reply)
         if not keeps:
             self._end()
-        else:
-            # it was told to come again later: where it comes at once, refusing it would leave no time for others
+        elif not self._settings.client_header:
+            # it was told to come again later: where it comes at once, refusing it would leave no time for others;
+            # a connection of a proxy is not held, because it brings requests of many clients
             self.is_held = True
             shared.held.append(self)
 

@@ -210,6 +210,21 @@ def test_clients_that_come_again_at_once_take_no_time_from_those_that_are_served
     assert slowest < 1
 
 
+def test_on_a_connection_of_a_proxy_nobody_waits_because_another_client_was_refused() -> None:
+    settings = {"processes": 1, "max_waiting": 1, "queue_seconds": 30, "client_header": "X-Forwarded-For"}
+    with run_server(**settings) as server, stuck(server) as pool:
+        replies = [pool.submit(ask, server) for _ in range(2)]
+        wait_for_metric(server, WAITING, 1)
+        started = time.monotonic()
+        for _ in range(8):
+            # this client keeps its connection
+            assert_is_busy(post(server, "/v1/grades", GRADE), "busy", "1 request")
+            assert server.client.get("/health/live").status_code == 200
+        # each would otherwise wait for up to half a second
+        assert time.monotonic() - started < 2
+    assert [reply.result().status_code for reply in replies] == [200, 200]
+
+
 def test_a_client_that_leaves_makes_room_for_the_next(server: Server) -> None:
     with stuck(server) as pool:
         first = pool.submit(ask, server)
