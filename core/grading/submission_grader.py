@@ -212,7 +212,7 @@ class SubmissionGrader:
             verdict=verdict,
             score=score,
             weight=self.weights.get(text, 0.0),
-            tolerance=allowance and allowance.used,
+            tolerance=None if allowance is None else allowance.used,
             reading=reading,
             hints=hints,
             diagnoses=None if allowance is None else (),
