@@ -218,12 +218,14 @@ class Quantity:
         """Whether it is a derivative by weights or a bias."""
         return self.by is not None and symbol_of(self.by).is_parameter
 
-    def is_local(self, of: str, by: str) -> bool:
-        """Tell whether it is the derivative of one symbol by another within a layer: ``dA{l}_dZ{l}``."""
-        if self.by is None:
-            return False
-        (upper, above), (lower, below) = split_node(self.of), split_node(self.by)
-        return above == below and (upper.name, lower.name) == (of, by)
+    @property
+    def is_by_bias(self) -> bool:
+        """Whether it is a derivative by a bias."""
+        return self.is_by_parameter and not self.is_by_weights
+
+    def matches(self, template: str) -> bool:
+        """Tell whether a template of the table, filled in for its layer, is its id: ``"dA{l}_dZ{l}"``."""
+        return template.replace("{l}", str(split_node(self.of)[1])) == self.key
 
 
 def parse_quantity(text: str, problem: Problem, *, path: Path = ()) -> Quantity:
@@ -388,9 +390,19 @@ def is_layer_value(name: str) -> bool:
     return forward is not None and NODES[forward[1]].is_numbered
 
 
+def activations_node(layer: int) -> str:
+    """Return the numbered node of a layer's activations: ``"A1"``."""
+    return f"A{layer}"
+
+
 def output_node(network: Network) -> str:
     """Return the numbered node of a network's outputs: ``"A2"``."""
-    return f"A{network.depth}"
+    return activations_node(network.depth)
+
+
+def logits_node(network: Network) -> str:
+    """Return the numbered node of the output layer's pre-activations: ``"Z2"``."""
+    return f"Z{network.depth}"
 
 
 def parameters_of(network: Network) -> dict[str, Array]:
@@ -428,29 +440,13 @@ def public_name(key: str, problem: Problem) -> str:
     -------
     str
     """
-    return spell(key, problem.network.depth, gives_distribution=problem.network.gives_distribution)
-
-
-def spell(key: str, depth: int, *, gives_distribution: bool) -> str:
-    """Return the canonical spelling in a network of this depth, whose outputs may be a distribution.
-
-    Parameters
-    ----------
-    key : str
-        A numbered id.
-    depth : int
-    gives_distribution : bool
-
-    Returns
-    -------
-    str
-    """
     if key.startswith("d"):
-        nodes = (spell(node, depth, gives_distribution=gives_distribution) for node in key[1:].split("_d"))
-        return "d" + "_d".join(nodes)
-    if gives_distribution and key[0] in _ALIASES and key == f"{key[0]}{depth}":
+        quantity = to_quantity(key)
+        return f"d{public_name(quantity.of, problem)}_d{public_name(str(quantity.by), problem)}"
+    network = problem.network
+    if key[0] in _ALIASES and network.gives_distribution and key == f"{key[0]}{network.depth}":
         return _ALIASES[key[0]].name
-    return key if depth > 1 else key[0]
+    return key if network.depth > 1 else key[0]
 
 
 def title_of(quantity: Quantity, problem: Problem) -> str:

@@ -7,7 +7,16 @@ from core.arrays import Array
 from core.exercises.kinds import Kind
 from core.losses import LOSSES
 from core.problem import Problem
-from core.quantities import Quantity, n_components, output_node, parse_quantity, public_name, shape_of, title_of
+from core.quantities import (
+    Quantity,
+    n_components,
+    output_node,
+    parameters_of,
+    parse_quantity,
+    public_name,
+    shape_of,
+    title_of,
+)
 
 REDUCTIONS_IN_WORDS = {
     "mean": "mean over the samples",
@@ -29,20 +38,20 @@ def write_prompt(kind: Kind, problem: Problem) -> str:
     str
         Plain text of several lines.
     """
-    has_loss = any("L" in ask for ask in kind.asks)
+    asked = {ask: parse_quantity(ask, problem) for ask in kind.asks}
+    has_loss = any(quantity.is_of_loss for quantity in asked.values())
     lines = [_describe_network(problem), "", *_describe_symbols(problem, has_loss=has_loss), ""]
-    for number, layer in enumerate(problem.network.layers, start=1):
-        suffix = str(number) if problem.network.depth > 1 else ""
-        lines += [f"W{suffix} = {_write(layer.weights)}"]
-        lines += [f"b{suffix} = {_write(layer.bias)}"] if layer.bias is not None else []
+    lines += [
+        f"{public_name(node, problem)} = {_write(value)}" for node, value in parameters_of(problem.network).items()
+    ]
     lines += [f"X = {_write(problem.inputs)}"]
     if has_loss:
         what = "classes (from 0)" if problem.has_labels else "Y"
         outputs = public_name(output_node(problem.network), problem)
         lines += [f"{what} = {_write(np.asarray(problem.targets))}", "", _describe_loss(problem)]
         lines += [f"In it, a is a sample's row of {outputs} and y is its row of Y; sum adds up the entries of the row."]
-    derivatives = [ask for ask in kind.asks if parse_quantity(ask, problem).by]
-    lines += ["", kind.task, *(_describe_derivative(ask, problem) for ask in derivatives)]
+    derivatives = {ask: quantity for ask, quantity in asked.items() if quantity.by}
+    lines += ["", kind.task, *(_describe_derivative(ask, each, problem) for ask, each in derivatives.items())]
     if derivatives and any(layer.activation == "relu" for layer in problem.network.layers):
         lines += [f"At z = 0 the slope of relu is taken as {problem.conventions.relu_at_zero:g}."]
     lines += [f"Give {', '.join(kind.asks)} to {kind.decimals} decimals."]
@@ -54,19 +63,21 @@ def _write(array: Array) -> str:
 
 
 def _describe_network(problem: Problem) -> str:
-    layers = problem.network.layers
-    activations = [layer.activation for layer in layers]
     samples = "is one sample" if problem.n_samples == 1 else f"are {problem.n_samples} samples, one in each row of X"
-    if len(activations) == 1:
-        bias = "" if layers[0].bias is None else " + b"
-        outputs = "S" if problem.network.gives_distribution else "A"
-        return f"A layer computes Z = X·W{bias} and {outputs} = {activations[0]}(Z) of each row. There {samples}."
-    forms = [
-        f"Z{n} = {'X' if n == 1 else f'A{n - 1}'}·W{n}{'' if layers[n - 1].bias is None else f' + b{n}'}, "
-        f"{'S' if name == 'softmax' else f'A{n}'} = {name}(Z{n})"
-        for n, name in enumerate(activations, start=1)
-    ]
-    return f"A network computes {'; '.join(forms)}. There {samples}."
+    formulas = [_write_formulas(problem, number) for number in range(1, problem.network.depth + 1)]
+    if len(formulas) == 1:
+        return f"A layer computes {' and '.join(formulas[0])} of each row. There {samples}."
+    return f"A network computes {'; '.join(map(', '.join, formulas))}. There {samples}."
+
+
+def _write_formulas(problem: Problem, number: int) -> tuple[str, str]:
+    """Write what a layer computes: its pre-activations and its activations."""
+    layer = problem.network.layers[number - 1]
+    below, weights, bias, z, a = (
+        public_name(node, problem)
+        for node in (f"A{number - 1}" if number > 1 else "X", *(f"{letter}{number}" for letter in "WbZA"))
+    )
+    return f"{z} = {below}·{weights}{'' if layer.bias is None else f' + {bias}'}", f"{a} = {layer.activation}({z})"
 
 
 def _describe_loss(problem: Problem) -> str:
@@ -114,8 +125,7 @@ def _define(node: str, problem: Problem, how: str) -> str:
     return f"{public_name(node, problem)} {shape}: the {title_of(Quantity(node), problem)}; {how}."
 
 
-def _describe_derivative(ask: str, problem: Problem) -> str:
-    quantity = parse_quantity(ask, problem)
+def _describe_derivative(ask: str, quantity: Quantity, problem: Problem) -> str:
     by, title = public_name(str(quantity.by), problem), title_of(quantity, problem)
     if not quantity.is_jacobian:
         shape = _write_shape(shape_of(str(quantity.by), problem))

@@ -15,7 +15,7 @@ from core.errors import counted
 from core.grading.allowance import FEW_UNITS
 from core.grading.tolerance import UsedTolerance
 from core.problem import Problem
-from core.quantities import Quantity, output_node
+from core.quantities import Quantity, logits_node, output_node, split_node
 from core.registry import Registry
 
 TOO_SMALL = "Your numbers are too small for this many decimals to show anything. Give more decimals."
@@ -73,8 +73,8 @@ def _is_softmax_node(problem: Problem, node: str) -> bool:
     return problem.network.gives_distribution and node == output_node(problem.network)
 
 
-def _is_output_gradient(problem: Problem, quantity: Quantity, symbol: str) -> bool:
-    is_last = quantity.node == f"{symbol}{problem.network.depth}"
+def _is_softmax_gradient(problem: Problem, quantity: Quantity) -> bool:
+    is_last = split_node(quantity.node)[1] == problem.network.depth
     return quantity.is_gradient and is_last and problem.network.gives_distribution
 
 
@@ -118,21 +118,27 @@ INVARIANTS: Registry[Invariant] = Registry(
         name="logits_gradient_rows_sum_to_zero",
         message="Check: in the output layer every row of dL/dZ adds up to 0, because adding one number to a whole row "
         "of Z changes no probability. Yours does not.",
-        applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "Z"),
+        applies=lambda problem, quantity: (
+            _is_softmax_gradient(problem, quantity) and quantity.node == logits_node(problem.network)
+        ),
         residual=lambda value: np.abs(value.sum(axis=-1)),
         terms=_of_row,
     ),
     Invariant(
         name="weights_gradient_rows_sum_to_zero",
         message="Check: in the output layer every row of dL/dW adds up to 0, because {reason}. Yours does not.",
-        applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "W") and _has_no_penalty(problem),
+        applies=lambda problem, quantity: (
+            _is_softmax_gradient(problem, quantity) and quantity.is_by_weights and _has_no_penalty(problem)
+        ),
         residual=lambda value: np.abs(value.sum(axis=-1)),
         terms=_of_row_over_batch,
     ),
     Invariant(
         name="bias_gradient_sums_to_zero",
         message="Check: in the output layer the entries of dL/db add up to 0, because {reason}. Yours do not.",
-        applies=lambda problem, quantity: _is_output_gradient(problem, quantity, "b") and _has_no_penalty(problem),
+        applies=lambda problem, quantity: (
+            _is_softmax_gradient(problem, quantity) and quantity.is_by_bias and _has_no_penalty(problem)
+        ),
         residual=lambda value: np.abs(value.sum(axis=-1)),
         terms=_of_row_over_batch,
     ),

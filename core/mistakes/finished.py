@@ -5,7 +5,7 @@ import numpy as np
 from core.arrays import Array, Flags
 from core.mistakes.mistake import Mistake, Transform
 from core.problem import Problem
-from core.quantities import Quantity, parameters_of
+from core.quantities import Quantity, logits_node, output_node, parameters_of
 from core.steps import keep_convention
 
 SAME_FACTOR_WITHIN = 1e-3
@@ -42,7 +42,7 @@ def _row_by_rows(problem: Problem, quantity: Quantity, value: Array, number: flo
 
 
 def _inputs_alone(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    if not quantity.is_local("Z", "W"):
+    if not quantity.matches("dZ{l}_dW{l}"):
         return None
     n_out = value.shape[1]
     # the first output's weights: a block of columns, or every n_out-th column
@@ -51,8 +51,8 @@ def _inputs_alone(problem: Problem, quantity: Quantity, value: Array, number: fl
 
 
 def _targets(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    depth = problem.network.depth
-    is_like_them = quantity.key in {f"A{depth}", f"dL_dA{depth}", f"dL_dZ{depth}"}
+    outputs, logits = output_node(problem.network), logits_node(problem.network)
+    is_like_them = quantity.key == outputs or (quantity.is_gradient and quantity.node in {outputs, logits})
     return problem.target_distribution() if is_like_them and problem.targets is not None else None
 
 
@@ -97,7 +97,7 @@ def _to_division(numbers: Array) -> Array:
 
 
 def _say_transposed(problem: Problem, quantity: Quantity) -> str:
-    if quantity.is_gradient and quantity.is_by_parameter and not quantity.is_by_weights:
+    if quantity.is_gradient and quantity.is_by_bias:
         return "You gave a column. The gradient has the shape of the bias, which has one axis."
     if quantity.is_jacobian:
         return "You swapped rows and columns. A row stands for an output, a column for what it is differentiated by."

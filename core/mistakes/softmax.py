@@ -10,7 +10,7 @@ from core.losses import log_softmax
 from core.mistakes.conditions import is_softmax, is_softmax_loss, one_hot
 from core.mistakes.mistake import Mistake, Transform, Variant
 from core.problem import Problem
-from core.quantities import Quantity, output_node
+from core.quantities import Quantity, logits_node, output_node
 from core.steps import RuleContext, adjust_rule, evaluate, everywhere, replace_rule
 
 LARGEST_EXPONENT = 709.0
@@ -60,14 +60,14 @@ def _naive_losses(context: RuleContext, z: Array, a: Array, y: Array, log_of_bas
 
 
 def _overflows(problem: Problem) -> bool:
-    logits = f"Z{problem.network.depth}"
+    logits = logits_node(problem.network)
     return problem.network.gives_distribution and bool(
         np.abs(evaluate(problem, [logits])[logits]).max() > LARGEST_EXPONENT
     )
 
 
 def _diagonals(problem: Problem, quantity: Quantity, value: Array, number: float) -> Array | None:
-    return np.diagonal(value, axis1=1, axis2=2) if quantity.is_local("A", "Z") else None
+    return np.diagonal(value, axis1=1, axis2=2) if quantity.matches("dA{l}_dZ{l}") else None
 
 
 def _distributes(problem: Problem) -> bool:

@@ -11,7 +11,7 @@ from core.arrays import Array, is_finite, range_of
 from core.budget import Budget, forward_operations
 from core.errors import NonFiniteError, ShapeError, UnknownNameError, counted
 from core.problem import Problem
-from core.quantities import parameters_of, public_name, shape_of, to_quantity
+from core.quantities import activations_node, parameters_of, public_name, shape_of, to_quantity
 from core.steps.backward import BACKWARD_RULES
 from core.steps.fusion import FusedStep, fuse
 from core.steps.loss import LOSS_RULES
@@ -128,7 +128,7 @@ def _run(problem: Problem, plan: _Plan, values: dict[str, Array], given: Collect
                     values |= found
                     needed = rest
             if step.output not in values and (needed is None or step.output in needed):
-                from_outputs = step.rule.from_outputs if f"A{step.number}" in given else None
+                from_outputs = step.rule.from_outputs if given and activations_node(step.number) in given else None
                 value = (from_outputs or step.rule.apply)(
                     contexts[step.number], *[values[name] for name in step.inputs]
                 )
