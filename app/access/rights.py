@@ -46,6 +46,7 @@ class AuthorisedGrader:
             return submission
         grant = self._caller.tokens.open(submission.token)
         exercise = GrantedExercise(kind=grant.kind, seed=grant.seed, version=grant.version, feedback=grant.feedback)
+        # the line names nothing else to be marked against, so it takes the exercise as it takes what it leaves out
         return submission.over(GradeRequest(exercise=exercise))
 
     def _admit(self, request: GradeRequest) -> GradeRequest:

@@ -21,14 +21,14 @@ from core.quantities import to_quantity
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WrongAnswer:
-    """One way or transform of a mistake, with what it gives for each quantity asked.
+    """One variant or transform of a mistake, with what it gives for each quantity asked.
 
     Parameters
     ----------
     name : str
         The mistake's id.
     label : str
-        Id and number of the way.
+        Id and number of the variant or transform.
     predictions : tuple of ndarray or None
         One for each quantity asked; None where it makes no difference by construction.
     """

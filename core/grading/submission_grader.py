@@ -65,7 +65,7 @@ class Submission:
 
 
 def grade_submission(solution: Solution, submission: Submission) -> Grade:
-    """Mark a submission.
+    """Grade a submission.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def grade_submission(solution: Solution, submission: Submission) -> Grade:
     solution.compute_truths(spelt)
     answers = {key: submission.answers[text] for text, key in ids.items()}
     grader = SubmissionGrader(solution, submission, answers, spelt, weights)
-    parts: Sequence[Part] = [grader.mark(key) for key in _in_order(spelt, question.problem)]
+    parts: Sequence[Part] = [grader.grade(key) for key in _in_order(spelt, question.problem)]
     if policy.once:
         parts = charge_once(parts, policy)
     score, verdict = sum_up(parts)
@@ -120,7 +120,7 @@ def _in_order(keys: Collection[str], problem: Problem) -> list[str]:
 
 
 class SubmissionGrader:
-    """Marks the parts of one submission.
+    """Grades the parts of one submission.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class SubmissionGrader:
     parts : dict of str to PartToExplain
         The answers that are finite numbers.
     own_work : OwnWork
-        The student's own values, as far as they have been marked.
+        The student's own values, as far as they have been graded.
     effort : Effort
         What is left for searches.
     """
@@ -164,14 +164,14 @@ class SubmissionGrader:
             if answer.value is not None and np.isfinite(answer.value).all()
         }
 
-    def mark(self, key: str) -> Part:
-        """Mark a quantity; those upstream of it have been marked."""
+    def grade(self, key: str) -> Part:
+        """Grade a quantity; those upstream of it have been graded."""
         self.effort.is_cut = False
-        marked = self._mark(key)
-        is_cut = marked.verdict in WRONG_VERDICTS and (self.effort.is_cut or self._suspects.is_cut)
-        return replace(marked, cut=True) if is_cut else marked
+        graded = self._grade(key)
+        is_cut = graded.verdict in WRONG_VERDICTS and (self.effort.is_cut or self._suspects.is_cut)
+        return replace(graded, cut=True) if is_cut else graded
 
-    def _mark(self, key: str) -> Part:
+    def _grade(self, key: str) -> Part:
         answer = self.answers.get(key)
         if answer is None:
             return self._say(key, "missing")
@@ -181,15 +181,15 @@ class SubmissionGrader:
         if part is None:
             part = self._open(key, answer.value)
             explanation = self._choose(part, self._search(part).not_finite())
-            marked = self._say(key, "not_finite", allowance=part.allowance, hints=(MUST_BE_FINITE,))
-            return self._explain(marked, explanation)
+            graded = self._say(key, "not_finite", allowance=part.allowance, hints=(MUST_BE_FINITE,))
+            return self._explain(graded, explanation)
         if part.own is None:
             misfit = describe_misfit(part.answer.shape, part.truth.shape)
-            marked = self._say(key, "wrong_shape", allowance=part.allowance, hints=(misfit,))
-            return self._explain(marked, self._find_mistake(part))
-        marked = self._mark_numbers(part, part.own)
-        self.own_work.add(part, part.own, marked, is_paid=self._is_paid(key))
-        return marked
+            graded = self._say(key, "wrong_shape", allowance=part.allowance, hints=(misfit,))
+            return self._explain(graded, self._find_mistake(part))
+        graded = self._grade_numbers(part, part.own)
+        self.own_work.add(part, part.own, graded, is_paid=self._is_paid(key))
+        return graded
 
     def _say(
         self,
@@ -255,14 +255,14 @@ class SubmissionGrader:
         allowance = allow(precision, value, submission.tolerance, asked, may_widen=submission.may_widen)
         return PartToExplain(to_quantity(key), self.solution.truth(key), value, allowance)
 
-    def _mark_numbers(self, part: PartToExplain, own: Array) -> Part:
-        """Mark an answer that has the quantity's shape."""
+    def _grade_numbers(self, part: PartToExplain, own: Array) -> Part:
+        """Grade an answer that has the quantity's shape."""
         policy = self.submission.policy
         if part.is_right:
             rival = self._find_rival(part, own)
             if rival is None or self.own_work.leads_to(part):
                 return self._say_of_numbers(part, own, "correct", 1.0)
-            return self._mark_wrong(part, own, rival)
+            return self._grade_wrong(part, own, rival)
         follows = self.own_work.leads_to(part)
         if follows and self.own_work.is_right_before(part.key):
             # from right numbers, rounded on the way that the student went
@@ -274,7 +274,7 @@ class SubmissionGrader:
             return self._say_of_numbers(part, own, "convention_mismatch", score, convention=other.convention)
         if follows:
             return self._say_of_numbers(part, own, "follows_through", policy.follow_through)
-        return self._mark_wrong(part, own, self._find_mistake(part, search))
+        return self._grade_wrong(part, own, self._find_mistake(part, search))
 
     def _find_rival(self, part: PartToExplain, own: Array) -> Explanation | None:
         """Find the mistake that is nearer to an answer within the limits than the truth is."""
@@ -298,7 +298,7 @@ class SubmissionGrader:
                 return explanation
         return self._choose(part, (search or self._search(part)).mistakes())
 
-    def _mark_wrong(self, part: PartToExplain, own: Array, explanation: Explanation | None) -> Part:
+    def _grade_wrong(self, part: PartToExplain, own: Array, explanation: Explanation | None) -> Part:
         allowance, policy = part.allowance, self.submission.policy
         hints = find_hints(self.solution.question.problem, part.quantity, own, allowance.decimals, allowance.used)
         if allowance.is_cut_off(own, part.truth):
@@ -310,15 +310,15 @@ class SubmissionGrader:
         if not explanation.mistakes:
             convention = explanation.convention
             return self._say_of_numbers(part, own, "convention_mismatch", policy.convention, convention=convention)
-        marked = self._say_of_numbers(part, own, "incorrect", 0.0, hints=hints)
-        return self._explain(marked, explanation)
+        graded = self._say_of_numbers(part, own, "incorrect", 0.0, hints=hints)
+        return self._explain(graded, explanation)
 
-    def _explain(self, marked: Part, explanation: Explanation | None) -> Part:
+    def _explain(self, graded: Part, explanation: Explanation | None) -> Part:
         """Say why a part is wrong, where that is known, and give what it earns."""
         if explanation is None:
-            return marked
+            return graded
         return replace(
-            marked,
+            graded,
             score=credit_explained(explanation, self.submission.policy),
             diagnoses=(explanation.to_diagnosis(),),
             convention=explanation.convention or None,

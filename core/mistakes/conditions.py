@@ -5,7 +5,7 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import REDUCTIONS
 from core.problem import Problem
-from core.steps import RuleContext
+from core.steps import RuleContext, structure_of
 
 MAX_RESHAPED_NUMBERS = 100_000
 """A gradient in another shape than its own is looked for up to so many numbers, or twice its own: none is longer."""
@@ -41,7 +41,7 @@ def is_softmax(context: RuleContext) -> bool:
 
 def is_fused(context: RuleContext) -> bool:
     """Tell whether the loss goes straight to the pre-activations of the layer."""
-    return is_last(context) and context.problem.loss is not None and context.loss.logits is not None
+    return structure_of(context.problem).is_fused(context.number)
 
 
 def is_softmax_loss(context: RuleContext) -> bool:

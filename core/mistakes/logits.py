@@ -13,7 +13,7 @@ from core.steps import RuleContext, Where, adjust_rule, replace_rule
 
 
 def _instead(value: Callable[[Array, Array, Array], Array], *, where: Where = is_softmax_loss) -> Variant:
-    """Put ``value(z, a, y)``, over N and the the logarithm of its base, in place of S − Y."""
+    """Put ``value(z, a, y)``, over N and the logarithm of its base, in place of S − Y."""
 
     def apply(context: RuleContext, z: Array, a: Array, y: Array, divisor: Array, log_of_base: Array) -> Array:
         return value(z, a, y) / (divisor * log_of_base)

@@ -12,31 +12,45 @@ from core.steps import Change, RuleContext, Where, everywhere, nowhere, replace_
 
 
 def _grad_weights(
-    value: Callable[..., Array], *, where: Where = everywhere, reshapes: Where = nowhere, extra: tuple[str, ...] = ()
+    value: Callable[..., Array],
+    *,
+    where: Where = everywhere,
+    reshapes: Where = nowhere,
+    extra: tuple[str, ...] = (),
+    is_penalised: bool = True,
 ) -> Change:
-    """Put ``value(inputs, grad, *extra)`` in place of Xᵀ·dL/dZ."""
+    """Put ``value(inputs, grad, *extra)`` in place of Xᵀ·dL/dZ.
+
+    What may have another shape than the weights has no place for their penalty, and is handed in without it.
+    """
 
     def apply(
         context: RuleContext, inputs: Array, grad: Array, weights: Array, l2_coefficient: Array, *further: Array
     ) -> Array:
-        return _penalised(value(inputs, grad, *further), weights, l2_coefficient, reshapes)
+        found = value(inputs, grad, *further)
+        return _penalise(found, weights, l2_coefficient) if is_penalised else found
 
     return replace_rule("grad_weights", apply, where=where, reshapes=reshapes, extra=extra)
 
 
-def _grad_bias(value: Callable[..., Array], *, reshapes: Where = nowhere, extra: tuple[str, ...] = ()) -> Change:
+def _grad_bias(
+    value: Callable[..., Array],
+    *,
+    reshapes: Where = nowhere,
+    extra: tuple[str, ...] = (),
+    is_penalised: bool = True,
+) -> Change:
     """Put ``value(grad, *extra)`` in place of the sum of dL/dZ over the samples."""
 
     def apply(context: RuleContext, grad: Array, bias: Array, l2_coefficient: Array, *further: Array) -> Array:
-        return _penalised(value(grad, *further), bias, l2_coefficient, reshapes)
+        found = value(grad, *further)
+        return _penalise(found, bias, l2_coefficient) if is_penalised else found
 
     return replace_rule("grad_bias", apply, reshapes=reshapes, extra=extra)
 
 
-def _penalised(grad: Array, parameter: Array, l2_coefficient: Array, reshapes: Where) -> Array:
-    # what may have another shape than the parameter is handed in without the penalty's gradient
-    is_penalised = reshapes is nowhere and np.count_nonzero(l2_coefficient)
-    return np.asarray(grad + l2_coefficient * parameter) if is_penalised else grad
+def _penalise(grad: Array, parameter: Array, l2_coefficient: Array) -> Array:
+    return np.asarray(grad + l2_coefficient * parameter) if np.count_nonzero(l2_coefficient) else grad
 
 
 def _last(samples: Array) -> Array:
@@ -72,6 +86,7 @@ PARAMETER_MISTAKES = (
                     _with_cache,
                     where=_multiplies_inputs,
                     reshapes=lambda context: context.problem.n_features != context.layer.n_in,
+                    is_penalised=False,
                     extra=("X",),
                 ),
             ),
@@ -80,6 +95,7 @@ PARAMETER_MISTAKES = (
                     _with_cache,
                     where=lambda context: is_handed_in(context, context.layer.n_out**2),
                     reshapes=lambda context: context.layer.n_out != context.layer.n_in,
+                    is_penalised=False,
                     extra=("A{l}",),
                 ),
             ),
@@ -135,6 +151,7 @@ PARAMETER_MISTAKES = (
                     lambda inputs, grad: inputs[..., :, None] * grad[..., None, :],
                     where=lambda context: is_handed_in(context, context.problem.n_samples * context.layer.weights.size),
                     reshapes=everywhere,
+                    is_penalised=False,
                 ),
             ),
         ),
@@ -162,12 +179,13 @@ PARAMETER_MISTAKES = (
         message="You summed over the outputs. Sum over the samples: one number for each output.",
         variants=(
             (_grad_bias(lambda grad: np.repeat(_total(grad)[..., None], grad.shape[-1], axis=-1)),),
-            (_grad_bias(_total, reshapes=everywhere),),
-            (_grad_bias(lambda grad: np.asarray(grad.mean(axis=(-2, -1))), reshapes=everywhere),),
+            (_grad_bias(_total, reshapes=everywhere, is_penalised=False),),
+            (_grad_bias(lambda grad: np.asarray(grad.mean(axis=(-2, -1))), reshapes=everywhere, is_penalised=False),),
             (
                 _grad_bias(
                     lambda grad: grad.sum(axis=-1),
                     reshapes=lambda context: context.problem.n_samples != context.layer.n_out,
+                    is_penalised=False,
                 ),
             ),
         ),
@@ -182,7 +200,7 @@ PARAMETER_MISTAKES = (
             "of dL/dZ."
         ),
         variants=(
-            (_grad_bias(lambda grad: grad, reshapes=everywhere),),
+            (_grad_bias(lambda grad: grad, reshapes=everywhere, is_penalised=False),),
             (_grad_bias(lambda grad: grad[..., 0, :]),),
         ),
         applies=is_batch,
@@ -196,7 +214,11 @@ PARAMETER_MISTAKES = (
             "over the samples."
         ),
         variants=(
-            (_grad_bias(lambda grad, inputs: inputs.mT @ grad, reshapes=everywhere, extra=("A{l-1}",)),),
+            (
+                _grad_bias(
+                    lambda grad, inputs: inputs.mT @ grad, reshapes=everywhere, is_penalised=False, extra=("A{l-1}",)
+                ),
+            ),
             (_grad_bias(lambda grad, inputs: (inputs.mT @ grad).sum(axis=-2), extra=("A{l-1}",)),),
         ),
     ),

@@ -9,14 +9,14 @@ from core.conventions import L2_FACTORS, Switch
 from core.mistakes.conditions import has_penalty, is_batch
 from core.mistakes.mistake import Mistake, Variant
 from core.problem import Problem
-from core.steps import RuleContext, Where, adjust_rule, is_other, replace_rule
+from core.steps import RuleContext, Where, adjust_rule, everywhere, is_other, replace_rule
 
 Scale = Callable[[RuleContext], float]
 
 
 def _both(scale: Scale, *, switch: Switch | None = None) -> tuple[Variant, Variant]:
     """Put a factor on the penalty, in the gradients alone and everywhere."""
-    where: Where = (lambda context: is_other(context, switch)) if switch else (lambda context: True)
+    where: Where = (lambda context: is_other(context, switch)) if switch else everywhere
     in_gradients = (
         adjust_rule(
             "grad_weights",
@@ -35,11 +35,11 @@ def _both(scale: Scale, *, switch: Switch | None = None) -> tuple[Variant, Varia
             switch=switch,
         ),
     )
-    everywhere = tuple(
+    in_loss_as_well = tuple(
         adjust_rule(rule, lambda exact, context: np.asarray(scale(context) * exact()), where=where, switch=switch)
         for rule in ("l2_coefficient", "bias_l2_coefficient")
     )
-    return in_gradients, everywhere
+    return in_gradients, in_loss_as_well
 
 
 def _with_factor(factor: float) -> tuple[Variant, Variant]:

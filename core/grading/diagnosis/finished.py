@@ -41,7 +41,7 @@ def find_orders(suspects: Suspects, part: PartToExplain) -> list[Order]:
     orders: list[Order] = [((), part.truth.shape, np.zeros(1, np.int32), np.ones(1, np.int8))]
     for mistake, transform in suspects.transforms:
         if transform.is_choice:
-            chosen = select(transform, suspects.problem, part.quantity, part.truth.shape, part.answer)
+            chosen = choose_entries(transform, suspects.problem, part.quantity, part.truth.shape, part.answer)
             if chosen is not None:
                 orders.append(((mistake.name,), *chosen))
     return orders
@@ -63,7 +63,7 @@ def arrange(rows: Array, order: Order) -> Array:
     return rows[:, index] * sign if names else rows
 
 
-def select(
+def choose_entries(
     transform: Transform, problem: Problem, quantity: Quantity, shape: tuple[int, ...], answer: Array
 ) -> tuple[tuple[int, ...], Indices, Signs] | None:
     """Write a transform as a choice of entries and their signs, to apply it to many values at once.

@@ -148,9 +148,9 @@ class Suspects:
         singles = [s.selection for s in made]
         pairs = [
             suspect.selection | other
-            for place, suspect in enumerate(made, start=1)
+            for rank, suspect in enumerate(made, start=1)
             for clashing in (self._clashing(suspect),)
-            for other in singles[place:]
+            for other in singles[rank:]
             if not other & clashing
         ]
         return cast("list[Selection]", pairs)
@@ -221,6 +221,6 @@ def _kinds(suspect: Suspect) -> list[str]:
 @lru_cache(maxsize=4096)
 def _in_layer(variant: Variant, number: int) -> Variant:
     def narrowed(change: Change) -> Change:
-        return replace(change, where=lambda place: place.number == number and change.where(place))
+        return replace(change, where=lambda context: context.number == number and change.where(context))
 
     return tuple(narrowed(change) for change in variant)
