@@ -12,7 +12,9 @@ with atheris.instrument_imports(include=["app.wire", "core.answers"]):
     from pydantic import TypeAdapter, ValidationError
 
     from app.errors import BodyError, describe_error
-    from app.wire import parse_body, parse_tensors, reading
+    from app.wire import reading
+    from app.wire.reading import parse_body
+    from app.wire.tensors import parse_tensors
     from core.answers import FORMS, read_answer
     from core.errors import CoreError
     from tests.app.wire.test_readers import BODIES, outcome

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.access import SCOPES, AccessSettingError, make_key, require_meant
+from app.access.keys import make_key, require_meant
+from app.access.refusals import SCOPES
 from app.logs import configure_logs
 from app.marking.grade_command import grade_file
 from app.settings import SettingError, Settings, require_known
@@ -18,24 +19,29 @@ SWITCH_SECONDS = 0.001
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return the exit status: 2 for settings that make no sense."""
+    """Run a command, and return the exit status: 2 for settings that make no sense, keys and secrets among them."""
     parsed = build_parser().parse_args(arguments)
-    if parsed.command == "key":
-        return print_key(parsed.name, parsed.scopes.split(","))
     try:
-        require_known(os.environ)
-        require_meant(os.environ)
-        settings = Settings()
+        if parsed.command == "key":
+            return print_key(parsed.name, parsed.scopes.split(","))
+        settings = read_settings()
+        if parsed.command == "grade":
+            return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)
+        return {"serve": serve, "health": check_health}[parsed.command](settings)
     except SettingError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment; a `SettingError` for what makes no sense in it."""
+    require_known(os.environ)
+    require_meant(os.environ)
+    try:
+        return Settings()
     except ValidationError as error:
-        for item in error.errors(include_url=False):
-            sys.stderr.write(f"{item['loc'][0]}: {item['msg']}\n")
-        return 2
-    if parsed.command == "grade":
-        return grade_file(settings, parsed.submissions, parsed.grades, processes=parsed.processes)
-    return {"serve": serve, "health": check_health}[parsed.command](settings)
+        found = [f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_url=False)]
+        raise SettingError("\n".join(found)) from None
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,12 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def print_key(name: str, scopes: Sequence[str]) -> int:
-    """Make a new API key and print it; 2 if there is no such scope, or the name is none."""
-    try:
-        text, key = make_key(name, scopes)
-    except AccessSettingError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    """Make a new API key and print it."""
+    text, key = make_key(name, scopes)
     sys.stdout.write(f"the key, which is shown this once:\n{text}\n")
     sys.stdout.write(f"the line for GRADMARK_KEYS or the file of GRADMARK_KEYS_FILE:\n{key.write()}\n")
     return 0
@@ -86,15 +88,11 @@ def read_count(text: str) -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until a signal ends the process; return 2 for keys or secrets that make no sense."""
+    """Serve until a signal ends the process."""
     from app.main import create_app, queue_finder  # noqa: PLC0415 - the other commands start faster without
     from app.serving import run_server  # noqa: PLC0415 - as above
 
-    try:
-        app = create_app(settings)
-    except AccessSettingError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    app = create_app(settings)
     # a thread that computes gives way to one that answers after this time; by itself it would after five milliseconds
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logs(settings.log_level, settings.log_format)

@@ -9,7 +9,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import Scope
 
 from app import __version__
-from app.access import Access
+from app.access.admission import Access
 from app.api.cors import add_cors
 from app.api.docs import add_documentation
 from app.api.error_handlers import add_error_handlers

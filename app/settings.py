@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.cores import DEFAULT_PROCESSES
 from app.logs import LogFormat
-from app.wire import DEFAULT_LIMITS, Limits
+from app.wire.limits import DEFAULT_LIMITS, Limits
 from core.budget import Budget
 
 Positive = Annotated[int, Field(ge=1)]
@@ -43,7 +43,7 @@ LINK_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 class SettingError(Exception):
-    """Variables that the service cannot be started with; the message repeats nothing of their values."""
+    """Settings, keys or secrets that make no sense; the message repeats nothing of their values."""
 
 
 class Chosen(BaseModel, use_attribute_docstrings=True):

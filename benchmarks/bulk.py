@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.access import Access
+from app.access.admission import Access
 from app.marking.chunks import Terms, mark_chunk
 from app.marking.lines import read_chunk, take_defaults
 from app.settings import Settings

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
 from app.schemas.compute_bodies import ForwardBody
-from app.wire import parse_body
+from app.wire.reading import parse_body
 from benchmarks.bulk import DEFAULTS, SHARE_WRONG, mark_alone, write_lines
 from benchmarks.environment import environments
 from benchmarks.harness import Call

@@ -15,7 +15,7 @@ import simdjson
 from pydantic import TypeAdapter
 
 from app.schemas.compute_bodies import ForwardBody
-from app.wire import parse_body
+from app.wire.reading import parse_body
 from benchmarks.harness import Goal, Row, measure, require_equal
 from benchmarks.peers import ProblemRequest
 from benchmarks.problems import describe, draw_problem, write_json

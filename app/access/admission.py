@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from app.access.keys import RANDOM_BYTES, AccessSettingError, Key, find_key, read_keys
+from app.access.keys import RANDOM_BYTES, Key, find_key, read_keys
 from app.access.refusals import SCOPES, forbidden, unauthorized
 from app.access.tokens import Tokens
-from app.settings import Settings
+from app.settings import SettingError, Settings
 from core.errors import counted
 
 logger = logging.getLogger("gradmark.access")
@@ -37,7 +37,7 @@ class Caller:
 
 
 class Access:
-    """The keys and secrets of a service; an `AccessSettingError` where it cannot be started with them."""
+    """The keys and secrets of a service; a `SettingError` where it cannot be started with them."""
 
     def __init__(self, settings: Settings) -> None:
         self._keys = _read_keys(settings)
@@ -88,28 +88,28 @@ def _read_bearer(given: list[str]) -> str:
 def _read_keys(settings: Settings) -> tuple[Key, ...]:
     text, file = settings.keys.get_secret_value(), settings.keys_file
     if text and file:
-        raise AccessSettingError("GRADMARK_KEYS and GRADMARK_KEYS_FILE are both set; needed one of them")
+        raise SettingError("GRADMARK_KEYS and GRADMARK_KEYS_FILE are both set; needed one of them")
     if not (text or file):
         return ()
     try:
         return read_keys(file.read_text(encoding="utf-8") if file else text)
-    except AccessSettingError as error:
+    except SettingError as error:
         said = str(error)
     except OSError as error:
         said = f"{file}: {error.strerror}"
     except UnicodeDecodeError:
         said = "the file is not UTF-8"
-    raise AccessSettingError(f"{'GRADMARK_KEYS_FILE' if file else 'GRADMARK_KEYS'}: {said}")
+    raise SettingError(f"{'GRADMARK_KEYS_FILE' if file else 'GRADMARK_KEYS'}: {said}")
 
 
 def _read_secrets(settings: Settings) -> tuple[str, ...]:
     text = settings.token_secrets.get_secret_value()
     found = tuple(text.replace(",", " ").split())
     if text and not found:
-        raise AccessSettingError("GRADMARK_TOKEN_SECRETS: found no secret; needed at least one, or no such variable")
+        raise SettingError("GRADMARK_TOKEN_SECRETS: found no secret; needed at least one, or no such variable")
     for number, secret in enumerate(found, start=1):
         if len(secret) < SHORTEST_SECRET:
-            raise AccessSettingError(
+            raise SettingError(
                 f"GRADMARK_TOKEN_SECRETS: secret {number} has {counted(len(secret), 'character')}; needed "
                 f"{SHORTEST_SECRET} or more, random ones"
             )

@@ -28,10 +28,6 @@ MEANT = {
 """Variables that are not set to nothing on purpose, and what a service is like without them."""
 
 
-class AccessSettingError(SettingError):
-    """Keys or secrets that the service cannot be started with; the message repeats nothing of them."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """What is kept of a key: a name for logs, what it is for, and its SHA-256.
@@ -53,7 +49,7 @@ def require_meant(environment: Mapping[str, str]) -> None:
     """Check that no variable for keys or secrets is there and empty: it was meant to hold some."""
     for name, without in MEANT.items():
         if environment.get(name) == "":
-            raise AccessSettingError(f"{name} is empty; needed something in it, or no such variable for {without}")
+            raise SettingError(f"{name} is empty; needed something in it, or no such variable for {without}")
 
 
 def make_key(name: str, scopes: Collection[str]) -> tuple[str, Key]:
@@ -71,10 +67,10 @@ def read_keys(text: str) -> tuple[Key, ...]:
             continue
         try:
             found.append(_read_key(words, found))
-        except AccessSettingError as error:
-            raise AccessSettingError(f"line {number}: {error}") from None
+        except SettingError as error:
+            raise SettingError(f"line {number}: {error}") from None
     if not found:
-        raise AccessSettingError("found no key; needed at least one, because without any the service would be open")
+        raise SettingError("found no key; needed at least one, because without any the service would be open")
     return tuple(found)
 
 
@@ -90,21 +86,21 @@ def find_key(keys: Sequence[Key], text: str) -> Key | None:
 
 def _read_key(words: Sequence[str], others: Sequence[Key]) -> Key:
     if len(words) != 3:
-        raise AccessSettingError(f"found {counted(len(words), 'word')}; needed three, name scope[,scope] sha256:<hash>")
+        raise SettingError(f"found {counted(len(words), 'word')}; needed three, name scope[,scope] sha256:<hash>")
     name, scopes, digest = words
     if not HASH.fullmatch(digest):
-        raise AccessSettingError("the third word is no hash; needed sha256: and 64 hexadecimal digits in lower case")
+        raise SettingError("the third word is no hash; needed sha256: and 64 hexadecimal digits in lower case")
     key = _require_key(name, scopes.split(","), bytes.fromhex(digest.partition(":")[2]))
     if any(key.name == other.name or key.digest == other.digest for other in others):
-        raise AccessSettingError("its name or its hash stands on a line before; each key needs its own")
+        raise SettingError("its name or its hash stands on a line before; each key needs its own")
     return key
 
 
 def _require_key(name: str, scopes: Collection[str], digest: bytes) -> Key:
     if not NAME.fullmatch(name):
-        raise AccessSettingError("this is no name; needed 1 to 64 letters, digits, dots, hyphens and underscores")
+        raise SettingError("this is no name; needed 1 to 64 letters, digits, dots, hyphens and underscores")
     if not set(scopes) <= set(SCOPES) or len(set(scopes)) != len(scopes):
-        raise AccessSettingError(f"found a scope that is unknown or stands twice; there are {', '.join(SCOPES)}")
+        raise SettingError(f"found a scope that is unknown or stands twice; there are {', '.join(SCOPES)}")
     return Key(name=name, scopes=frozenset(scopes), digest=digest)
 
 

@@ -27,16 +27,12 @@ FORBIDDEN = (
 )
 
 
-class AccessError(BodyError):
-    """A request of somebody who may not make it."""
-
-
-def unauthorized(*, is_open: bool = False) -> AccessError:
+def unauthorized(*, is_open: bool = False) -> BodyError:
     """Return the error for a key or token that is missing, wrong or expired; an open service takes tokens only."""
     said = UNAUTHORIZED_WHERE_OPEN if is_open else UNAUTHORIZED
-    return AccessError(401, "unauthorized", said, headers={"WWW-Authenticate": "Bearer"})
+    return BodyError(401, "unauthorized", said, headers={"WWW-Authenticate": "Bearer"})
 
 
-def forbidden() -> AccessError:
+def forbidden() -> BodyError:
     """Return the error for a key or token that is known and does not allow what is asked."""
-    return AccessError(403, "forbidden", FORBIDDEN)
+    return BodyError(403, "forbidden", FORBIDDEN)

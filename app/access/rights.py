@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from app.access import Caller, forbidden, unauthorized
+from app.access.admission import Caller
+from app.access.refusals import forbidden, unauthorized
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
 from core.grade_requests import DEFAULT_FEEDBACK, ExerciseReference, Grader, GradeRequest
@@ -23,7 +24,7 @@ class GrantedExercise(ExerciseReference):
 
 
 class AuthorisedGrader:
-    """Grades what a caller may have graded, as far as they may see it; raises `AccessError` for further defaults."""
+    """Grades what a caller may have graded, as far as they may see it; raises `BodyError` for further defaults."""
 
     def __init__(self, caller: Caller, defaults: GradeLineBody | None = None, *, budget: Budget) -> None:
         self._caller = caller
@@ -33,7 +34,7 @@ class AuthorisedGrader:
             self._require(whole)
 
     def grade(self, submission: GradeLineBody) -> Grade:
-        """Grade a submission; raise `AccessError`: 401 for a token that is none, 403 for what the caller may not."""
+        """Grade a submission; raise `BodyError`: 401 for a token that is none, 403 for what the caller may not."""
         return self._grader.grade(self._redeem(submission))
 
     def find_exact_matcher(self, submission: GradeLineBody) -> ExactMatcher | None:

@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
-from app.access import Caller
+from app.access.admission import Caller
 from app.api.media_types import LINES_TYPES, require_media_type
 from app.api.openapi import Responses
 from app.api.route import PIECE_BYTES, Endpoints, read_holder, stream_body

@@ -9,7 +9,7 @@ import mimeparse
 from fastapi import Request
 
 from app.errors import BodyError
-from app.wire import TENSORS_TYPE
+from app.wire.tensors import TENSORS_TYPE
 from app.work.computation import JSON_TYPE
 
 # possessive quantifiers read a header once; email.message takes quadratic time for parameters

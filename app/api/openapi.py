@@ -16,11 +16,12 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from app.access import SCOPES, TOKEN
+from app.access.admission import TOKEN
+from app.access.refusals import SCOPES
 from app.api.reply_examples import compute_reply_examples
 from app.errors import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from app.operations import OPERATIONS
-from app.wire import TENSORS_TYPE
+from app.wire.tensors import TENSORS_TYPE
 from app.work.computation import JSON_TYPE
 
 Responses = dict[int | str, dict[str, Any]]

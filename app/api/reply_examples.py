@@ -6,14 +6,15 @@ from typing import Any
 
 import orjson
 
-from app.access import Access, Caller
+from app.access.admission import Access, Caller
 from app.examples import EXERCISE
 from app.marking.chunks import Terms, mark_chunk
 from app.marking.lines import take_defaults
 from app.marking.replies import write_summary
-from app.operations import Operation
+from app.operations.operation import Operation
 from app.settings import Settings
-from app.wire import encode, parse_body
+from app.wire.reading import parse_body
+from app.wire.writing import encode
 from core.budget import Budget
 
 

@@ -17,15 +17,16 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from app.access import TOKEN, Access, Caller, find_token
+from app.access.admission import TOKEN, Access, Caller
+from app.access.tokens import find_token
 from app.api.media_types import MediaTypes, choose_media_types
 from app.api.openapi import Responses, problems
 from app.errors import BodyError, describe_error, name_key
 from app.logs import current_request_id
-from app.operations import Operation
+from app.operations.operation import Operation
 from app.record import note_facts
 from app.settings import Settings
-from app.wire import encode
+from app.wire.writing import encode
 from app.work.computation import JSON_TYPE, Call, Reply, answer_problem
 from app.work.dispatch import Dispatcher
 from app.work.memory import Reservation, find_holder

@@ -7,12 +7,12 @@ from fastapi import Request
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from app.access import Caller
+from app.access.admission import Caller
 from app.api.route import Endpoints
 from app.errors import write_problem
 from app.schemas.compute_replies import HealthReply
 from app.watch.metrics import Metrics
-from app.wire import encode
+from app.wire.writing import encode
 from app.work.computation import JSON_TYPE, Reply, answer_problem
 from app.work.dispatch import Dispatcher
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from app.access import Caller
+from app.access.admission import Caller
 from app.access.rights import AuthorisedGrader
 from app.errors import BodyError, ProblemDocument, describe_error
 from app.logs import current_request_id
@@ -29,7 +29,7 @@ from app.marking.lines import (
 from app.marking.replies import LineReply, write_grade, write_problem, write_replies
 from app.marking.templates import LineTemplate, find_template_key, has_template
 from app.record import Summary
-from app.wire import DEFAULT_LIMITS, Limits
+from app.wire.limits import DEFAULT_LIMITS, Limits
 from core.budget import Budget
 from core.errors import CoreError
 from core.grading import NO_MATCH, ExactMatcher

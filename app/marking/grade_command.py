@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from tqdm import tqdm
 
-from app.access import Access, AccessSettingError
+from app.access.admission import Access
 from app.cores import count_cores
 from app.marking.chunks import Terms, find_refusal, mark_chunk
 from app.marking.lines import CHUNK_BYTES, open_lines, read_chunk, split_lines, take_defaults
@@ -69,9 +69,6 @@ def grade_file(settings: Settings, submissions: Path, grades: Path, *, processes
     except OSError as error:
         # what fails while it is written has no name
         sys.stderr.write(f"{error.filename or grades}: {error.strerror or error}\n")
-        return 2
-    except AccessSettingError as error:
-        sys.stderr.write(f"{error}\n")
         return 2
     except WorkerDiedError:
         sys.stderr.write("a process that marked has ended before its work was done; the reply is cut\n")

@@ -12,8 +12,9 @@ from pydantic import TypeAdapter, ValidationError, with_config
 
 from app.errors import BodyError
 from app.schemas.grade_bodies import GradeLineBody
-from app.wire import Limits, NotJsonError, parse_body
 from app.wire.fields import STRICT, LeftOut
+from app.wire.limits import Limits
+from app.wire.reading import NotJsonError, parse_body
 from app.wire.skeletons import BYTE_ORDER_MARK
 
 Value = TypeVar("Value")

@@ -8,7 +8,7 @@ import orjson
 from app.errors import describe_error
 from app.marking.ids import write_id
 from app.record import Summary
-from app.wire import encode
+from app.wire.writing import encode
 from core.grading import Grade
 
 

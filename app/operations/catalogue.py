@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.access import EVERY_KEY
+from app.access.refusals import EVERY_KEY
 from app.operations.operation import Operation
 from app.schemas.compute_replies import (
     ActivationReply,

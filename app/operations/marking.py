@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, cast
 
-from app.access import EVERY_KEY, TOKEN, Caller, Grant, forbidden
+from app.access.admission import TOKEN, Caller
+from app.access.refusals import EVERY_KEY, forbidden
 from app.access.rights import AuthorisedGrader
+from app.access.tokens import Grant
 from app.examples import AUDITS, BULK, EXERCISES, GRADES, TOKENS
 from app.operations.operation import BODY_PROBLEMS, Operation
 from app.schemas.grade_bodies import AuditBody, ExerciseQuery, GradeBody, TokenBody

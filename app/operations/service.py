@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from app import __version__
-from app.access import Access
+from app.access.admission import Access
 from app.operations.operation import Operation
 from app.schemas.compute_replies import HealthReply, VersionReply
 

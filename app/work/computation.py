@@ -12,9 +12,13 @@ from pydantic import ValidationError
 from app.access.admission import Caller
 from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
 from app.logs import LogFormat, configure_logs, current_request_id
-from app.operations import OPERATIONS, Operation
+from app.operations import OPERATIONS
+from app.operations.operation import Operation
 from app.record import NOTHING, Facts, count_marks, measure_shapes
-from app.wire import DEFAULT_LIMITS, TENSORS_TYPE, Limits, encode, encode_tensors, parse_body, parse_tensors
+from app.wire.limits import DEFAULT_LIMITS, Limits
+from app.wire.reading import parse_body
+from app.wire.tensors import TENSORS_TYPE, encode_tensors, parse_tensors
+from app.wire.writing import encode
 from core.budget import Budget
 from core.errors import CoreError
 from core.grading import Grade

@@ -16,7 +16,7 @@ from typing import TypeVar, TypeVarTuple
 
 from starlette.types import Receive
 
-from app.operations import Operation, Work
+from app.operations.operation import Operation, Work
 from app.settings import Settings
 from app.work.computation import JSON_TYPE, Call, Reply, answer_call, compute, read_body, warm_up
 from app.work.memory import MemoryBudget, Reservation

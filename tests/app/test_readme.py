@@ -19,7 +19,8 @@ from pydantic import BaseModel
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
-from app.access import EVERY_KEY, SCOPES, TOKEN
+from app.access.admission import TOKEN
+from app.access.refusals import EVERY_KEY, SCOPES
 from app.api.cors import SHOWN_HEADERS, TAKEN_HEADERS
 from app.examples import ARTICLE_PROBLEM
 from app.main import create_app

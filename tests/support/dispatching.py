@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from app.access import Access
+from app.access.admission import Access
 from app.errors import BodyError, describe_error
 from app.examples import ARTICLE, ARTICLE_PROBLEM
-from app.operations import OPERATIONS, Operation
+from app.operations import OPERATIONS
+from app.operations.operation import Operation
 from app.settings import Settings
 from app.work.computation import Call, Reply, answer_problem
 from app.work.dispatch import LOOP_BYTES, Dispatcher

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
-from app.access import SCOPES, make_key
+from app.access.keys import make_key
+from app.access.refusals import SCOPES
 from app.main import create_app
 from app.operations import OPERATIONS
 from app.settings import Settings

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
-from app.access import SCOPES, TOKEN
+from app.access.admission import TOKEN
+from app.access.refusals import SCOPES
 from app.examples import ARTICLE
 from app.main import create_app
 from app.settings import Settings

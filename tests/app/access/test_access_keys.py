@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.access import SCOPES, Access, AccessSettingError, make_key, read_keys
-from app.access.keys import find_key
+from app.access.admission import Access
+from app.access.keys import find_key, make_key, read_keys
+from app.access.refusals import SCOPES
 from app.command_line import main
-from app.settings import GROUPS, REMOVED, Settings, require_known
+from app.settings import GROUPS, REMOVED, SettingError, Settings, require_known
 from tests.support.server import ROOT, command, environment, find_free_port, run_server
 
 HASH = "sha256:" + "0a" * 32
@@ -57,7 +58,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED.values(), ids=REFUSED)
 def test_lines_of_another_form_are_refused_by_number_and_nothing_of_them_is_repeated(text: str, reason: str) -> None:
-    with pytest.raises(AccessSettingError, match=re.escape(reason)) as caught:
+    with pytest.raises(SettingError, match=re.escape(reason)) as caught:
         read_keys(text)
     assert "canary" not in str(caught.value)
     assert "0a0a" not in str(caught.value)

@@ -10,8 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
-from app.access import AccessError
 from app.access.rights import AuthorisedGrader
+from app.errors import BodyError
 from app.examples import ARTICLE_PROBLEM
 from app.marking.bulk import MEDIA_TYPE
 from app.schemas.grade_bodies import GradeLineBody
@@ -237,7 +237,7 @@ def test_the_search_for_numbers_finds_them_in_words_too() -> None:
 
 def test_nobody_without_a_key_and_a_token_has_anything_marked() -> None:
     nobody = replace(APP.state.access.everybody, scopes=frozenset())
-    with pytest.raises(AccessError) as caught:
+    with pytest.raises(BodyError) as caught:
         AuthorisedGrader(nobody, budget=Budget()).grade(GradeLineBody(answers={}))
     assert caught.value.status == 401
 

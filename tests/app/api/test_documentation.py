@@ -15,7 +15,8 @@ from starlette.types import Message
 from app.api.openapi import TENSORS_PATH, write_tensors_document
 from app.examples import ARTICLE, EXERCISE, TWO_LAYER_PROBLEM
 from app.operations import OPERATIONS
-from app.wire import TENSORS_TYPE, parse_body
+from app.wire.reading import parse_body
+from app.wire.tensors import TENSORS_TYPE
 from core.activations import ACTIVATIONS
 from core.answers import FORMS, read_answer
 from core.exercises import KINDS

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from app.access import SCOPES, make_key
+from app.access.keys import make_key
+from app.access.refusals import SCOPES
 from app.operations import OPERATIONS
 from tests.support.document import DOCUMENT, DOCUMENTED, names_of_schemas
 from tests.support.server import ROOT, run_server

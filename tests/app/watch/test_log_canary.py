@@ -9,7 +9,7 @@ import pytest
 
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.watch.line import ALWAYS, FIELDS
-from app.wire import TENSORS_TYPE
+from app.wire.tensors import TENSORS_TYPE
 from tests.support.log_lines import Line
 from tests.support.server import Server, dump, run_server
 from tests.support.tensor_client import to_tensors, with_arrays

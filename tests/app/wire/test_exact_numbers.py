@@ -12,8 +12,8 @@ from app.errors import BodyError
 from app.examples import ARTICLE, TWO_LAYER_PROBLEM
 from app.schemas.compute_bodies import ForwardBody
 from app.schemas.grade_bodies import GradeBody
-from app.wire import parse_body, parse_tensors
-from app.wire.reading import FAST_FROM, read_body
+from app.wire.reading import FAST_FROM, parse_body, read_body
+from app.wire.tensors import parse_tensors
 from tests.app.wire import test_tensors as tensors
 from tests.app.wire.test_readers import LAYER, PROBLEM, SOFTMAX, is_read_fast, outcome
 from tests.support.tensor_client import to_tensors, with_arrays

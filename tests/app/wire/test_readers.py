@@ -15,8 +15,7 @@ from app.errors import BodyError, describe_error
 from app.examples import TWO_LAYER_PROBLEM
 from app.schemas.compute_bodies import ForwardBody, GradientsBody, JacobiansBody, SoftmaxLayerBody, StepsBody
 from app.schemas.grade_bodies import AuditBody, GradeBody
-from app.wire import parse_body
-from app.wire.reading import FAST_FROM, read_body
+from app.wire.reading import FAST_FROM, parse_body, read_body
 from app.wire.skeletons import OddBodyError, split_json
 
 Json = dict[str, Any]

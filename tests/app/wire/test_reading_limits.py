@@ -15,9 +15,8 @@ from app.errors import BodyError
 from app.main import create_app
 from app.schemas.grade_bodies import GradeBody
 from app.settings import Settings
-from app.wire import Limits, parse_body
-from app.wire.limits import MOST_DIGITS, MOST_PARTS, TOKEN, find_depth, may_hold_long_number, require_bounds
-from app.wire.reading import FAST_FROM
+from app.wire.limits import MOST_DIGITS, MOST_PARTS, TOKEN, Limits, find_depth, may_hold_long_number, require_bounds
+from app.wire.reading import FAST_FROM, parse_body
 from app.wire.tensors import MOST_HEAD_BYTES
 from tests.support.tensor_client import MEDIA_TYPE as TENSORS
 

@@ -15,9 +15,10 @@ from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.errors import BodyError
 from app.examples import ARTICLE, ARTICLE_PROBLEM, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
 from app.schemas.compute_bodies import ForwardBody
-from app.wire import Limits, encode_tensors, parse_tensors
 from app.wire.fields import JsonField
+from app.wire.limits import Limits
 from app.wire.skeletons import TAKES, OddBodyError
+from app.wire.tensors import encode_tensors, parse_tensors
 from core.errors import NonFiniteError
 from tests.support.tensor_client import HEADERS, MEDIA_TYPE, from_tensors, to_tensors, with_arrays, with_lists
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.access import make_key
+from app.access.keys import make_key
 from app.examples import ARTICLE_PROBLEM
 from tests.support.server import run_server
 

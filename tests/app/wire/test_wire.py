@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from app.errors import BodyError
 from app.schemas.compute_bodies import LayerBody
-from app.wire import encode, parse_body
+from app.wire.reading import parse_body
+from app.wire.writing import encode
 from core.arrays import Array
 from core.errors import NonFiniteError
 from core.problem import Layer

@@ -15,7 +15,7 @@ from app.errors import MEDIA_TYPE as PROBLEM_TYPE
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.operations import OPERATIONS
 from app.settings import Settings
-from app.wire import TENSORS_TYPE
+from app.wire.tensors import TENSORS_TYPE
 from app.work.computation import Call, answer_call
 from app.work.dispatch import LONGEST_REST, REST_RATIO, Dispatcher
 from app.work.queue import BusyError

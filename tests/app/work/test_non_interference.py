@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.access import Access, Caller
+from app.access.admission import Access, Caller
 from app.access.rights import AuthorisedGrader
 from app.schemas.grade_bodies import GradeLineBody, MarkedProblemBody, PolicyBody
 from app.settings import Settings
-from app.wire import encode
+from app.wire.writing import encode
 from core.arrays import Array
 from core.budget import Budget
 from core.conventions import L2, Conventions
