@@ -14,15 +14,15 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
 from app.access.admission import Caller
-from app.api.media_types import LINES_TYPES, require_media_type
+from app.api.media_types import LINES_TYPE, LINES_TYPES, require_media_type
 from app.api.openapi import Responses
 from app.api.route import PIECE_BYTES, Endpoints, read_holder, stream_body
 from app.errors import stopping
 from app.examples import BULK
 from app.logs import current_request_id
-from app.marking.bulk import MEDIA_TYPE, Bulk
-from app.marking.chunks import Terms
-from app.marking.replies import write_end
+from app.marking.bulk import Bulk
+from app.marking.chunks import Refusal, Terms
+from app.marking.replies import write_end, write_summary
 from app.record import Facts, note_facts
 from app.settings import Settings
 from app.work.computation import Reply, answer_problem
@@ -39,16 +39,16 @@ IN_MEMORY = 1024 * 1024
 """A bulk request up to this size never sees the disk."""
 
 LINES_BODY = {
-    MEDIA_TYPE: {"schema": {"type": "string"}, "examples": BULK},
+    LINES_TYPE: {"schema": {"type": "string"}, "examples": BULK},
     # the only form of lines that generators of clients know
     "application/octet-stream": {
-        "schema": {"type": "string", "format": "binary", "description": f"The same lines as {MEDIA_TYPE}, as bytes."}
+        "schema": {"type": "string", "format": "binary", "description": f"The same lines as {LINES_TYPE}, as bytes."}
     },
 }
 LINES_REPLIES: Responses = {
     200: {
         "description": "A line for each line, and a summary",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": {LINES_TYPE: {"schema": {"type": "string"}}},
     }
 }
 
@@ -64,8 +64,8 @@ async def grade_lines(request: Request, caller: Caller, until_sent: ExitStack) -
     require_media_type(request, LINES_TYPES)
     settings: Settings = request.app.state.settings
     dispatcher: Dispatcher = request.app.state.dispatcher
-    # rather than when everything has been sent
-    dispatcher.require_room_for_bulk()
+    # rather than when everything has been sent; then it is looked at once more
+    dispatcher.bulk.require_room()
     # replying while still reading deadlocks clients that write first and read afterwards
     spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is closed when the reply is sent
     file = cast("BinaryIO", until_sent.enter_context(spooled))
@@ -78,12 +78,13 @@ async def grade_lines(request: Request, caller: Caller, until_sent: ExitStack) -
         longest=settings.max_body_bytes,
         request_id=current_request_id.get(),
     )
-    bulk = Bulk(file, terms, run=dispatcher.run_chunk, turn=dispatcher.turn)
-    if refusal := await bulk.read_defaults():
-        return answer_problem(refusal.document, headers=refusal.headers)
+    bulk = Bulk(file, terms, dispatcher.run_chunk)
+    first = await dispatcher.take_turn(request.receive, bulk.begin)
+    if isinstance(first, Refusal):
+        return answer_problem(first.document, headers=first.headers)
     note_facts(request.scope, Facts(marks=bulk.summary))
     reservation = until_sent.enter_context(dispatcher.memory.open(read_holder(request)))
-    return LinesResponse(_count(bulk.replies(), reservation), media_type=MEDIA_TYPE)
+    return LinesResponse(_write(first, bulk, dispatcher, reservation), media_type=LINES_TYPE)
 
 
 class LinesResponse(StreamingResponse):
@@ -106,14 +107,19 @@ class LinesResponse(StreamingResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _count(pieces: AsyncIterator[bytes | bytearray], reservation: Reservation) -> AsyncIterator[bytes]:
-    """Count each piece of a reply as long as it is sent; it is too late to refuse one."""
-    async for piece in pieces:
-        reservation.resize(len(piece))
+async def _write(
+    replies: bytes | None, bulk: Bulk, dispatcher: Dispatcher, reservation: Reservation
+) -> AsyncIterator[bytes]:
+    """Write the reply: the first replies to lines, those of the next turns, and the summary."""
+    while replies is not None:
+        # counted as long as it is sent; it is too late to refuse it
+        reservation.resize(len(replies))
         # a line alone may have many megabytes, and while a socket takes them nobody else is answered
-        rest = memoryview(piece)
-        for start in range(0, len(piece), PIECE_BYTES):
+        rest = memoryview(replies)
+        for start in range(0, len(rest), PIECE_BYTES):
             yield bytes(rest[start : start + PIECE_BYTES])
+        replies = await dispatcher.take_turn(None, bulk.mark_next)
+    yield write_summary(bulk.summary)
 
 
 async def _fill(file: BinaryIO, request: Request, until_sent: ExitStack) -> None:

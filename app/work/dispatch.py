@@ -5,12 +5,9 @@ event of the loop by the switch interval, so they run in a process. Products of 
 bodies and long computations run in a thread, and marking does not wait for them.
 """
 
-import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar, TypeVarTuple
 
@@ -21,7 +18,7 @@ from app.settings import Settings
 from app.work.computation import JSON_TYPE, Call, Reply, answer_call, compute, read_body, warm_up
 from app.work.memory import MemoryBudget, Reservation
 from app.work.pool import Pool, WorkerDiedError
-from app.work.queue import BusyError, LoopShare, Slots, too_many
+from app.work.queue import BusyError, LoopShare, Slots
 
 logger = logging.getLogger("gradmark")
 
@@ -66,41 +63,32 @@ class Dispatcher:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._count, self._max_waiting = max(1, settings.processes), settings.max_waiting
+        count = max(1, settings.processes)
         slots = partial(Slots, max_waiting=settings.max_waiting, queue_seconds=settings.queue_seconds)
         self.pool = Pool(settings.processes, partial(warm_up, settings.log_format), task_seconds=TASK_SECONDS)
         self.loop = LoopShare(max_waiting=settings.max_waiting)
         self.threads = slots("the compute thread", THREADS)
         # a thread for each process: it waits for the result
-        self.processes = slots("the worker process", self._count)
-        self._turns = asyncio.Semaphore(self._count)
-        self._bulk = Counter[str]()
+        self.processes = slots("the worker process", count)
+        self.bulk = slots("bulk marking", count)
+        self._slots = {"threads": self.threads, "processes": self.processes, "bulk": self.bulk}
         self.memory = MemoryBudget(settings.max_memory_bytes, "busy_memory", "in memory")
         self.spool = MemoryBudget(settings.max_spool_bytes, "busy_disk", "in temporary files")
 
     @property
     def running(self) -> dict[str, int]:
         """How many requests are worked on, by the name of the place; on the loop nothing is while this looks."""
-        return {
-            "threads": self.threads.running,
-            "processes": self.processes.running,
-            "bulk": self._bulk["running"],
-        }
+        return {name: slots.running for name, slots in self._slots.items()}
 
     @property
     def waiting(self) -> dict[str, int]:
         """How many requests wait, by the name of the place."""
-        return {
-            "loop": self.loop.waiting,
-            "threads": self.threads.waiting,
-            "processes": self.processes.waiting,
-            "bulk": self._bulk["waiting"],
-        }
+        return {"loop": self.loop.waiting} | {name: slots.waiting for name, slots in self._slots.items()}
 
     def stop(self) -> None:
         """End the processes, whatever they work on: whoever waits for it has been answered."""
-        self.threads.stop()
-        self.processes.stop()
+        for slots in self._slots.values():
+            slots.stop()
         self.pool.stop()
 
     def require_room(self, operation: Operation, reads: str) -> None:
@@ -114,11 +102,6 @@ class Dispatcher:
         if operation.estimate is not None and (reads != JSON_TYPE or size > LOOP_BYTES):
             return None
         return self._place_of(operation, reads, size)
-
-    def require_room_for_bulk(self) -> None:
-        """Raise a `BusyError` where too many bulk requests wait for their turn."""
-        if self._bulk.total() >= self._count + self._max_waiting:
-            raise too_many("bulk marking", self._max_waiting)
 
     async def answer(
         self, operation: Operation, call: Call, receive: Receive | None, reservation: Reservation
@@ -168,35 +151,30 @@ class Dispatcher:
         is_small = work and work.operations + OPERATIONS_A_NUMBER * work.numbers <= LOOP_OPERATIONS
         return self.loop if is_small else self.processes
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Hold a turn of bulk marking, which bulk requests take chunk by chunk in the order in which they ask."""
-        self._bulk["waiting"] += 1
-        try:
-            await self._turns.acquire()
-        finally:
-            self._bulk["waiting"] -= 1
-        self._bulk["running"] += 1
-        started = time.monotonic()
-        try:
-            yield
-            await self._back_off(time.monotonic() - started)
-        finally:
-            self._bulk["running"] -= 1
-            self._turns.release()
+    async def take_turn(self, receive: Receive | None, function: Callable[[], Found]) -> Found:
+        """Call a function in a thread for bulk marking; bulk requests take turns chunk by chunk, in order.
 
-    async def run_chunk(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
-        """Run an importable function in a worker process, however long it waits for one, for a bulk request in turn.
+        Until its reply begins, a request waits for a turn as for any other place. Then ``receive`` is None, and it
+        waits however long: a client that leaves cancels it.
+        """
+        return await self.bulk.run(receive, self._call_and_rest, function, is_under_way=receive is None)
+
+    def run_chunk(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+        """Run an importable function in a worker process, in a turn of bulk marking.
 
         A `BusyError` says that the process ended on the way.
         """
-        return await self.processes.run(None, self._run, function, *arguments, is_under_way=True)
+        return self.processes.call(self._run, function, *arguments)
 
-    async def _back_off(self, seconds: float) -> None:
-        """Rest after a chunk that took so long, while single requests wait."""
-        end = time.monotonic() + min(REST_RATIO * seconds, LONGEST_REST)
-        while (self.processes.waiting or self.threads.waiting) and time.monotonic() < end:  # noqa: ASYNC110 - threads end without an event
-            await asyncio.sleep(REST_STEP)
+    def _call_and_rest(self, function: Callable[[], Found]) -> Found:
+        """Call a function, and rest for a time that goes by how long it took, while single requests wait."""
+        started = time.monotonic()
+        found = function()
+        ended = time.monotonic()
+        end = ended + min(REST_RATIO * (ended - started), LONGEST_REST)
+        while (self.processes.waiting or self.threads.waiting) and time.monotonic() < end:
+            time.sleep(REST_STEP)
+        return found
 
     def _run(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
         try:

@@ -87,9 +87,7 @@ class Slots:
         if not is_under_way:
             self.require_room()
         work = [partial(function, *arguments)]
-        job = self._executor.submit(copy_context().run, _call, work)
-        self._inside.add(job)
-        job.add_done_callback(self._inside.discard)
+        job = self._submit(work)
         done = asyncio.wrap_future(job)
         try:
             if self.waiting and not is_under_way and (refusal := await self._wait(done, receive)) and job.cancel():
@@ -100,6 +98,10 @@ class Slots:
             if job.cancel():
                 work.clear()
 
+    def call(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
+        """Call a function when its turn has come, from a thread that waits however long."""
+        return self._submit([partial(function, *arguments)]).result()
+
     def stop(self) -> None:
         """Begin nothing of what waits; an application may start again, and then there are new threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -107,6 +109,12 @@ class Slots:
 
     def _start(self) -> None:
         self._executor = ThreadPoolExecutor(self._count, thread_name_prefix=self._place)
+
+    def _submit(self, work: Sequence[Callable[[], Found]]) -> Future[Found]:
+        job = self._executor.submit(copy_context().run, _call, work)
+        self._inside.add(job)
+        job.add_done_callback(self._inside.discard)
+        return job
 
     async def _wait(self, turn: asyncio.Future[Found], receive: Receive | None) -> BodyError | None:
         """Wait for a turn; return why there is none."""

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from app.access.rights import AuthorisedGrader
+from app.api.media_types import LINES_TYPE
 from app.errors import BodyError
 from app.examples import ARTICLE_PROBLEM
-from app.marking.bulk import MEDIA_TYPE
 from app.schemas.grade_bodies import GradeLineBody
 from core.budget import Budget
 from core.exercises import KINDS, draw_exercise
@@ -39,7 +39,7 @@ async def grade(body: Json, *scopes: str) -> httpx.Response:
 
 async def grade_lines(*lines: object, scopes: tuple[str, ...] = GRADER) -> list[Json]:
     async with client_of(APP, *scopes) as client:
-        headers = {"Content-Type": MEDIA_TYPE}
+        headers = {"Content-Type": LINES_TYPE}
         reply = await client.post("/v1/grades/bulk", content=dump_lines(*lines), headers=headers)
     assert reply.status_code == 200, reply.text
     return [json.loads(line) for line in reply.content.splitlines()][:-1]
@@ -136,7 +136,7 @@ async def test_an_authors_wider_tolerance_counts_in_lines_that_are_marked_togeth
 async def test_defaults_that_go_too_far_are_refused_at_once(defaults: Json, status: int) -> None:
     async with client_of(APP, *GRADER) as client:
         content = dump_lines({"defaults": defaults}, LOSS)
-        reply = await client.post("/v1/grades/bulk", content=content, headers={"Content-Type": MEDIA_TYPE})
+        reply = await client.post("/v1/grades/bulk", content=content, headers={"Content-Type": LINES_TYPE})
     assert reply.status_code == status
 
 
@@ -220,7 +220,7 @@ async def test_no_reply_to_a_key_for_marking_holds_a_number_of_the_solution(kind
         for further in ({}, {"tolerance": {"absolute": 10}}, {"tolerance": {"decimals": 15}})
     ]
     async with client_of(APP, *GRADER) as client:
-        bulk = await client.post("/v1/grades/bulk", content=dump_lines(*bodies), headers={"Content-Type": MEDIA_TYPE})
+        bulk = await client.post("/v1/grades/bulk", content=dump_lines(*bodies), headers={"Content-Type": LINES_TYPE})
         replies = [json.loads(line) for line in bulk.text.splitlines()]
         assert all("grade" in line for line in replies[:-1])
         replies += [(await client.post("/v1/grades", json=body)).json() for body in bodies[::7]]

@@ -15,7 +15,7 @@ from app.settings import Settings
 from tests.support.bulk_lines import DEFAULTS, HEADERS, OWN_PROBLEM, dump_lines, read_lines
 from tests.support.dispatching import wait_until_gone, worker_of
 from tests.support.server import Server, assert_is_problem, read_memory, run_server, seconds_to_end
-from tests.support.sockets import HEAD, connect, wait_for_metric
+from tests.support.sockets import HEAD, connect, read_metric, wait_for_metric
 
 MEGABYTE = 2**20
 BULK = "/v1/grades/bulk"
@@ -160,7 +160,7 @@ def ask(connection: socket.socket, content: bytes) -> None:
     connection.sendall(HEAD % (BULK.encode(), HEADERS["Content-Type"].encode(), len(content)) + content)
 
 
-def test_a_client_that_leaves_gives_its_turn_up_while_a_process_marks_its_line(server: Server) -> None:
+def test_a_client_that_leaves_holds_its_turn_until_its_line_is_marked_and_nothing_afterwards(server: Server) -> None:
     worker = worker_of(server)
     before = server.logged()
     os.kill(worker, signal.SIGSTOP)
@@ -168,10 +168,11 @@ def test_a_client_that_leaves_gives_its_turn_up_while_a_process_marks_its_line(s
         with connect(server) as connection:
             ask(connection, LONG)
             wait_for_metric(server, IN_PROCESSES, 1)
-        wait_for_metric(server, IN_BULK, 0)
+        assert read_metric(server, IN_BULK) == 1
     finally:
         os.kill(worker, signal.SIGCONT)
-    wait_for_metric(server, IN_PROCESSES, 0)
+    for place in (IN_PROCESSES, IN_BULK, HELD):
+        wait_for_metric(server, place, 0)
     assert server.logged() == before
 
 

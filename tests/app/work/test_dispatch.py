@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from starlette.types import Message
 
 from app.cores import VARIABLES, count_cores, limit_threads
 from app.errors import MEDIA_TYPE as PROBLEM_TYPE
@@ -18,7 +20,6 @@ from app.settings import Settings
 from app.wire.tensors import TENSORS_TYPE
 from app.work.computation import Call, answer_call
 from app.work.dispatch import LONGEST_REST, REST_RATIO, Dispatcher
-from app.work.queue import BusyError
 from tests.support.dispatching import (
     DEEP_ONE,
     GRADIENTS,
@@ -37,6 +38,11 @@ from tests.support.dispatching import (
 from tests.support.tensor_client import from_tensors, to_tensors, with_arrays
 
 pytestmark = pytest.mark.anyio
+
+
+async def staying() -> Message:
+    """Receive what a client sends that stays: nothing."""
+    return await asyncio.Future()
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +128,7 @@ async def test_long_work_is_done_in_a_thread_so_that_marking_need_not_wait_for_i
 async def test_bulk_marking_rests_while_others_wait_and_never_for_long(dispatcher: Dispatcher) -> None:
     async def measure_turn(seconds: float) -> float:
         started = time.perf_counter()
-        async with dispatcher.turn():
-            await asyncio.sleep(seconds)
+        await dispatcher.take_turn(None, partial(time.sleep, seconds))
         return time.perf_counter() - started
 
     assert await measure_turn(0.05) < 0.05 * REST_RATIO
@@ -139,43 +144,42 @@ async def test_bulk_marking_rests_while_others_wait_and_never_for_long(dispatche
 
 
 async def test_bulk_requests_take_turns_chunk_by_chunk_in_the_order_in_which_they_ask() -> None:
-    dispatcher = Dispatcher(Settings.model_construct(processes=1, max_waiting=1))
+    dispatcher = Dispatcher(Settings.model_construct(processes=1))
     taken: list[str] = []
+    may_begin = threading.Event()
+
+    def mark_chunk(name: str) -> None:
+        assert may_begin.wait(10)
+        taken.append(name)
+        # for the other to ask meanwhile
+        time.sleep(0.05)
 
     async def mark(name: str, chunks: int) -> None:
-        for _ in range(chunks):
-            async with dispatcher.turn():
-                taken.append(name)
-                await asyncio.sleep(0)
+        for number in range(chunks):
+            await dispatcher.take_turn(None if number else staying, partial(mark_chunk, name))
 
     async with asyncio.TaskGroup() as group:
-        dispatcher.require_room_for_bulk()
         group.create_task(mark("large", 5))
         group.create_task(mark("small", 2))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
         assert (dispatcher.running["bulk"], dispatcher.waiting["bulk"]) == (1, 1)
-        with pytest.raises(BusyError) as refused:
-            dispatcher.require_room_for_bulk()
-        assert refused.value.code == "busy"
+        may_begin.set()
     assert taken == ["large", "small", "large", "small", "large", "large", "large"]
     assert (dispatcher.running["bulk"], dispatcher.waiting["bulk"]) == (0, 0)
 
 
-async def test_whoever_leaves_while_bulk_marking_is_busy_gives_up_the_turn() -> None:
+async def test_a_bulk_request_that_is_given_up_holds_its_turn_until_its_chunk_is_done() -> None:
     dispatcher = Dispatcher(Settings.model_construct(processes=1))
-
-    async def mark() -> None:
-        async with dispatcher.turn():
-            raise AssertionError
-
-    async with dispatcher.turn():
-        waiting = asyncio.create_task(mark())
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.wait([waiting])
-        assert dispatcher.waiting["bulk"] == 0
-    async with dispatcher.turn():
-        assert dispatcher.running["bulk"] == 1
+    is_over = threading.Event()
+    marking, waiting = (asyncio.create_task(dispatcher.take_turn(None, is_over.wait)) for _ in range(2))
+    await asyncio.sleep(0.05)
+    for given_up in (marking, waiting):
+        given_up.cancel()
+    await asyncio.wait([marking, waiting])
+    assert (dispatcher.running["bulk"], dispatcher.waiting["bulk"]) == (1, 0)
+    is_over.set()
+    assert await dispatcher.take_turn(None, is_over.is_set)
+    assert dispatcher.running["bulk"] == 0
 
 
 async def test_a_binary_body_is_done_in_a_thread(dispatcher: Dispatcher) -> None:

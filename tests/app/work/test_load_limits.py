@@ -28,7 +28,7 @@ from app.settings import Settings
 from app.work.memory import SMALL_BYTES, MemoryBudget
 from tests.support.dispatching import worker_of
 from tests.support.server import Server, assert_is_busy, assert_is_problem, dump, post, run_server
-from tests.support.sockets import HEAD, KEPT, connect, read_metric, wait_for_metric
+from tests.support.sockets import HEAD, KEPT, connect, hold_request, read_metric, wait_for_metric
 
 GRADE = dump(GRADES["article"]["value"])
 LINES = BULK["single"]["value"].encode()
@@ -37,6 +37,8 @@ ORIGIN = "https://course.example"
 JSON = {"Content-Type": "application/json"}
 LINES_TYPE = {"Content-Type": "application/jsonl"}
 RUNNING, WAITING = 'gradmark_running{place="processes"}', 'gradmark_waiting{place="processes"}'
+BULK_RUNNING, BULK_WAITING = 'gradmark_running{place="bulk"}', 'gradmark_waiting{place="bulk"}'
+HELD_FILES = 'gradmark_held_bytes{what="files"}'
 MOST = 4 * SMALL_BYTES
 
 
@@ -240,6 +242,38 @@ def test_a_client_that_leaves_makes_room_for_the_next(server: Server) -> None:
     assert (first.result().status_code, next_one.result().status_code) == (200, 200)
 
 
+def test_bulk_requests_that_come_together_wait_in_a_queue_that_ends() -> None:
+    with run_server(processes=1, max_waiting=1, queue_seconds=1) as server, stuck(server):
+        connections = [connect(server) for _ in range(8)]
+        for connection in connections:
+            # all are told that they may come before any of them has
+            hold_request(connection, LINES, path=BULK_PATH, media_type=LINES_TYPE["Content-Type"])
+        started = time.monotonic()
+        for connection in connections:
+            connection.sendall(LINES)
+        wait_for_metric(server, 'gradmark_refusals_total{reason="busy"}', 6)
+        wait_for_metric(server, 'gradmark_refusals_total{reason="busy_too_long"}', 1)
+        assert time.monotonic() - started < 5
+        assert [read_metric(server, f'gradmark_{name}{{place="bulk"}}') for name in ("running", "waiting")] == [1, 0]
+        for connection in connections:
+            connection.close()
+
+
+def test_a_bulk_client_that_leaves_makes_room_for_the_next(server: Server) -> None:
+    with stuck(server) as pool:
+        first = pool.submit(send_lines, server)
+        wait_for_metric(server, BULK_RUNNING, 1)
+        with connect(server) as leaver:
+            leaver.sendall(HEAD % (BULK_PATH.encode(), LINES_TYPE["Content-Type"].encode(), len(LINES)) + LINES)
+            wait_for_metric(server, BULK_WAITING, 1)
+            assert_is_busy(send_lines(server), "busy", "1 request")
+        wait_for_metric(server, BULK_WAITING, 0)
+        next_one = pool.submit(send_lines, server)
+        wait_for_metric(server, BULK_WAITING, 1)
+    assert (first.result().status_code, next_one.result().status_code) == (200, 200)
+    wait_for_metric(server, HELD_FILES, 0)
+
+
 def test_a_bulk_reply_that_nobody_reads_keeps_no_other_waiting(server: Server) -> None:
     # the reply, of 25 MB, is more than the operating system takes of it, so that it lasts as long as this wants
     wrong = dump({"answers": {"S": [[1, 2, 3]], "dL_dW": [[9] * 5] * 3}})
@@ -361,17 +395,27 @@ async def test_who_still_waits_when_the_service_stops_is_told_so(anyio_backend: 
 
 
 @pytest.mark.anyio
-async def test_a_bulk_request_is_refused_while_as_many_are_marked_as_may(
+async def test_a_bulk_request_is_refused_before_it_is_read_while_as_many_are_marked_as_may(
     small_app: FastAPI, small_client: httpx.AsyncClient
 ) -> None:
-    async def send() -> httpx.Response:
-        return await small_client.post(BULK_PATH, content=LINES, headers=LINES_TYPE)
+    async def send(content: bytes | AsyncIterator[bytes]) -> httpx.Response:
+        return await small_client.post(BULK_PATH, content=content, headers=LINES_TYPE)
 
-    async with small_app.state.dispatcher.turn():
-        assert_is_busy(await send(), "busy", "0 requests")
+    async def give() -> AsyncIterator[bytes]:
+        given.append(LINES)
+        yield LINES
+
+    given: list[bytes] = []
+    is_over = threading.Event()
+    other = asyncio.create_task(small_app.state.dispatcher.take_turn(None, is_over.wait))
+    await asyncio.sleep(0)
+    assert_is_busy(await send(give()), "busy", "0 requests")
+    assert not given
+    is_over.set()
+    await other
     for _ in range(2):
         # each leaves its place to the next
-        assert (await send()).status_code == 200
+        assert (await send(LINES)).status_code == 200
 
 
 @pytest.mark.anyio
