@@ -66,6 +66,8 @@ class Facts:
     """Of the inputs and of each layer's outputs, the first of them."""
     reason: str = ""
     """Why there is no answer, in one word: a problem document's first code."""
+    is_cut: bool = False
+    """Whether the reply ends before all is said, though by a whole last line."""
     marks: Summary | None = None
     """Of a grade, or of a bulk request, counted while it is marked."""
 

@@ -5,13 +5,14 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from anyio import move_on_after
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from app.access.admission import Caller
 from app.api.media_types import LINES_TYPE, LINES_TYPES, require_media_type
@@ -23,7 +24,7 @@ from app.logs import current_request_id
 from app.marking.bulk import Bulk
 from app.marking.chunks import Refusal, Terms
 from app.marking.replies import write_end, write_summary
-from app.record import Facts, note_facts
+from app.record import Facts, facts_of, note_facts
 from app.settings import Settings
 from app.work.computation import Reply, answer_problem
 from app.work.dispatch import Dispatcher
@@ -84,14 +85,23 @@ async def grade_lines(request: Request, caller: Caller, until_sent: ExitStack) -
         return answer_problem(first.document, headers=first.headers)
     note_facts(request.scope, Facts(marks=bulk.summary))
     reservation = until_sent.enter_context(dispatcher.memory.open(read_holder(request)))
-    return LinesResponse(_write(first, bulk, dispatcher, reservation), media_type=LINES_TYPE)
+    return LinesResponse(_write(first, bulk, dispatcher, reservation), request.scope)
 
 
 class LinesResponse(StreamingResponse):
     """Lines, the last of which says so where the service stops before all are written."""
 
+    def __init__(self, lines: AsyncIterator[bytes], scope: Scope) -> None:
+        super().__init__(lines, media_type=LINES_TYPE)
+        self._scope, self._has_left = scope, False
+
+    async def listen_for_disconnect(self, receive: Receive) -> None:
+        """Return when the client has left, which cancels the reply as a stop of the service does."""
+        await super().listen_for_disconnect(receive)
+        self._has_left = True
+
     async def stream_response(self, send: Send) -> None:
-        """Send piece by piece; whoever stops the service cancels this."""
+        """Send piece by piece, until this is cancelled."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         end = b"\n"
         try:
@@ -99,10 +109,12 @@ class LinesResponse(StreamingResponse):
                 end = cast("bytes", piece)[-1:] or end
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except asyncio.CancelledError:
-            # a line that is sent in part stays one by itself
-            last = write_end(stopping()) if end == b"\n" else b"\n" + write_end(stopping())
-            with move_on_after(LAST_LINE_SECONDS, shield=True):
-                await send({"type": "http.response.body", "body": last, "more_body": False})
+            note_facts(self._scope, replace(facts_of(self._scope), is_cut=True))
+            if not self._has_left:
+                # a line that is sent in part stays one by itself
+                last = write_end(stopping()) if end == b"\n" else b"\n" + write_end(stopping())
+                with move_on_after(LAST_LINE_SECONDS, shield=True):
+                    await send({"type": "http.response.body", "body": last, "more_body": False})
             raise
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

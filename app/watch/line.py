@@ -63,6 +63,6 @@ def describe_exchange(exchange: Exchange, seconds: float) -> Mapping[str, Any]:
         "lines": facts.marks.lines if facts.marks else 0,
         "reason": exchange.reason,
         "key": scope["state"].get("key", ""),
-        "cut_off": not exchange.is_whole,
+        "cut_off": facts.is_cut or not exchange.is_whole,
     }
     return {name: value for name, value in said.items() if value or name in ALWAYS}

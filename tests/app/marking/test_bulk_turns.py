@@ -48,7 +48,7 @@ def test_two_long_bulk_requests_shut_nobody_out(server: Server) -> None:
 
 def test_a_stop_ends_a_long_bulk_reply_by_a_line_that_says_so() -> None:
     with (
-        run_server(processes=1, drain_seconds=0, stop_seconds=2) as server,
+        run_server(processes=1, drain_seconds=0, stop_seconds=2, log_level="info") as server,
         server.client.stream("POST", BULK, content=SLOW, headers=HEADERS) as reply,
     ):
         lines = reply.iter_lines()
@@ -63,6 +63,8 @@ def test_a_stop_ends_a_long_bulk_reply_by_a_line_that_says_so() -> None:
         assert 1 < len(graded) < 1500
         assert seconds_to_end(server.process) < SOON
         assert server.process.returncode == 0
+        [line] = [line for line in map(json.loads, server.logged().splitlines()) if line.get("route") == BULK]
+        assert (line["status"], line["cut_off"]) == (200, True)
 
 
 def test_a_stop_lets_a_bulk_reply_end_that_soon_would() -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount
+from starlette.types import Message
 
 from app.examples import ARTICLE, ARTICLE_PROBLEM, TWO_LAYER_PROBLEM
 from app.main import create_app
@@ -174,9 +175,12 @@ def scope_of(path: str, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     return {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
 
 
-async def send_pieces(app: FastAPI, path: str, content_type: bytes, body: bytes, *, is_whole: bool) -> Line:
-    """Send a body, or half of it, and leave: at once, or when the reply has begun."""
+async def send_pieces(
+    app: FastAPI, path: str, content_type: bytes, body: bytes, *, is_whole: bool, pieces: int = 0
+) -> Line:
+    """Send a body, or half of it, and leave: at once, or after the reply's head and so many pieces."""
     begun, bodies = asyncio.Event(), [{"type": "http.request", "body": body, "more_body": not is_whole}]
+    sent: list[Message] = []
 
     async def receive() -> dict[str, Any]:
         if bodies:
@@ -185,8 +189,10 @@ async def send_pieces(app: FastAPI, path: str, content_type: bytes, body: bytes,
             await begun.wait()
         return {"type": "http.disconnect"}
 
-    async def send(_: Any) -> None:
-        begun.set()
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if len(sent) > pieces:
+            begun.set()
         await asyncio.sleep(0.01)
 
     with collected() as lines:
@@ -200,9 +206,10 @@ async def test_a_client_that_leaves_within_its_body_has_a_line(app: FastAPI) -> 
     assert (line["route"], line["received_bytes"], line["reason"]) == ("/v1/forward", 1, "incomplete")
 
 
-async def test_a_client_that_leaves_within_the_reply_has_a_line_that_says_so(app: FastAPI) -> None:
-    body = (json.dumps(GRADE) + "\n").encode() * 2000
-    line = await send_pieces(app, "/v1/grades/bulk", b"application/jsonl", body, is_whole=True)
+@pytest.mark.parametrize("pieces", [0, 2])
+async def test_a_client_that_leaves_within_the_reply_has_a_line_that_says_so(app: FastAPI, pieces: int) -> None:
+    body = (json.dumps(GRADE) + "\n").encode() * 10_000
+    line = await send_pieces(app, "/v1/grades/bulk", b"application/jsonl", body, is_whole=True, pieces=pieces)
     assert (line["route"], line["status"], line["cut_off"]) == ("/v1/grades/bulk", 200, True)
 
 
