@@ -63,14 +63,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def queue_finder(app: FastAPI) -> Callable[[Scope], Place | None]:
-    """Return what finds the queue that a request will wait in, going by its head; None where that is not known."""
+def queue_finder(app: FastAPI) -> Callable[[Scope], tuple[str, Place] | None]:
+    """Return what finds a request's route and the queue it will wait in, by its head; None where that is not known."""
     settings: Settings = app.state.settings
     dispatcher: Dispatcher = app.state.dispatcher
     routes = [route for route in app.routes if isinstance(route, OperationRoute) and route.operation.body is not None]
     operations = {prefix + route.path: route.operation for route in routes for prefix in ("", settings.root_path)}
 
-    def find_queue(scope: Scope) -> Place | None:
+    def find_queue(scope: Scope) -> tuple[str, Place] | None:
         operation = operations.get(scope["path"])
         if operation is None or scope["method"] != operation.method:
             return None
@@ -80,7 +80,8 @@ def queue_finder(app: FastAPI) -> Callable[[Scope], Place | None]:
             return None
         reads = JSON_TYPE if headers.get(b"content-type", b"").startswith(JSON_TYPE.encode("ascii")) else ""
         size = headers.get(b"content-length", b"")
-        return dispatcher.find_place(operation, reads, int(size[:20]) if size.isdigit() else 0)
+        place = dispatcher.find_place(operation, reads, int(size[:20]) if size.isdigit() else 0)
+        return None if place is None else (operation.path, place)
 
     return find_queue
 

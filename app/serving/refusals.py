@@ -21,6 +21,7 @@ from app.work.dispatch import Place
 logger = logging.getLogger("gradmark")
 
 Headers = Sequence[tuple[bytes, bytes]]
+QueueFinder = Callable[[Scope], tuple[str, Place] | None]
 CLOSE = (b"connection", b"close")
 
 MAX_HEADERS = 64
@@ -122,7 +123,7 @@ class Overload:
     to refuse it then takes as long as a small computation.
     """
 
-    def __init__(self, find_queue: Callable[[Scope], Place | None], count: Callable[[Scope, BodyError], None]) -> None:
+    def __init__(self, find_queue: QueueFinder, count: Callable[[str, str, BodyError], None]) -> None:
         self._find_queue, self._count = find_queue, count
         # the queues get to know of requests when the loop's round is over
         self._begun: Counter[Place] = Counter()
@@ -131,9 +132,10 @@ class Overload:
 
     def refuse(self, scope: Scope, more: Headers, *, is_whole: bool) -> bytes | None:
         """Return the reply, with these headers, to a request that there is no room for, else None."""
-        queue = self._find_queue(scope)
-        if queue is None:
+        found = self._find_queue(scope)
+        if found is None:
             return None
+        route, queue = found
         if queue.room > self._begun[queue]:
             if not self._begun:
                 asyncio.get_running_loop().call_soon(self._begun.clear)
@@ -145,7 +147,7 @@ class Overload:
             before, after = _write_content(busy, "\0").split(b"\\u0000")
             self._ready[queue] = busy, _write_head(busy), before, after
         error, head, before, after = self._ready[queue]
-        self._count(scope, error)
+        self._count(route, scope["method"], error)
         self._untold += 1
         request_id = choose_request_id(scope).encode("ascii")
         content = b"".join((before, request_id, after))

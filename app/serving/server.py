@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from importlib import import_module
@@ -16,13 +15,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from fastapi import FastAPI
-from starlette.types import Scope
 
 from app.errors import stopping
 from app.serving.guard import Connection, Connections, Phase
-from app.serving.refusals import Overload
+from app.serving.refusals import Overload, QueueFinder
 from app.settings import Settings
-from app.work.dispatch import Place
 
 logger = logging.getLogger("gradmark")
 
@@ -155,13 +152,13 @@ class Server:
             connection.watch(seconds)
 
 
-def run_server(app: FastAPI, settings: Settings, find_queue: Callable[[Scope], Place | None]) -> NoReturn:
+def run_server(app: FastAPI, settings: Settings, find_queue: QueueFinder) -> NoReturn:
     """Serve until a signal ends it, and end the process with status 0.
 
     Parameters
     ----------
     find_queue : callable
-        Returns the queue that a request will wait in, going by its head; None where that is not known.
+        Returns a request's route and the queue that it will wait in, by its head; None where that is not known.
     """
     try:
         listeners = listen(settings.host, settings.port)

@@ -115,10 +115,8 @@ def test_a_request_whose_turn_does_not_come_is_told_so_in_time() -> None:
 def test_requests_that_are_refused_before_they_are_routed_are_told_and_counted_as_all_others() -> None:
     count = 'gradmark_requests_total{method="POST",route="/v1/grades",status="503"}'
     head = (HEAD % (b"/v1/grades", b"application/json", len(GRADE)))[:-2]
-    with (
-        run_server(processes=1, max_waiting=1, queue_seconds=30, log_level="info", cors_origins=ORIGIN) as server,
-        stuck(server) as pool,
-    ):
+    settings = {"processes": 1, "max_waiting": 1, "queue_seconds": 30, "log_level": "info", "cors_origins": ORIGIN}
+    with run_server(**settings, root_path="/gradmark") as server, stuck(server) as pool:
         replies = [pool.submit(ask, server) for _ in range(2)]
         wait_for_metric(server, WAITING, 1)
         with connect(server) as impatient:
@@ -131,11 +129,13 @@ def test_requests_that_are_refused_before_they_are_routed_are_told_and_counted_a
                 assert (document["request_id"], document["errors"][0]["code"]) == (f"again.{number}", "busy")
         closing = httpx.Client(headers={"Connection": "close"}, trust_env=False)
         with closing:
-            url = f"http://127.0.0.1:{server.port}/v1/grades"
+            url = f"http://127.0.0.1:{server.port}/gradmark/v1/grades"
             refused = closing.post(url, content=GRADE, headers=JSON)
         assert_is_busy(refused, "busy", "1 request")
         assert refused.headers["connection"] == "close"
         assert read_metric(server, count) == read_metric(server, 'gradmark_refusals_total{reason="busy"}') == 5
+        # none has been answered, and those that were refused took no time
+        assert read_metric(server, 'gradmark_request_duration_seconds_count{route="/v1/grades"}') == 0
         deadline, told = time.monotonic() + 5, 0
         while told < 5:
             assert time.monotonic() < deadline, told
