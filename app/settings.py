@@ -108,8 +108,8 @@ class Tuning(BaseModel, use_attribute_docstrings=True):
     """Tuning: how much of the machine the service uses, and how long it waits. The defaults fit two cores and 2 GiB."""
 
     processes: NotNegative = DEFAULT_PROCESSES
-    """Worker processes for marking, exercises, larger JSON and long computations. With 0, a thread of the serving
-    process does this work."""
+    """Worker processes for marking, exercises and larger JSON. With 0, a thread of the serving process does this
+    work."""
     max_connections: Positive = 4096
     """Maximum open connections. Needs 256 spare file descriptors. Beyond it, the connections that have stalled longest
     are closed."""
@@ -125,7 +125,7 @@ class Tuning(BaseModel, use_attribute_docstrings=True):
     clients use the rest: 503."""
     client_seconds: Positive = 10
     """Seconds that a client may stall while it sends a request or takes a reply, or be silent between requests. After
-    that: 408, and the connection is closed."""
+    that, an unfinished request gets 408, an unread reply is reset, and an idle connection is closed."""
     receive_rate: Positive = 65_536
     """Bytes of a request that give its client one more second to send it."""
     send_rate: Positive = 262_144
@@ -144,7 +144,8 @@ class Ceilings(BaseModel, use_attribute_docstrings=True):
     max_operations: Positive = DEFAULT_BUDGET.operations
     """Maximum multiply-adds of one request. Each call of a step counts as 100,000. More: 422."""
     max_depth: Annotated[int, Field(ge=16, le=128)] = DEFAULT_LIMITS.depth
-    """Maximum depth of lists and objects in a body. Deeper: 400; an answer is marked `unreadable`."""
+    """Maximum depth of lists and objects in a body. Deeper: 400. In an answer, more than 8 levels are marked
+    `unreadable` instead, whatever this limit is."""
     max_token_seconds: Positive = 31 * 24 * 3600
     """Maximum seconds that a token is asked to hold. Longer: 422."""
     max_keyless_bytes: Positive = 64 * 1024
