@@ -73,10 +73,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def print_key(name: str, scopes: Sequence[str]) -> int:
-    """Make a new API key and print it."""
+    """Make a new API key and print it; return 1 if nobody can see it."""
     text, key = make_key(name, scopes)
-    sys.stdout.write(f"the key, which is shown this once:\n{text}\n")
-    sys.stdout.write(f"the line for GRADMARK_KEYS or the file of GRADMARK_KEYS_FILE:\n{key.write()}\n")
+    said = (
+        f"the key, which is shown this once:\n{text}\n"
+        f"the line for GRADMARK_KEYS or the file of GRADMARK_KEYS_FILE:\n{key.write()}\n"
+    )
+    try:
+        # past the buffer, which would be written once more when the process ends; closed, there is no sys.stdout
+        os.write(sys.stdout.fileno(), said.encode("ascii"))
+    except (AttributeError, OSError):
+        sys.stderr.write("no key was made: standard output cannot be written to\n")
+        return 1
     return 0
 
 

@@ -81,7 +81,7 @@ def run_server(module: str = "app", /, **settings: object) -> Iterator[Server]:
 
 
 def command(name: str, module: str = "app") -> list[str]:
-    """Return the command line of `serve` or `health`."""
+    """Return the command line of a command without arguments, or its beginning."""
     return [sys.executable, "-m", module, name]
 
 

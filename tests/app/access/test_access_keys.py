@@ -1,6 +1,7 @@
 """Keys in a setting or a file, how they are made, and what the service does not start with."""
 
 import re
+import shlex
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -122,14 +123,23 @@ def test_settings_do_not_show_keys_and_secrets() -> None:
     assert "canary" not in repr(settings) + repr(access.everybody) + repr(access.tokens)
 
 
-def test_a_new_key_is_printed_once_with_the_line_to_keep(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_key_is_printed_once_with_the_line_to_keep(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "course", "--scopes", "author,grade"]) == 0
-    _, text, _, line = capsys.readouterr().out.splitlines()
+    _, text, _, line = capfd.readouterr().out.splitlines()
     [key] = read_keys(line)
     assert key.name == "course"
     assert key.scopes == {"author", "grade"}
     assert find_key([key], text) == key
     assert len(text) > 40
+
+
+@pytest.mark.parametrize("output", [">&-", ">/dev/full"])
+def test_a_key_that_nobody_can_see_is_an_error_of_one_line(output: str) -> None:
+    line = f"exec {shlex.join([*command('key'), 'course', '--scopes', 'grade'])} {output}"
+    ended = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
+    assert "standard output" in ended.stderr
 
 
 @pytest.mark.parametrize("arguments", [["course", "--scopes", "grade,all"], ["the course", "--scopes", "grade"]])
