@@ -19,7 +19,7 @@ def test_the_figure_of_rooms_is_the_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     [layers] = [contract["layers"] for contract in contracts if contract["name"] == "app's rooms have an order"]
     drawn = [set(re.split(r"\s{2,}|\s(?=\w)", line[:27].strip())) - {""} for line in ROOMS.strip().splitlines()]
-    assert drawn == [{room.strip().removeprefix("app.") for room in layer.split("|")} for layer in layers]
+    assert drawn == [{room.strip() for room in layer.split("|")} for layer in layers]
 
 
 def test_every_room_of_app_is_in_the_figure() -> None:
