@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.operations import OPERATIONS
 from core.grade_requests import Grader, GradeRequest
 from core.mistakes import MISTAKES
 from core.problem import Layer, Network, Problem
@@ -37,6 +38,14 @@ def test_every_file_that_the_page_names_exists() -> None:
     for module in modules:
         place = ROOT / module.replace(".", "/")
         assert place.is_dir() or place.with_suffix(".py").is_file(), module
+
+
+def test_the_page_says_in_which_file_each_endpoint_is() -> None:
+    endpoints = {operation.endpoint for operation in OPERATIONS.values()} - {""}
+    assert endpoints
+    for name in endpoints:
+        [file] = [path.name for path in (ROOT / "app/api").glob("*.py") if f"def {name}(" in path.read_text()]
+        assert re.search(rf"`{name}`[^.]* in\s`app/api/{file}`", PAGE), name
 
 
 def test_the_wrong_answer_of_the_page_gets_the_verdict_of_the_page() -> None:

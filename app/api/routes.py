@@ -16,7 +16,10 @@ ENDPOINTS = {
 
 
 def make_routes() -> Iterator[APIRoute]:
-    """Make a route for each operation."""
+    """Make a route for each operation; a `ValueError` where an endpoint is missing, or belongs to none."""
+    needed = {operation.endpoint for operation in OPERATIONS.values()} - {""}
+    if needed != ENDPOINTS.keys():
+        raise ValueError(f"found endpoints {sorted(ENDPOINTS)}, needed {sorted(needed)}, which operations name")
     for operation in OPERATIONS.values():
         endpoint, options = ENDPOINTS.get(operation.name, (None, {}))
         yield OperationRoute(operation, endpoint, **options)

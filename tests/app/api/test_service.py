@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from app import __version__
+from app.api.routes import ENDPOINTS
 from app.command_line import main
 from app.main import create_app
 from app.settings import Settings
@@ -125,6 +126,18 @@ def test_a_prefix_that_no_proxy_would_pass_on_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setenv("GRADMARK_ROOT_PATH", root_path)
     with pytest.raises(ValidationError, match="GRADMARK_ROOT_PATH"):
         Settings()
+
+
+@pytest.mark.parametrize("names", [[], ["read_ready", "no_operation"]])
+def test_a_service_that_would_not_answer_an_operation_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    endpoint = ENDPOINTS["read_ready"]
+    monkeypatch.delitem(ENDPOINTS, "read_ready")
+    for name in names:
+        monkeypatch.setitem(ENDPOINTS, name, endpoint)
+    with pytest.raises(ValueError, match="read_ready"):
+        create_app(Settings.model_construct())
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
