@@ -24,7 +24,7 @@ def test_a_server_may_open_as_many_files_as_the_system_lets_it() -> None:
 def test_there_are_never_more_connections_than_files_may_be_open() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     settings = Settings.model_construct(max_connections=10 * hard)
-    overload = Overload(lambda scope: None, lambda scope, error: None)
+    overload = Overload(lambda scope: None, lambda route, method, error: None)
     assert Connections(FastAPI(), settings, overload).most == hard - SPARE_FILES
 
 

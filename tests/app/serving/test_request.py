@@ -17,7 +17,7 @@ from tests.support.sockets import HEAD
 
 pytestmark = pytest.mark.anyio
 
-NOBODY = Overload(lambda scope: None, lambda scope, error: None)
+NOBODY = Overload(lambda scope: None, lambda route, method, error: None)
 
 
 @asynccontextmanager
@@ -136,7 +136,7 @@ async def test_a_request_behind_one_that_is_refused_and_closes_is_not_answered(v
     busy = asyncio.create_task(full.run(None, left.wait, 10))
     await asyncio.sleep(0)
     head = HEAD.replace(b"HTTP/1.1\r\n", version + b"\r\nConnection: " + wish + b"\r\n") % (b"/", b"text/plain", 2)
-    async with serving(reply(b"one"), Overload(lambda scope: full, lambda scope, error: None)) as ask:
+    async with serving(reply(b"one"), Overload(lambda scope: ("/", full), lambda route, method, error: None)) as ask:
         received = await ask(head + b"{}" + head + b"{}" + head)
     assert received.startswith(b"HTTP/1.1 503 ")
     assert received.count(b"HTTP/1.1 ") == 1
