@@ -14,7 +14,8 @@ What is differentiated
     `losses`          the same of losses
     `conventions`     the choices on which textbooks differ
     `problem`         layers, a network, and a problem with inputs, targets, loss and conventions
-    `quantities`      the table of node symbols, and the ids of all that can be computed, asked for or marked
+    `nodes`           the table of node symbols: what a network is made of, by its letters
+    `quantities`      the ids of all that can be computed, asked for or marked
     `budget`          how much one computation may hold and do
 
 How it is computed

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Conventions
+from core.nodes import parameters_of
 from core.problem import Problem
-from core.quantities import parameters_of
 from core.steps import evaluate
 from core.verification import Check, check_gradients
 

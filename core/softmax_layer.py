@@ -29,8 +29,9 @@ from core.jacobians import (
     path_between,
     require_room,
 )
+from core.nodes import symbol_of
 from core.problem import Layer, Network, Problem
-from core.quantities import Quantity, parse_quantities, symbol_of
+from core.quantities import Quantity, parse_quantities
 
 DEFAULT_QUANTITIES = ("Z", "S", "dL_dS", "dS_dZ", "dZ_dW", "dS_dW", "dL_dZ", "dL_dW", "dL_db", "dL_dX")
 """What is computed where nobody says what."""

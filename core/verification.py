@@ -24,8 +24,9 @@ import numpy as np
 
 from core.arrays import Array, as_index
 from core.budget import CALL_COST, Budget
+from core.nodes import shape_of, symbol_of
 from core.problem import Problem
-from core.quantities import public_name, shape_of, symbol_of, to_quantity
+from core.quantities import public_name, to_quantity
 from core.registry import Registry
 from core.steps import evaluate
 

@@ -21,8 +21,9 @@ from core.exercises.distinguishability import Distinguishability, mistake_of
 from core.grading import read_asks
 from core.jacobians import require_room
 from core.mistakes import MISTAKES
+from core.nodes import n_components, shape_of
 from core.problem import Problem
-from core.quantities import n_components, shape_of, to_quantity
+from core.quantities import to_quantity
 
 N_WRONG_ANSWERS = sum(len(mistake.variants) + len(mistake.transforms) for mistake in MISTAKES.values())
 """How many answers to a quantity are compared with the truth and with each other, at most."""

@@ -6,17 +6,9 @@ from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.exercises.kinds import Kind
 from core.losses import LOSSES
+from core.nodes import n_components, output_node, parameters_of, shape_of
 from core.problem import Problem
-from core.quantities import (
-    Quantity,
-    n_components,
-    output_node,
-    parameters_of,
-    parse_quantity,
-    public_name,
-    shape_of,
-    title_of,
-)
+from core.quantities import Quantity, parse_quantity, public_name, title_of
 
 REDUCTIONS_IN_WORDS = {
     "mean": "mean over the samples",

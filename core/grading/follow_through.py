@@ -16,8 +16,9 @@ from core.grading.diagnosis.effort import Effort
 from core.grading.diagnosis.hypothesis import PartToExplain
 from core.grading.grade import Part
 from core.grading.solution import Solution
+from core.nodes import output_node, position, symbol_of
 from core.problem import Problem
-from core.quantities import is_layer_value, output_node, position, symbol_of, to_quantity
+from core.quantities import is_layer_value, to_quantity
 from core.scenarios import Scenarios
 
 LEAST_DISTINCT_SHARE = 0.5

@@ -14,8 +14,9 @@ from core.arrays import Array
 from core.errors import counted
 from core.grading.allowance import FEW_UNITS
 from core.grading.tolerance import UsedTolerance
+from core.nodes import logits_node, output_node, split_node
 from core.problem import Problem
-from core.quantities import Quantity, logits_node, output_node, split_node
+from core.quantities import Quantity
 from core.registry import Registry
 
 TOO_SMALL = "Your numbers are too small for this many decimals to show anything. Give more decimals."

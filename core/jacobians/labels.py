@@ -4,8 +4,9 @@ import math
 from functools import lru_cache
 from itertools import product
 
+from core.nodes import split_node
 from core.problem import Problem
-from core.quantities import Quantity, public_name, split_node
+from core.quantities import Quantity, public_name
 
 MAX_CACHED_LABELS = 256
 """Up to so many labels are kept for the next time."""

@@ -9,8 +9,9 @@ import numpy as np
 from core.arrays import Array, is_finite, range_of
 from core.budget import Budget
 from core.errors import NonFiniteError
+from core.nodes import n_components, output_node, symbol_of
 from core.problem import Problem
-from core.quantities import Quantity, n_components, output_node, public_name, symbol_of
+from core.quantities import Quantity, public_name
 from core.steps import (
     MAX_CACHED_DEPTH,
     LocalJacobian,

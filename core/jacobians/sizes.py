@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from core.budget import CALL_COST, Budget, forward_operations
 from core.errors import Path
+from core.nodes import n_components, shape_of, split_node
 from core.problem import Problem
-from core.quantities import Quantity, n_components, public_name, shape_of, split_node
+from core.quantities import Quantity, public_name
 
 LABEL_COST = 8
 """What one label costs in memory, in numbers."""

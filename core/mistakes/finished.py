@@ -4,8 +4,9 @@ import numpy as np
 
 from core.arrays import Array, Flags
 from core.mistakes.mistake import Mistake, Transform
+from core.nodes import logits_node, output_node, parameters_of
 from core.problem import Problem
-from core.quantities import Quantity, logits_node, output_node, parameters_of
+from core.quantities import Quantity
 from core.steps import keep_convention
 
 SAME_FACTOR_WITHIN = 1e-3

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.arrays import Array
+from core.nodes import n_components, shape_of
 from core.problem import Layer, Network, Problem
-from core.quantities import Quantity, n_components, shape_of, to_quantity
+from core.quantities import Quantity, to_quantity
 from core.steps import Change
 
 Variant = tuple[Change, ...]

@@ -2,8 +2,9 @@
 
 from core.mistakes.mistake import Mistake, multiply
 from core.mistakes.wording import name_quantity, say_divisor
+from core.nodes import split_node
 from core.problem import Problem
-from core.quantities import Quantity, split_node
+from core.quantities import Quantity
 
 
 def _n_in(problem: Problem, quantity: Quantity) -> float | None:

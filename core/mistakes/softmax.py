@@ -9,8 +9,9 @@ from core.arrays import Array
 from core.losses import log_softmax
 from core.mistakes.conditions import is_softmax, is_softmax_loss, one_hot
 from core.mistakes.mistake import Mistake, Transform, Variant
+from core.nodes import logits_node, output_node
 from core.problem import Problem
-from core.quantities import Quantity, logits_node, output_node
+from core.quantities import Quantity
 from core.steps import RuleContext, adjust_rule, evaluate, everywhere, replace_rule
 
 LARGEST_EXPONENT = 709.0

@@ -2,8 +2,9 @@
 
 from core.losses import LOSSES
 from core.mistakes.conditions import has_penalty
+from core.nodes import output_node
 from core.problem import Problem
-from core.quantities import Quantity, output_node, public_name
+from core.quantities import Quantity, public_name
 
 
 def outputs_of(problem: Problem) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 
 from core.arrays import Array
 from core.jacobians.paths import Link, identity_rows, path_between
+from core.nodes import activations_node
 from core.problem import Problem
-from core.quantities import Quantity, activations_node, to_quantity
+from core.quantities import Quantity, to_quantity
 from core.scenarios.node import Node
 from core.steps import Change, Rounding, RuleContext, Step, fill, sources_of, steps_of, structure_of
 

@@ -10,8 +10,9 @@ import numpy as np
 from core.arrays import Array, is_finite, range_of
 from core.budget import Budget, forward_operations
 from core.errors import NonFiniteError, ShapeError, UnknownNameError, counted
+from core.nodes import activations_node, parameters_of, shape_of
 from core.problem import Problem
-from core.quantities import activations_node, parameters_of, public_name, shape_of, to_quantity
+from core.quantities import public_name, to_quantity
 from core.steps.backward import BACKWARD_RULES
 from core.steps.fusion import FusedStep, fuse
 from core.steps.loss import LOSS_RULES

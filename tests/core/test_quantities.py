@@ -6,20 +6,14 @@ import pytest
 from core.arrays import Array
 from core.errors import CoreError, DomainError, UnknownNameError
 from core.jacobians.labels import labels
+from core.nodes import NODES, NodeSymbol, n_components, position, shape_of, split_node, symbol_of
 from core.problem import Layer, Network, Problem
 from core.quantities import (
-    NODES,
-    NodeSymbol,
     Quantity,
     is_quantity_template,
-    n_components,
     parse_quantities,
     parse_quantity,
-    position,
     public_name,
-    shape_of,
-    split_node,
-    symbol_of,
     title_of,
     to_quantity,
 )

@@ -16,8 +16,9 @@ from core.grading.allowance import Allowance
 from core.grading.shapes import fit_shape
 from core.jacobians.paths import path_between
 from core.mistakes import MISTAKES, PRECEDENCE, Variant
+from core.nodes import output_node
 from core.problem import Problem
-from core.quantities import Quantity, output_node, to_quantity
+from core.quantities import Quantity, to_quantity
 from core.scenarios import Selection
 from core.steps import BACKWARD_RULES, RULES, Change, RuleContext, fill, steps_of, structure_of
 
