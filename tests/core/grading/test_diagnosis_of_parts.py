@@ -42,10 +42,10 @@ THREE_LAYERS = Problem(
 )  # fmt: skip
 
 
-def make(problem: Problem, keys: tuple[str, ...], mistake: str, *, way: int = 0) -> dict[str, Array]:
+def make(problem: Problem, keys: tuple[str, ...], mistake: str, *, variant: int = 0) -> dict[str, Array]:
     """Make a mistake in all that is asked."""
     scenarios = Scenarios(problem, MISTAKES[mistake].variants)
-    return {key: np.round(scenarios.value(key, select(way)), DECIMALS) for key in keys}
+    return {key: np.round(scenarios.value(key, select(variant)), DECIMALS) for key in keys}
 
 
 def hand_in_all(problem: Problem, answers: dict[str, Array]) -> Grade:
@@ -167,11 +167,11 @@ def test_in_a_very_deep_network_a_mistake_in_one_layer_is_left_unnamed() -> None
 def test_what_explains_the_other_parts_too_is_preferred() -> None:
     # N = 2: averaged twice, and half, are the same numbers in the gradient; in the loss they are not
     two_samples = replace(SOFTMAX_LAYER, inputs=SOFTMAX_LAYER.inputs[:2], targets=np.array([2, 0]))
-    for mistake, way, same in (
+    for mistake, variant, same in (
         ("averaged_twice", 1, {"averaged_twice"}),
         ("summed_over_batch", 0, {"summed_over_batch"}),
     ):
-        answers = make(two_samples, ("L", "dL_dW1"), mistake, way=way)
+        answers = make(two_samples, ("L", "dL_dW1"), mistake, variant=variant)
         alone = hand_in_all(two_samples, {"dL_dW1": answers["dL_dW1"]})
         together = hand_in_all(two_samples, answers)
         assert len(names_in(part_of(alone, "dL_dW1"))) > 1

@@ -1,4 +1,4 @@
-"""What-if readings that start from values given, and ways that cannot be gone."""
+"""What-if readings that start from values given, and variants that give no numbers."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_given_values_are_taken_as_evaluating_takes_them(given: str) -> None:
     problem = two_layers(l2=0.1)
     handed_in = {given: evaluate(problem, [given])[given] * 1.25}
     scenarios = Scenarios(
-        problem, [[adjust_rule("l2_coefficient", lambda exact, place: 2.0 * exact())]], given=handed_in
+        problem, [[adjust_rule("l2_coefficient", lambda exact, context: 2.0 * exact())]], given=handed_in
     )
     for name, value in evaluate(problem, [s.output for s in steps_of(structure_of(problem))], given=handed_in).items():
         np.testing.assert_array_equal(scenarios.value(name), value)
@@ -28,7 +28,7 @@ def test_given_values_are_taken_as_evaluating_takes_them(given: str) -> None:
 
 def test_a_given_value_is_not_changed_by_a_way() -> None:
     handed_in = np.ones((3, 3))
-    negated = adjust_rule("activation", lambda exact, place, z: -exact(z))
+    negated = adjust_rule("activation", lambda exact, context, z: -exact(z))
     scenarios = Scenarios(two_layers(), [[negated]], given={"A1": handed_in})
     assert scenarios.value("A1", select(0)) is handed_in
     assert scenarios.reach("A1") == 0
@@ -64,8 +64,8 @@ def test_a_wrong_activation_reaches_the_loss_and_its_gradient() -> None:
     problem = two_layers()
     twice = adjust_rule(
         "activation",
-        lambda exact, place, z: place.activation.value(exact(z)),
-        where=lambda place: place.activation.gives_distribution,
+        lambda exact, context, z: context.activation.value(exact(z)),
+        where=lambda context: context.activation.gives_distribution,
     )
     scenarios = Scenarios(problem, [[twice]])
     outputs = scenarios.value("A2", select(0))
@@ -76,14 +76,14 @@ def test_a_wrong_activation_reaches_the_loss_and_its_gradient() -> None:
 
 
 def test_an_adjustment_works_on_the_plain_form_where_outputs_are_wrong() -> None:
-    doubled = adjust_rule("losses", lambda exact, place, *inputs: 2.0 * exact(*inputs))
+    doubled = adjust_rule("losses", lambda exact, context, *inputs: 2.0 * exact(*inputs))
     problem = two_layers()
     found = Scenarios(problem, [[doubled]], given={"A2": OUTPUTS}).value("losses", select(0))
     np.testing.assert_allclose(found, -2 * (problem.target_distribution() * np.log(OUTPUTS)).sum(axis=1), rtol=1e-14)
 
 
 def test_a_replacement_stands_before_the_plain_form() -> None:
-    constant = replace_rule("losses", lambda place, z, a, y, unit: np.full(len(y), 2.0))
+    constant = replace_rule("losses", lambda context, z, a, y, log_of_base: np.full(len(y), 2.0))
     assert Scenarios(two_layers(), [[constant]], given={"A2": OUTPUTS}).value("L", select(0)) == 2.0
 
 
@@ -95,8 +95,8 @@ def lose_coupling(problem: Problem) -> Scenarios:
             [
                 replace_rule(
                     "dA{l}_dZ{l}",
-                    lambda place, rows, z, a: rows * (a * (1.0 - a))[:, None, :],
-                    where=lambda place: place.activation.gives_distribution,
+                    lambda context, rows, z, a: rows * (a * (1.0 - a))[:, None, :],
+                    where=lambda context: context.activation.gives_distribution,
                 )
             ]
         ],
@@ -118,7 +118,7 @@ def test_a_wrong_local_jacobian_is_carried_along_the_path() -> None:
 
 
 def test_an_adjusted_local_jacobian_is_the_exact_one_changed() -> None:
-    doubled = adjust_rule("dZ{l}_dW{l}", lambda exact, place, rows, inputs: 2.0 * exact(rows, inputs))
+    doubled = adjust_rule("dZ{l}_dW{l}", lambda exact, context, rows, inputs: 2.0 * exact(rows, inputs))
     scenarios = Scenarios(two_layers(), [[doubled]])
     for key in ("dZ1_dW1", "dA2_dW1", "dA2_dW2"):
         np.testing.assert_array_equal(scenarios.value(key, select(0)), 2.0 * scenarios.value(key))
@@ -126,7 +126,7 @@ def test_an_adjusted_local_jacobian_is_the_exact_one_changed() -> None:
 
 def test_what_cannot_have_been_computed_is_nan() -> None:
     cut = replace_rule(
-        "activation", lambda place, z: z[:, :-1], where=lambda place: place.number == 1, reshapes=everywhere
+        "activation", lambda context, z: z[:, :-1], where=lambda context: context.number == 1, reshapes=everywhere
     )
     scenarios = Scenarios(two_layers(), [[cut]])
     assert scenarios.value("A1", select(0)).shape == (3, 2)
@@ -140,8 +140,8 @@ def test_a_bug_in_the_exact_computation_is_no_nan() -> None:
         Scenarios(two_layers(), given={"A1": np.ones((3, 7))}).value("Z2")
 
 
-def test_a_way_that_overflows_gives_what_floats_give() -> None:
-    huge = adjust_rule("affine", lambda exact, place, *inputs: 1e308 * 10.0 * exact(*inputs))
+def test_a_variant_that_overflows_gives_what_floats_give() -> None:
+    huge = adjust_rule("affine", lambda exact, context, *inputs: 1e308 * 10.0 * exact(*inputs))
     value: Array = Scenarios(two_layers(activation="identity", loss="squared_error"), [[huge]]).value("L", select(0))
     assert not np.isfinite(value)
 
@@ -150,8 +150,8 @@ def test_products_are_forgotten_as_well(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "MAX_KEPT_NUMBERS", 50)
     scenarios = lose_coupling(two_layers())
     for key in ("dA2_dW1", "dA2_dX", "dA2_dZ1", "dA2_dA1", "dZ2_dW1"):
-        for chosen in (0, 1):
-            scenarios.value(key, Selection(chosen))
+        for selection in (0, 1):
+            scenarios.value(key, Selection(selection))
             held = [value for node in scenarios.graph.ordered if node.apply for value in node._alone.values()]
             # past the limit by no more than what was computed last
             assert sum(value.size for value in held) <= 50 + 36
@@ -171,7 +171,9 @@ def test_the_local_jacobian_of_given_activations_is_that_of_textbooks() -> None:
 def test_the_local_jacobian_of_a_wrong_softmax_is_that_of_textbooks() -> None:
     problem = two_layers()
     halved = adjust_rule(
-        "activation", lambda exact, place, z: 0.5 * exact(z), where=lambda place: place.activation.gives_distribution
+        "activation",
+        lambda exact, context, z: 0.5 * exact(z),
+        where=lambda context: context.activation.gives_distribution,
     )
     scenarios = Scenarios(problem, [[halved]])
     expected = [np.diag(row) - np.outer(row, row) for row in scenarios.value("A2", select(0))]

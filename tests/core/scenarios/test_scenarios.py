@@ -1,4 +1,4 @@
-"""What-if readings of the table: nothing chosen is the exact computation, and a way changes what is downstream."""
+"""What-if readings of the table: with nothing selected all is exact, and a variant changes what is downstream."""
 
 from itertools import pairwise
 
@@ -17,8 +17,8 @@ from tests.support.problems import numbered_quantities, random_problem, two_laye
 LOCAL = [f"d{rule.output}_d{template}" for rule in RULES.values() for template in rule.jacobians if rule.name in RULES]
 """The local Jacobians, as a change names them."""
 
-SUMMED = (replace_rule("divisor", lambda place: np.asarray(1.0)),)
-FLIPPED = (adjust_rule("logits_gradient", lambda exact, place, *inputs: -exact(*inputs)),)
+SUMMED = (replace_rule("divisor", lambda context: np.asarray(1.0)),)
+FLIPPED = (adjust_rule("logits_gradient", lambda exact, context, *inputs: -exact(*inputs)),)
 
 
 def steps(problem: Problem) -> list[str]:
@@ -33,7 +33,7 @@ def jacobians(problem: Problem) -> list[str]:
 
 def moved(rule: str) -> Change:
     """Change a rule, or a local Jacobian, in every entry."""
-    return adjust_rule(rule, lambda exact, place, *inputs: exact(*inputs) * 1.25 + 0.1)
+    return adjust_rule(rule, lambda exact, context, *inputs: exact(*inputs) * 1.25 + 0.1)
 
 
 def downstream(problem: Problem, rule: str) -> set[str]:
@@ -71,7 +71,7 @@ def needed(above: str, below: str) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_nothing_chosen_is_the_exact_computation(seed: int) -> None:
+def test_nothing_selected_is_the_exact_computation(seed: int) -> None:
     problem = random_problem(seed)
     scenarios = Scenarios(problem, [[moved("affine")], SUMMED])
     for name, value in evaluate(problem, steps(problem)).items():
@@ -101,7 +101,7 @@ def test_forty_layers_are_no_deeper_than_they_have_to_be() -> None:
 
 
 @pytest.mark.parametrize("rule", [*RULES, *LOCAL])
-def test_a_way_reaches_exactly_what_is_downstream(rule: str) -> None:
+def test_a_variant_reaches_exactly_what_is_downstream(rule: str) -> None:
     loss = "squared_error" if rule == "activation_gradient" else "cross_entropy"
     problem = two_layers(loss=loss, l2=0.1)
     scenarios = Scenarios(problem, [[moved(rule)]])
@@ -111,13 +111,13 @@ def test_a_way_reaches_exactly_what_is_downstream(rule: str) -> None:
     assert {name for name in names if scenarios.reach(name)} == downstream(problem, rule)
 
 
-def test_what_a_way_does_not_reach_is_the_very_same_array() -> None:
+def test_what_a_variant_does_not_reach_is_the_very_same_array() -> None:
     scenarios = Scenarios(two_layers(), [FLIPPED])
     assert scenarios.value("A2", select(0)) is scenarios.value("A2")
     assert scenarios.value("dL_dW1", select(0)) is not scenarios.value("dL_dW1")
 
 
-def test_two_ways_work_together() -> None:
+def test_two_variants_work_together() -> None:
     problem = two_layers()
     scenarios = Scenarios(problem, [FLIPPED, SUMMED])
     exact = evaluate(problem, ["dL_dW1"])["dL_dW1"]
@@ -131,15 +131,15 @@ def test_two_ways_work_together() -> None:
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_replacement_comes_before_an_adjustment_whatever_their_order(*, swapped: bool) -> None:
-    replaced = (replace_rule("grad_bias", lambda place, grad, bias, decay: grad[0]),)
-    doubled = (adjust_rule("grad_bias", lambda exact, place, *inputs: 2.0 * exact(*inputs)),)
+    replaced = (replace_rule("grad_bias", lambda context, grad, bias, l2_coefficient: grad[0]),)
+    doubled = (adjust_rule("grad_bias", lambda exact, context, *inputs: 2.0 * exact(*inputs)),)
     problem = two_layers()
     scenarios = Scenarios(problem, [doubled, replaced] if swapped else [replaced, doubled])
     np.testing.assert_array_equal(scenarios.value("dL_db1", select(0, 1)), 2.0 * scenarios.value("dL_dZ1")[0])
 
 
 def test_two_adjustments_both_work() -> None:
-    one, other = moved("grad_bias"), adjust_rule("grad_bias", lambda exact, place, *inputs: -exact(*inputs))
+    one, other = moved("grad_bias"), adjust_rule("grad_bias", lambda exact, context, *inputs: -exact(*inputs))
     scenarios = Scenarios(two_layers(), [[one], [other]])
     np.testing.assert_array_equal(scenarios.value("dL_db1", select(0, 1)), -scenarios.value("dL_db1", select(0)))
 
@@ -147,10 +147,10 @@ def test_two_adjustments_both_work() -> None:
 def test_a_change_may_take_more_than_the_rule_does() -> None:
     stepped = replace_rule(
         "grad_inputs",
-        lambda place, grad, weights, grad_weights: grad @ (weights - 0.5 * grad_weights).T,
+        lambda context, grad, weights, grad_weights: grad @ (weights - 0.5 * grad_weights).T,
         extra=("dL_dW{l}",),
     )
-    doubled = adjust_rule("grad_weights", lambda exact, place, *inputs: 2.0 * exact(*inputs))
+    doubled = adjust_rule("grad_weights", lambda exact, context, *inputs: 2.0 * exact(*inputs))
     problem = two_layers()
     scenarios = Scenarios(problem, [[stepped], [doubled]])
     exact = evaluate(problem, ["dL_dZ2", "dL_dW2", "dL_dA1"])
@@ -169,7 +169,7 @@ def test_a_change_may_take_more_than_the_rule_does() -> None:
 def test_an_extra_that_layers_lack_is_left_out() -> None:
     noted: list[int] = []
 
-    def note(place: RuleContext, grad: Array, weights: Array, *biases: Array) -> Array:
+    def note(context: RuleContext, grad: Array, weights: Array, *biases: Array) -> Array:
         noted.append(len(biases))
         return grad @ weights.T
 
@@ -179,25 +179,25 @@ def test_an_extra_that_layers_lack_is_left_out() -> None:
 
 def test_a_change_is_made_where_it_says_and_nowhere_else() -> None:
     problem = two_layers()
-    zero = replace_rule("activation", lambda place, z: 0.0 * z, where=lambda place: place.number == 1)
+    zero = replace_rule("activation", lambda context, z: 0.0 * z, where=lambda context: context.number == 1)
     scenarios = Scenarios(problem, [[zero]])
     assert not scenarios.value("A1", select(0)).any()
     np.testing.assert_array_equal(scenarios.value("A2", select(0)), np.full((3, 2), 0.5))
 
 
 def test_a_change_knows_its_place() -> None:
-    places: list[RuleContext] = []
+    contexts: list[RuleContext] = []
 
-    def note(place: RuleContext, z: Array) -> Array:
-        places.append(place)
-        return place.activation.value(z)
+    def note(context: RuleContext, z: Array) -> Array:
+        contexts.append(context)
+        return context.activation.value(z)
 
     problem = two_layers()
     Scenarios(problem, [[replace_rule("activation", note)]]).value("A2", select(0))
-    assert [place.number for place in places] == [1, 2]
-    assert [place.activation.name for place in places] == ["tanh", "softmax"]
-    assert [place.layer for place in places] == list(problem.network.layers)
-    assert places[0].loss.name == "cross_entropy"
+    assert [context.number for context in contexts] == [1, 2]
+    assert [context.activation.name for context in contexts] == ["tanh", "softmax"]
+    assert [context.layer for context in contexts] == list(problem.network.layers)
+    assert contexts[0].loss.name == "cross_entropy"
 
 
 def test_upstream_is_all_that_a_quantity_is_computed_from() -> None:
@@ -219,11 +219,13 @@ def test_upstream_ends_at_what_is_given() -> None:
 @pytest.mark.parametrize("most", [0, 1, 30, 100])
 def test_what_is_forgotten_is_computed_anew(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = random_problem(3)
-    ways = [[moved("affine")], SUMMED, [moved("dA{l}_dZ{l}")]]
+    variants = [[moved("affine")], SUMMED, [moved("dA{l}_dZ{l}")]]
     names = [*steps(problem), *jacobians(problem)]
-    roomy = Scenarios(problem, ways)
+    roomy = Scenarios(problem, variants)
     monkeypatch.setattr(module, "MAX_KEPT_NUMBERS", most)
-    tight = Scenarios(problem, ways)
-    for chosen in range(8):
+    tight = Scenarios(problem, variants)
+    for selection in range(8):
         for name in names:
-            np.testing.assert_array_equal(tight.value(name, Selection(chosen)), roomy.value(name, Selection(chosen)))
+            np.testing.assert_array_equal(
+                tight.value(name, Selection(selection)), roomy.value(name, Selection(selection))
+            )
