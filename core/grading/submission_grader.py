@@ -245,7 +245,7 @@ class SubmissionGrader:
             allowance=part.allowance,
             hints=hints,
             convention=convention,
-            entries=(differences <= limits).reshape(part.answer.shape),
+            entries=np.asarray(differences <= limits).reshape(part.answer.shape),
             largest_error=float(differences.max()),
         )
 
