@@ -8,8 +8,7 @@ import gc
 import os
 from collections.abc import MutableMapping
 
-DEFAULT_PROCESSES = 1
-"""Processes beside the one that serves, unless ``GRADMARK_PROCESSES`` says otherwise."""
+DEFAULT_PROCESSES = 1  # processes beside the one that serves, unless ``GRADMARK_PROCESSES`` says otherwise
 
 VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """What the libraries read that NumPy is built with; what is set already is left as it is."""

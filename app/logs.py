@@ -19,8 +19,7 @@ current_request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 LogFormat = Literal["json", "text"]
 
-NOT_SAID = ("color_message",)
-"""What records have for terminals."""
+NOT_SAID = ("color_message",)  # what records have for terminals
 
 
 class SayableError(Exception):

@@ -26,8 +26,7 @@ from app.watch.middleware import Watch
 from app.work.computation import JSON_TYPE
 from app.work.dispatch import Dispatcher, Place
 
-START_AGAIN_SECONDS = 0.5
-"""When it is tried again to start processes that could not be started."""
+START_AGAIN_SECONDS = 0.5  # when it is tried again to start processes that could not be started
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

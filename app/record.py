@@ -11,8 +11,7 @@ from core.grading import Grade
 from core.problem import Problem
 from core.softmax_layer import SoftmaxLayer
 
-MOST_WIDTHS = 16
-"""Widths of a deep network that are said; there may be thousands."""
+MOST_WIDTHS = 16  # widths of a deep network that are said; there may be thousands
 
 MOST_COUNTED = 1000
 """Quantities that the summary counts one by one; further ones, each line with ids of its own, go together."""
@@ -72,7 +71,7 @@ class Facts:
     """Of a grade, or of a bulk request, counted while it is marked."""
 
 
-NOTHING = Facts()
+NO_FACTS = Facts()
 
 
 def measure_shapes(body: object) -> Facts:
@@ -83,7 +82,7 @@ def measure_shapes(body: object) -> Facts:
         case SoftmaxLayer():
             return Facts(n_samples=1, widths=body.weights.shape)
     problem = getattr(body, "problem", None)
-    return NOTHING if problem is None else measure_shapes(problem)
+    return NO_FACTS if problem is None else measure_shapes(problem)
 
 
 def count_marks(grade: Grade, shapes: Facts) -> Facts:
@@ -100,4 +99,4 @@ def note_facts(scope: Scope, facts: Facts) -> None:
 
 def facts_of(scope: Scope) -> Facts:
     """Return what is known of a request."""
-    return cast("Facts", scope["state"].get("facts", NOTHING))
+    return cast("Facts", scope["state"].get("facts", NO_FACTS))

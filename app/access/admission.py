@@ -20,8 +20,7 @@ logger.setLevel(logging.WARNING)
 TOKEN = "token"  # noqa: S105 - the word, no token
 """Named by a route beside scopes: admits somebody without a key, and whatever else they bring has to be a token."""
 
-SHORTEST_SECRET = 32
-"""Characters: what ``openssl rand -hex 16`` gives, 128 bits."""
+SHORTEST_SECRET = 32  # characters: what ``openssl rand -hex 16`` gives, 128 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,7 @@ from app.access.refusals import SCOPES
 from app.settings import SettingError
 from core.errors import counted
 
-PREFIX = "gradmark_"
-"""Lets a key that got lost be recognised for what it is."""
+PREFIX = "gradmark_"  # lets a key that got lost be recognised for what it is
 
 RANDOM_BYTES = 32
 

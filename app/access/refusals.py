@@ -9,8 +9,7 @@ SCOPES = {
 }
 """What a key can be for, and what it then allows; none includes another."""
 
-EVERY_KEY = tuple(SCOPES)
-"""Admits every key: each has a scope."""
+EVERY_KEY = tuple(SCOPES)  # admits every key: each has a scope
 
 UNAUTHORIZED = (
     "found no key or token, or one that does not hold here; needed a key in the header Authorization: Bearer <key>, "

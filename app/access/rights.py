@@ -9,8 +9,7 @@ from core.budget import Budget
 from core.grade_requests import DEFAULT_FEEDBACK, ExerciseReference, Grader, GradeRequest
 from core.grading import LEVELS, ExactMatcher, Grade
 
-HIGHEST_WITHOUT_AUTHOR = "location"
-"""The highest level that shows no number of the solution."""
+HIGHEST_WITHOUT_AUTHOR = "location"  # the highest level that shows no number of the solution
 
 LOWEST_WITH_POLICY = "diagnosis"
 """The lowest level that names mistakes: credits of its own for each would name them in the score."""

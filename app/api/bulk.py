@@ -36,8 +36,7 @@ logger = logging.getLogger("gradmark")
 LAST_LINE_SECONDS = 0.4
 """For a client to take the line that says that the service stops; the server waits for little longer."""
 
-IN_MEMORY = 1024 * 1024
-"""A bulk request up to this size never sees the disk."""
+IN_MEMORY = 1024 * 1024  # a bulk request up to this size never sees the disk
 
 LINES_BODY = {
     LINES_TYPE: {"schema": {"type": "string"}, "examples": BULK},

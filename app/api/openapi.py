@@ -151,9 +151,7 @@ def _describe(route: APIRoute) -> APIRoute:
     reply = OPERATIONS[route.name].reply
     described.response_description = str(getdoc(reply)) if reply else "Text."
     # the summary is the first line of what the handler says of itself
-    described.summary, _, described.description = (
-        OPERATIONS[route.name].documentation or getdoc(route.endpoint) or ""
-    ).partition("\n\n")
+    described.summary, _, described.description = str(getdoc(route.endpoint)).partition("\n\n")
     return described
 
 

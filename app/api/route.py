@@ -38,8 +38,7 @@ def read_holder(request: Request) -> str:
     return find_holder(request.scope, settings.client_header)
 
 
-PIECE_BYTES = 256 * 1024
-"""Replies are sent in pieces of at most this size."""
+PIECE_BYTES = 256 * 1024  # replies are sent in pieces of at most this size
 
 Endpoint = Callable[[Request, Caller, ExitStack], Awaitable[Reply | Response]]
 """Answers a request of somebody who is admitted; what enters the stack is kept until the reply is sent."""
@@ -67,7 +66,7 @@ class OperationRoute(APIRoute):
         self._fixed: Reply | None = None
         super().__init__(
             operation.path,
-            _describe_parameters(operation, endpoint or operation.run),
+            _describe_parameters(operation, endpoint or operation.handler),
             name=operation.name,
             methods=[operation.method],
             tags=[operation.tag],
@@ -112,7 +111,7 @@ class OperationRoute(APIRoute):
         return reply
 
 
-def _describe_parameters(operation: Operation, endpoint: Callable[..., Any]) -> Callable[..., Any]:
+def _describe_parameters(operation: Operation, function: Any) -> Callable[..., Any]:
     """Return what the framework reads the parameters of an operation from; `OperationRoute.answer` answers."""
     parameter = partial(Parameter, kind=Parameter.KEYWORD_ONLY)
     found: list[Parameter] = []
@@ -126,9 +125,9 @@ def _describe_parameters(operation: Operation, endpoint: Callable[..., Any]) -> 
     elif operation.body is not None:
         examples = Body(openapi_examples=dict(operation.examples))
         found.append(parameter("body", annotation=Annotated[operation.body, examples]))
-    for name, (annotation, description) in operation.path_parameters.items():
-        found.append(parameter(name, annotation=Annotated[annotation, Path(description=description)]))
-    described: Any = wraps(endpoint)(lambda: None)
+    named = [one for name, one in operation.parameters.items() if f"{{{name}}}" in operation.path]
+    found += [one.replace(kind=Parameter.KEYWORD_ONLY) for one in named]
+    described: Any = wraps(function)(lambda: None)
     described.__signature__ = Signature(found)
     return cast("Callable[..., Any]", described)
 

@@ -11,8 +11,7 @@ from core.budget import CALL_COST, Budget, forward_operations
 from core.errors import CoreError
 from core.quantities import parse_quantities
 
-MOST_ESTIMATED = 20
-"""More derivatives than this are no small work, whatever they are."""
+MOST_ESTIMATED = 20  # more derivatives than this are no small work, whatever they are
 
 TAG = {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."}
 

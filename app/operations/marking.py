@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, cast
 
+from pydantic import Field
+
 from app.access.admission import TOKEN, Caller
 from app.access.refusals import EVERY_KEY, forbidden
 from app.access.rights import AuthorisedGrader
@@ -17,6 +19,8 @@ from core import exercises
 from core.budget import Budget
 from core.exercises import KINDS, LATEST_VERSION, Exercise, draw_exercise
 from core.grading import Grade
+
+ExerciseKind = Annotated[KindName, Field(description="The kind's name.")]
 
 TAG = {"name": "marking", "description": "Marks with their reasons, exercises that hide nothing, audits of one's own."}
 
@@ -54,7 +58,7 @@ def read_exercise(body: ExerciseQuery, caller: Caller) -> Exercise:
     return draw_exercise(grant.kind, grant.seed, grant.version)
 
 
-def mint_token(body: TokenBody, caller: Caller, kind: Annotated[KindName, "The kind's name."]) -> TokenReply:
+def mint_token(body: TokenBody, caller: Caller, kind: ExerciseKind) -> TokenReply:
     """Sign a token for an exercise: who holds it reads that exercise and has it marked, and needs no key.
 
     The version is written into it, so that it means the same numbers as long as it holds.

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from inspect import Parameter, getdoc, signature
-from typing import Annotated, Any, cast, get_args
+from inspect import Parameter, signature
+from typing import Any, cast
 
 from pydantic import TypeAdapter
 
-BODY_PROBLEMS = (400, 406, 408, 413, 415, 422, 500, 503)
-"""Statuses of an operation that reads a body."""
+BODY_PROBLEMS = (400, 406, 408, 413, 415, 422, 500, 503)  # statuses of an operation that reads a body
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +73,7 @@ class Operation:
         adapter: TypeAdapter[Any] = TypeAdapter(cast("type", self.body))
         return adapter
 
-    @cached_property
-    def path_parameters(self) -> Mapping[str, tuple[Any, str]]:
-        """The parameters that stand in the path: annotation and description of each."""
-        found = {name: get_args(one.annotation) for name, one in self.parameters.items() if f"{{{name}}}" in self.path}
-        return {name: (Annotated[(annotation, *rest)], said) for name, (annotation, *rest, said) in found.items()}
-
     def run(self, known: Mapping[str, object]) -> object:
         """Call the handler with those of the values that it takes."""
         assert self.handler is not None  # noqa: S101 - what has none is not run
         return self.handler(**{name: known[name] for name in self.parameters})
-
-    @property
-    def documentation(self) -> str:
-        """What the handler says of itself."""
-        return getdoc(self.handler) or ""

@@ -19,11 +19,8 @@ TRACE_CONTEXT = TraceContextTextMapPropagator()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
-UNMATCHED = "unmatched"
-"""The route of a request for a path that there is not."""
-
-OTHER = "other"
-"""The method of a request with one that no route could have."""
+UNMATCHED = "unmatched"  # the route of a request for a path that there is not
+OTHER = "other"  # the method of a request with one that no route could have
 
 
 class Exchange:

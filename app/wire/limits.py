@@ -17,8 +17,7 @@ from core.budget import Budget
 MOST_PARTS = 250_000
 """Lists, objects and texts in what the reference reads: each takes a hundred bytes or more there, however short."""
 
-MOST_DIGITS = 1_000
-"""Characters of a number."""
+MOST_DIGITS = 1_000  # characters of a number
 
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|[-+.0-9eE]++', re.DOTALL)
 ESCAPED = re.compile(rb"\\.", re.DOTALL)
@@ -26,8 +25,7 @@ ESCAPED = re.compile(rb"\\.", re.DOTALL)
 ANSWERS = b'"answers"'
 LARGER_THAN_FLOATS = b"1" + b"0" * 400
 
-SAMPLES = 64
-"""A number that is too long has so many places that are looked at first, and most other bytes need no look."""
+SAMPLES = 64  # a number that is too long has so many places that are looked at first, and most other bytes need no look
 
 
 def _table(signs: bytes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

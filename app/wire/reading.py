@@ -20,8 +20,7 @@ Body = TypeVar("Body")
 FAST_FROM = 4096
 """From this many bytes on, arrays are read by simdjson; with less, finding them takes longer than it saves."""
 
-ANSWERS = ("answers",)
-"""Where NaN and Infinity are taken as Python's json writes them: an answer may be anything."""
+ANSWERS = ("answers",)  # where NaN and Infinity are taken as Python's json writes them: an answer may be anything
 
 STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 

@@ -27,32 +27,25 @@ Take = Callable[[AnyArray], object]
 # there are Python versions that it has no wheel for; pydantic reads everything as well
 simdjson: Any = import_module("simdjson") if find_spec("simdjson") else None
 
-TAKES = "takes"
-"""The key in a schema's metadata under which an array's form says what it takes."""
-
-RESOLVES = "resolves"
-"""The key under which a form says that arrays may stand anywhere in it, and become lists."""
+TAKES = "takes"  # the key in a schema's metadata under which an array's form says what it takes
+RESOLVES = "resolves"  # the key under which a form says that arrays may stand anywhere in it, and become lists
 
 # nobody can send what stands for an array
 _MARK = secrets.token_hex(16) + ":"
 
-MOST_KEYS = 20_000
-"""A network of 5,000 layers has fewer; each unknown key is an error, and those take time."""
+MOST_KEYS = 20_000  # a network of 5,000 layers has fewer; each unknown key is an error, and those take time
 
 MOST_KEYS_OF_ONE = 256
 """No object of the wire has as many, and simdjson looks for a key from the first on: n keys are n² looks."""
 
-FIRST_INEXACT = 2**53
-"""What float64 reads 2^53 + 1 as, the first whole number that it does not hold."""
+FIRST_INEXACT = 2**53  # what float64 reads 2^53 + 1 as, the first whole number that it does not hold
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-MOST_LEVELS = 8
-"""Objects and lists inside each other in a skeleton."""
+MOST_LEVELS = 8  # objects and lists inside each other in a skeleton
 
 
-BLOCK = 64 * 1024
-"""Bytes are counted in blocks of this many, which stay in the processor's cache."""
+BLOCK = 64 * 1024  # bytes are counted in blocks of this many, which stay in the processor's cache
 
 # a parser keeps the memory that it needed for a document, and finding new memory takes half as long as parsing
 _PARSERS: list[Any] = []

@@ -32,8 +32,7 @@ Body = TypeVar("Body")
 
 TENSORS_TYPE = "application/vnd.gradmark.tensors"
 
-PREFIX = 8
-"""Bytes of the head's length."""
+PREFIX = 8  # bytes of the head's length
 
 DATATYPES = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "INT32": "<i4"}
 

@@ -14,7 +14,7 @@ from app.errors import MEDIA_TYPE, BodyError, ProblemDocument, describe_error
 from app.logs import LogFormat, configure_logs, current_request_id
 from app.operations import OPERATIONS
 from app.operations.operation import Operation
-from app.record import NOTHING, Facts, count_marks, measure_shapes
+from app.record import NO_FACTS, Facts, count_marks, measure_shapes
 from app.wire.limits import DEFAULT_LIMITS, Limits
 from app.wire.reading import parse_body
 from app.wire.tensors import TENSORS_TYPE, encode_tensors, parse_tensors
@@ -49,7 +49,7 @@ class Reply:
     media_type: str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    facts: Facts = NOTHING
+    facts: Facts = NO_FACTS
 
 
 def answer(operation: Operation, call: Call) -> Reply:
@@ -98,7 +98,7 @@ def compute(operation: Operation, body: object, call: Call) -> Reply:
 
 
 def answer_problem(
-    document: ProblemDocument, *, headers: Mapping[str, str] | None = None, facts: Facts = NOTHING
+    document: ProblemDocument, *, headers: Mapping[str, str] | None = None, facts: Facts = NO_FACTS
 ) -> Reply:
     """Answer with a problem document; ``facts`` are what is known beside its reason."""
     return Reply(
@@ -110,6 +110,6 @@ def answer_problem(
     )
 
 
-def _explain(error: Exception, facts: Facts = NOTHING) -> Reply:
+def _explain(error: Exception, facts: Facts = NO_FACTS) -> Reply:
     headers = error.headers if isinstance(error, BodyError) else None
     return answer_problem(describe_error(error), headers=headers, facts=facts)
