@@ -278,7 +278,7 @@ def count_unread(server: Server) -> int:
 
 
 def test_of_replies_that_nobody_reads_the_kernel_holds_little_and_nothing_once_they_are_given_up() -> None:
-    clients, each = 100, 2**19
+    clients, each = 250, 2**18
     # larger than what the kernel holds for one that reads nothing
     request = b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with run_server(client_seconds=2, processes=0) as server, ExitStack() as stack:
