@@ -204,10 +204,10 @@ def count_seconds(server: Server) -> float:
 
 
 def test_clients_that_come_again_at_once_take_no_time_from_those_that_are_served() -> None:
+    """A floor, with room for what else this machine does. The goal, 0.8 and 0.1 s, is held by `make load`."""
     with run_server(processes=0) as server:
         few, _ = uvloop.run(press(server, 48, 3))
         many, slowest = uvloop.run(press(server, 400, 3))
-    # 0.9 times as many and 0.1 s where nothing else runs
     assert many > 0.6 * few
     assert slowest < 1
 
