@@ -103,9 +103,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, shared: Connections) -> None:
         self._shared, self._settings = shared, shared.settings
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpRequestParser(self)
-        # what follows the last request is passed over, not an error
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._open_parser()
         # those that are not answered yet: the first is worked on, the last may still be arriving
         self._requests: deque[Request] = deque()
         self.is_held = self._is_paused = self._is_fresh = self._is_quiet = False
@@ -197,15 +195,24 @@ class Connection(asyncio.Protocol):
         if overhead > 2 * self._settings.max_header_bytes and self.phase is not Phase.DEAF:
             self.refuse(refusal("around", limits=self._settings))
 
+    def _open_parser(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        # what follows the last request is passed over, not an error
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
     def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as wish:
-            # ignored, and hidden from the parser, which takes what follows for another protocol
-            version = self._parser.get_http_version().encode("ascii")
-            lines = [b"%b: %b" % header for header in self._headers if header[0] != b"upgrade"]
-            start = b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, version)
-            self._parse(b"\r\n".join((start, *lines, b"", b"")) + data[wish.args[0] :])
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as wish:
+                # ignored, and hidden from a new parser: this one takes what follows for another protocol
+                version = self._parser.get_http_version().encode("ascii")
+                lines = [b"%b: %b" % header for header in self._headers if header[0] != b"upgrade"]
+                start = b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, version)
+                data = b"\r\n".join((start, *lines, b"", b"")) + data[wish.args[0] :]
+                self._open_parser()
+            else:
+                return
 
     def on_message_begin(self) -> None:
         """Start a request's head."""

@@ -94,6 +94,26 @@ def test_the_wish_for_another_protocol_is_ignored(server: Server, pieces: list[b
         assert rest.count(b"HTTP/1.1 200 OK") == 1
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n",
+        b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n",
+        b"Upgrade: h2c\r\nConnection: close\r\nConnection: Upgrade\r\n",
+    ],
+)
+@pytest.mark.parametrize("request_", [KEPT, POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY])
+def test_the_wish_for_another_protocol_is_ignored_on_a_connections_last_request(
+    server: Server, request_: bytes, lines: bytes
+) -> None:
+    wishing = request_.replace(b"Connection: close\r\n", b"").replace(b"\r\n\r\n", b"\r\n" + lines + b"\r\n")
+    for behind in (b"", KEPT):
+        status, head, body = send(server, KEPT + wishing + behind)
+        assert (status, "connection: close" in head) == (200, False)
+        assert body.count(b"HTTP/1.1 200 OK") == 1
+        assert b"connection: close" in body
+
+
 def test_a_request_to_pass_bytes_on_is_400(server: Server) -> None:
     for target in (b"a:80", b"/health/live"):
         assert_is_refused(
