@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["app.wire", "core.answers"]):
     from app.wire.tensors import parse_tensors
     from core.answers import FORMS, read_answer
     from core.errors import CoreError
-    from tests.app.wire.test_readers import BODIES, outcome
+    from tests.support.readers import BODIES, outcome
     from tests.support.tensor_client import to_tensors, with_arrays
 
 # small bodies are those that are mutated most often, and the fast reader is meant to see them, too

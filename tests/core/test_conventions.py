@@ -18,9 +18,8 @@ from core.problem import Layer, Network, Problem
 from core.propagation import compute_forward, compute_gradients, gradient_names
 from core.steps import evaluate
 from core.verification import METHODS, check_gradients, differentiate_outputs
-from tests.core.grading.test_float32 import in_float32
 from tests.support import oracles
-from tests.support.problems import two_layers
+from tests.support.problems import in_float32, two_layers
 from tests.support.students import ONE_SAMPLE
 
 LASTS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}

@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
+from starlette.routing import BaseRoute, Mount
 
 from app.access.keys import make_key
 from app.access.refusals import SCOPES
@@ -73,3 +74,9 @@ def without_id(reply: httpx.Response) -> dict[str, Any]:
     document = {name: value for name, value in reply.json().items() if name != "request_id"}
     headers = {name: value for name, value in reply.headers.items() if name != "x-request-id"}
     return {"status": reply.status_code, "document": document, "headers": headers}
+
+
+def template(route: BaseRoute) -> tuple[str, str]:
+    """Return a route's template, and a path that it matches."""
+    path = str(getattr(route, "path", ""))
+    return path, path.replace("{kind}", "softmax_forward") + ("/favicon.png" if isinstance(route, Mount) else "")

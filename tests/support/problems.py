@@ -5,7 +5,7 @@ numbers for many problems at once, or hypothesis, which shrinks what fails.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
@@ -173,3 +173,18 @@ def numbered_quantities(problem: Problem) -> tuple[list[str], list[tuple[str, st
     order += ["L"] if problem.loss else []
     computed = [node for node in order if node[0] in "ZAL"]
     return computed, [(of, by) for of in computed for by in order[: order.index(of)]]
+
+
+def single(array: Array) -> Array:
+    """Round an array to float32; class indices stay what they are."""
+    return np.asarray(array.astype(np.float32)) if array.dtype.kind == "f" else array
+
+
+def in_float32(problem: Problem) -> Problem:
+    """Round a problem's numbers to float32."""
+    layers = tuple(
+        replace(layer, weights=single(layer.weights), bias=None if layer.bias is None else single(layer.bias))
+        for layer in problem.network.layers
+    )
+    targets = None if problem.targets is None else single(problem.targets)
+    return replace(problem, network=Network(layers=layers), inputs=single(problem.inputs), targets=targets)

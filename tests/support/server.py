@@ -20,6 +20,8 @@ from app.errors import MEDIA_TYPE
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
 STOP_SECONDS = 20
+SOON = 8
+"""Seconds in which a server that is told to stop has ended."""
 
 Process = subprocess.Popen[bytes]
 

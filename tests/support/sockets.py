@@ -1,8 +1,12 @@
 """What is sent to the real server, and read from it, below any client library."""
 
+import json
 import socket
 import time
 
+from app.errors import MEDIA_TYPE
+from app.examples import ARTICLE
+from app.watch.headers import NO_STORE, PROTECTION
 from tests.support.server import Server, dump
 
 KEPT = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -10,6 +14,15 @@ KEPT = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
 """Of a request with a body: path, media type and length are to be filled in."""
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+"""The head of a request without a body, except for its end."""
+
+POST = b"POST /v1/softmax-layer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+"""The head of a request with a body, except for how long it is."""
+
+BODY = dump(ARTICLE)
+"""The body of that request."""
 
 
 def connect(server: Server, address: str = "127.0.0.1") -> socket.socket:
@@ -80,3 +93,39 @@ def count_open(sockets: list[socket.socket]) -> int:
         except BlockingIOError:
             still_open += 1
     return still_open
+
+
+def send(server: Server, *pieces: bytes) -> tuple[int, str, bytes]:
+    """Send pieces, each by itself, and read until the server closes."""
+    with connect(server) as connection:
+        for number, piece in enumerate(pieces):
+            if number:
+                time.sleep(0.02)
+            connection.sendall(piece)
+        return read_all(connection)
+
+
+def assert_is_refused(reply: tuple[int, str, bytes], status: int, code: str) -> str:
+    """Check a refusal, and return its message; pytest explains no asserts of this file."""
+    found, head, body = reply
+    document = json.loads(body)
+    assert (found, document["status"], document["errors"][0]["code"]) == (status, status, code), document
+    assert f"content-type: {MEDIA_TYPE}" in head, head
+    assert f"x-request-id: {document['request_id']}" in head, head
+    assert "\r\nconnection: close" in head, head
+    assert all(f"\r\n{name.decode()}: {value.decode()}" in head for name, value in (*PROTECTION, NO_STORE)), head
+    assert len(document["request_id"]) == 32, document
+    message: str = document["detail"]
+    return message
+
+
+def head_of(size: int) -> bytes:
+    """Return a request without a body whose head has a size."""
+    return GET + b"X: " + b"x" * (size - len(GET) - 7) + b"\r\n\r\n"
+
+
+def chunked(body: bytes, size: int, *, extension: bytes = b"", trailers: bytes = b"") -> bytes:
+    """Return a request whose body is sent in chunks of a size."""
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    written = b"".join(b"%x%b\r\n%b\r\n" % (len(chunk), extension, chunk) for chunk in chunks)
+    return POST + b"Transfer-Encoding: chunked\r\n\r\n" + written + b"0\r\n" + trailers + b"\r\n"

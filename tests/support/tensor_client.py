@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import httpx
 import numpy as np
+
+Json = dict[str, Any]
 
 MEDIA_TYPE = "application/vnd.gradmark.tensors"
 HEADERS = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE}
@@ -61,3 +64,15 @@ def with_lists(value: Any) -> Any:
     if isinstance(value, list):
         return [with_lists(part) for part in value]
     return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+async def post_tensors(client: httpx.AsyncClient, path: str, content: bytes, **headers: str) -> httpx.Response:
+    """Send a body in binary form, and accept a reply in it unless the headers say otherwise."""
+    return await client.post(f"/v1/{path}", content=content, headers=HEADERS | headers)
+
+
+def tensor_problem(**changes: object) -> Json:
+    """Return a body of ones and zeros, as arrays, with these members."""
+    layer = {"weights": np.ones((3, 2)), "bias": np.zeros(2), "activation": "softmax"}
+    body: Json = {"network": {"layers": [layer]}, "inputs": np.ones((4, 3)), "targets": np.zeros(4, np.int64)}
+    return body | {"loss": "cross_entropy"} | changes

@@ -9,7 +9,7 @@ import pytest
 from app.serving.refusals import MAX_TINY_CHUNKS
 from app.wire.limits import MOST_PARTS
 from app.wire.skeletons import MOST_KEYS
-from tests.app.api.test_any_answer import CASES
+from tests.support.grades import ANY_ANSWERS
 from tests.support.keyed import LINES, client_of, keyed_app, mint, without_id
 from tests.support.server import run_server
 from tests.support.sockets import connect, read_all, read_metric, wait_for_metric
@@ -60,7 +60,9 @@ async def test_a_holder_is_told_what_is_wrong_as_if_by_key(
     assert missing.status_code == 401
 
 
-@pytest.mark.parametrize("answer", [answer for answer, _ in CASES], ids=[answer[:20] for answer, _ in CASES])
+@pytest.mark.parametrize(
+    "answer", [answer for answer, _ in ANY_ANSWERS], ids=[answer[:20] for answer, _ in ANY_ANSWERS]
+)
 async def test_whatever_an_answer_is_a_holder_is_told_what_a_key_is(answer: str) -> None:
     body = f'{{"token": {json.dumps(await mint(APP))}, "answers": {{"dL_db": {answer}}}}}'.encode()
     async with client_of(APP) as client, client_of(APP, "grade") as grader:

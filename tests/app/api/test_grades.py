@@ -8,40 +8,16 @@ import numpy as np
 import pytest
 
 from app import __version__
-from app.examples import ARTICLE_PROBLEM, PRINTED_BY_ARTICLE, REGRESSION_PROBLEM, TWO_LAYER_PROBLEM
+from app.examples import ARTICLE_PROBLEM, PRINTED_BY_ARTICLE, REGRESSION_PROBLEM
 from core.exercises import LATEST_VERSION
 from core.grading import LEVELS
+from tests.support.grades import UNSTATED, compute, grade, mark
 
 pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
 
-UNSTATED = {key: value for key, value in TWO_LAYER_PROBLEM.items() if key != "conventions"}
 BACKWARD = ["dL_dZ2", "dL_dW2", "dL_db2", "dL_dZ1", "dL_dW1", "dL_db1"]
-
-
-async def grade(client: httpx.AsyncClient, **body: object) -> Json:
-    """Post a submission that has to be marked; Python's json writes NaN and Infinity as bare words."""
-    return read(await client.post("/v1/grades", content=json.dumps(body), headers={"Content-Type": "application/json"}))
-
-
-def read(reply: httpx.Response) -> Json:
-    assert reply.status_code == 200, reply.text
-    document: Json = json.loads(reply.content, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    return document
-
-
-async def mark(client: httpx.AsyncClient, answer: object, quantity: str = "dL_dW", **body: object) -> Json:
-    """Mark one answer, of the article's problem unless another one is given; return its part."""
-    [part] = (await grade(client, **{"problem": ARTICLE_PROBLEM} | body, answers={quantity: answer}))["parts"]
-    assert part["quantity"] == quantity
-    found: Json = part
-    return found
-
-
-async def compute(client: httpx.AsyncClient, problem: Json, *ids: str) -> dict[str, Any]:
-    reply = await client.post("/v1/jacobians", json=problem | {"jacobians": ids})
-    return {name: entry["value"] for name, entry in reply.json()["jacobians"].items()}
 
 
 # verdicts

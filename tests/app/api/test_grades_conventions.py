@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.examples import ARTICLE_PROBLEM
-from tests.app.api.test_grades import UNSTATED, compute, grade, mark
+from tests.support.grades import UNSTATED, compute, grade, mark
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,15 @@ import httpx
 import pytest
 
 from app.marking.ids import take_id, take_ids
-from tests.app.marking.test_bulk_alike import CASES, count_marked, right_lines, truths, write_lines
-from tests.support.bulk_lines import DEFAULTS, HEADERS, dump_lines, mark, mark_one_by_one, read_lines
+from tests.support.alike_lines import ALIKE, count_marked, right_lines, truths, write_lines
+from tests.support.bulk_lines import (
+    DEFAULTS,
+    HEADERS,
+    dump_lines,
+    mark,
+    mark_one_by_one,
+    read_lines,
+)
 
 Json = dict[str, Any]
 
@@ -99,7 +106,7 @@ def strip_ids(lines: list[Json]) -> list[Json]:
 
 
 @pytest.mark.parametrize("place", ["first", "last", "mixed"])
-@pytest.mark.parametrize(("ids", "defaults"), CASES[:2])
+@pytest.mark.parametrize(("ids", "defaults"), ALIKE[:2])
 def test_an_id_changes_nothing_of_a_reply_but_that_it_has_it(place: str, ids: tuple[str, ...], defaults: Json) -> None:
     source = random.Random(1)
     expected = truths(defaults, ids)

@@ -10,9 +10,8 @@ from app.examples import ARTICLE, ARTICLE_PROBLEM
 from app.serving.guard import SPARE_FILES, Connections, raise_file_limit
 from app.serving.refusals import Overload
 from app.settings import Settings
-from tests.app.serving.test_heads import POST
 from tests.support.server import dump, post, run_server
-from tests.support.sockets import KEPT, connect, count_open, read_all
+from tests.support.sockets import KEPT, POST, connect, count_open, read_all
 
 
 def test_a_server_may_open_as_many_files_as_the_system_lets_it() -> None:

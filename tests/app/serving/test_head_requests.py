@@ -5,8 +5,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from tests.app.serving.test_request_lines import template
-from tests.support.keyed import SUBSETS, client_of, keyed_app
+from tests.support.keyed import SUBSETS, client_of, keyed_app, template
 from tests.support.server import run_server
 from tests.support.sockets import connect, read_rest
 

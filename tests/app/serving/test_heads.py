@@ -6,18 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.errors import MEDIA_TYPE
-from app.examples import ARTICLE
 from app.serving.refusals import MAX_HEADERS, MAX_TINY_CHUNKS
 from app.settings import Settings
-from app.watch.headers import NO_STORE, PROTECTION
-from tests.support.server import Server, dump, run_server
-from tests.support.sockets import KEPT, connect, read_all, read_metric
+from tests.support.server import Server, run_server
+from tests.support.sockets import BODY, GET, KEPT, POST, assert_is_refused, chunked, connect, head_of, read_metric, send
 
 DEFAULTS = Settings.model_construct()
-GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-POST = b"POST /v1/softmax-layer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
-BODY = dump(ARTICLE)
 
 
 @pytest.fixture(scope="module")
@@ -26,36 +20,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def send(server: Server, *pieces: bytes) -> tuple[int, str, bytes]:
-    """Send pieces, each by itself, and read until the server closes."""
-    with connect(server) as connection:
-        for number, piece in enumerate(pieces):
-            if number:
-                time.sleep(0.02)
-            connection.sendall(piece)
-        return read_all(connection)
-
-
-def assert_is_refused(reply: tuple[int, str, bytes], status: int, code: str) -> str:
-    """Check a refusal, and return its message."""
-    found, head, body = reply
-    document = json.loads(body)
-    assert (found, document["status"], document["errors"][0]["code"]) == (status, status, code), document
-    assert f"content-type: {MEDIA_TYPE}" in head
-    assert f"x-request-id: {document['request_id']}" in head
-    assert "\r\nconnection: close" in head
-    assert all(f"\r\n{name.decode()}: {value.decode()}" in head for name, value in (*PROTECTION, NO_STORE))
-    assert len(document["request_id"]) == 32
-    message: str = document["detail"]
-    return message
-
-
 # heads
-
-
-def head_of(size: int) -> bytes:
-    """Return a request without a body whose head has a size."""
-    return GET + b"X: " + b"x" * (size - len(GET) - 7) + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 3])
@@ -176,12 +141,6 @@ def test_bytes_that_are_no_chunk_after_some_that_are_get_the_applications_400(se
 
 
 # chunks
-
-
-def chunked(body: bytes, size: int, *, extension: bytes = b"", trailers: bytes = b"") -> bytes:
-    chunks = [body[start : start + size] for start in range(0, len(body), size)]
-    written = b"".join(b"%x%b\r\n%b\r\n" % (len(chunk), extension, chunk) for chunk in chunks)
-    return POST + b"Transfer-Encoding: chunked\r\n\r\n" + written + b"0\r\n" + trailers + b"\r\n"
 
 
 @pytest.mark.parametrize("size", [1, 15])

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from app.serving.refusals import MAX_PIPELINED
-from tests.app.serving.test_heads import BODY, DEFAULTS, GET, POST, assert_is_refused, head_of, send
+from app.settings import Settings
 from tests.support.server import Server, run_server
-from tests.support.sockets import KEPT, read_metric
+from tests.support.sockets import BODY, GET, KEPT, POST, assert_is_refused, head_of, read_metric, send
+
+DEFAULTS = Settings.model_construct()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.routing import BaseRoute, Mount
 from starlette.types import Message
 
 from app.examples import ARTICLE, ARTICLE_PROBLEM, TWO_LAYER_PROBLEM
@@ -17,6 +16,7 @@ from app.operations import service
 from app.settings import Settings
 from app.watch.line import ALWAYS, FIELDS
 from tests.support.dispatching import started
+from tests.support.keyed import template
 from tests.support.log_lines import Line, collected
 
 pytestmark = pytest.mark.anyio
@@ -117,12 +117,6 @@ async def test_a_refusal_says_why_in_one_word(
     if reply.json()["errors"]:
         reason = reply.json()["errors"][0]["code"]
     assert line["reason"] == reason
-
-
-def template(route: BaseRoute) -> tuple[str, str]:
-    """Return a route's template, and a path that it matches."""
-    path = str(getattr(route, "path", ""))
-    return path, path.replace("{kind}", "softmax_forward") + ("/favicon.png" if isinstance(route, Mount) else "")
 
 
 @pytest.mark.parametrize("number", range(len(create_app(Settings.model_construct()).routes)))

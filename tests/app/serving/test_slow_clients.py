@@ -13,9 +13,21 @@ import pytest
 
 from app.examples import ARTICLE_PROBLEM
 from app.settings import Settings
-from tests.app.serving.test_heads import BODY, POST, assert_is_refused, chunked
 from tests.support.server import Server, dump, run_server
-from tests.support.sockets import KEPT, ask_for_much, connect, count_open, read_all, read_rest, split, wait_for_metric
+from tests.support.sockets import (
+    BODY,
+    KEPT,
+    POST,
+    ask_for_much,
+    assert_is_refused,
+    chunked,
+    connect,
+    count_open,
+    read_all,
+    read_rest,
+    split,
+    wait_for_metric,
+)
 
 DEFAULTS = Settings.model_construct()
 JSON_HEAD = POST.replace(b"Connection: close\r\n", b"")

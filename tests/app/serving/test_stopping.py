@@ -14,6 +14,7 @@ import pytest
 from app.examples import ARTICLE, ARTICLE_PROBLEM
 from tests.support.server import (
     ROOT,
+    SOON,
     Server,
     assert_is_problem,
     command,
@@ -26,7 +27,6 @@ from tests.support.server import (
 )
 from tests.support.sockets import KEPT, ask_for_much, connect, hold_request, read_all, read_rest
 
-SOON = 8
 LONG = 60
 """Seconds: what should not be waited for is this long, and less than the other will have passed on a busy machine."""
 

@@ -11,9 +11,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.app.serving.test_stopping import SOON
 from tests.support.dispatching import children_of, is_worker, wait_until_gone
-from tests.support.server import ROOT, command, environment, find_free_port
+from tests.support.server import ROOT, SOON, command, environment, find_free_port
 
 
 def wait_until_live(process: subprocess.Popen[bytes], client: httpx.Client) -> None:

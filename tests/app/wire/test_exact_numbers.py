@@ -14,9 +14,8 @@ from app.schemas.compute_bodies import ForwardBody
 from app.schemas.grade_bodies import GradeBody
 from app.wire.reading import FAST_FROM, parse_body, read_body
 from app.wire.tensors import parse_tensors
-from tests.app.wire import test_tensors as tensors
-from tests.app.wire.test_readers import LAYER, PROBLEM, SOFTMAX, is_read_fast, outcome
-from tests.support.tensor_client import to_tensors, with_arrays
+from tests.support.readers import LAYER, PROBLEM, SOFTMAX, is_read_fast, outcome
+from tests.support.tensor_client import post_tensors, tensor_problem, to_tensors, with_arrays
 
 pytestmark = pytest.mark.anyio
 
@@ -102,16 +101,16 @@ def test_a_byte_order_mark_before_a_document_is_skipped(small: bool) -> None:
 async def test_class_indices_may_be_of_any_datatype(client: httpx.AsyncClient, kind: type) -> None:
     expected = await client.post("/v1/gradients", json=TWO_LAYER_PROBLEM)
     body = with_arrays(TWO_LAYER_PROBLEM) | {"targets": np.array(TWO_LAYER_PROBLEM["targets"], kind)}
-    reply = await tensors.post(client, "gradients", to_tensors(body), Accept="application/json")
+    reply = await post_tensors(client, "gradients", to_tensors(body), Accept="application/json")
     assert (reply.status_code, reply.content) == (200, expected.content)
     layer = await client.post("/v1/softmax-layer", json=ARTICLE)
     body = with_arrays(ARTICLE) | {"target": np.array(ARTICLE["target"], kind)}
-    reply = await tensors.post(client, "softmax-layer", to_tensors(body), Accept="application/json")
+    reply = await post_tensors(client, "softmax-layer", to_tensors(body), Accept="application/json")
     assert (reply.status_code, reply.content) == (200, layer.content)
 
 
 def test_a_byte_order_mark_before_the_head_is_skipped() -> None:
-    content = to_tensors(tensors.problem(inputs=np.ones((4, 3))))
+    content = to_tensors(tensor_problem(inputs=np.ones((4, 3))))
     length = int.from_bytes(content[:8], "little")
     for strength, is_exact in ((b"0.0", True), (b"9007199254740993", False)):
         rest = b', "conventions": {"l2": {"strength": %b}}}' % strength
@@ -127,6 +126,6 @@ def test_a_byte_order_mark_before_the_head_is_skipped() -> None:
 def test_whole_numbers_that_float64_holds_are_read_however_large() -> None:
     numbers = [0, 2**53, -(2**53), 2**53 + 2, 2**62 + 2**20, -(2**63), 2**63 - 1024]
     read = parse_tensors(
-        FORWARD, to_tensors(tensors.problem(inputs=np.array([numbers[:3], numbers[-3:]]), targets=[0, 1]))
+        FORWARD, to_tensors(tensor_problem(inputs=np.array([numbers[:3], numbers[-3:]]), targets=[0, 1]))
     )
     assert read.inputs.tolist() == [numbers[:3], numbers[-3:]]

@@ -20,7 +20,16 @@ from app.wire.limits import Limits
 from app.wire.skeletons import TAKES, OddBodyError
 from app.wire.tensors import encode_tensors, parse_tensors
 from core.errors import NonFiniteError
-from tests.support.tensor_client import HEADERS, MEDIA_TYPE, from_tensors, to_tensors, with_arrays, with_lists
+from tests.support.tensor_client import (
+    HEADERS,
+    MEDIA_TYPE,
+    from_tensors,
+    post_tensors,
+    tensor_problem,
+    to_tensors,
+    with_arrays,
+    with_lists,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -40,21 +49,17 @@ BODIES: list[tuple[str, Json]] = [
 ]
 
 
-async def post(client: httpx.AsyncClient, path: str, content: bytes, **headers: str) -> httpx.Response:
-    return await client.post(f"/v1/{path}", content=content, headers=HEADERS | headers)
-
-
 @pytest.mark.parametrize(("path", "body"), BODIES)
 async def test_results_are_those_of_json_to_the_last_bit(client: httpx.AsyncClient, path: str, body: Json) -> None:
     by_json = await client.post(f"/v1/{path}", json=body)
     assert by_json.status_code == 200, by_json.text
-    reply = await post(client, path, to_tensors(with_arrays(body)))
+    reply = await post_tensors(client, path, to_tensors(with_arrays(body)))
     assert (reply.status_code, reply.headers["content-type"]) == (200, MEDIA_TYPE), reply.content
     assert with_lists(from_tensors(reply.content)) == by_json.json()
     # one form does not bind the other
-    mixed = await post(client, path, to_tensors(with_arrays(body)), Accept="application/json")
+    mixed = await post_tensors(client, path, to_tensors(with_arrays(body)), Accept="application/json")
     assert mixed.content == by_json.content
-    plain = await post(client, path, json.dumps(body).encode(), **{"Content-Type": "application/json"})
+    plain = await post_tensors(client, path, json.dumps(body).encode(), **{"Content-Type": "application/json"})
     assert plain.content == reply.content
 
 
@@ -62,7 +67,7 @@ async def test_results_are_those_of_json_to_the_last_bit(client: httpx.AsyncClie
 async def test_gradients_that_are_all_zero_are_checked(client: httpx.AsyncClient, dtype: type) -> None:
     layer = {"weights": np.zeros((2, 1), dtype), "activation": "identity"}
     body: Json = {"network": {"layers": [layer]}, "inputs": np.ones((3, 2), dtype), "targets": np.zeros((3, 1), dtype)}
-    reply = await post(client, "gradients", to_tensors(body | {"loss": "squared_error", "check": True}))
+    reply = await post_tensors(client, "gradients", to_tensors(body | {"loss": "squared_error", "check": True}))
     assert reply.status_code == 200, reply.content
     assert from_tensors(reply.content)["check"]["max_rel_error"] == 0.0
 
@@ -78,12 +83,12 @@ async def test_answers_may_be_arrays(client: httpx.AsyncClient) -> None:
         "dL_dX": {"x": np.ones(2)},
     }
     body: Json = {"problem": ARTICLE_PROBLEM, "answers": answers}
-    reply = await post(client, "grades", to_tensors(body), Accept="application/json")
+    reply = await post_tensors(client, "grades", to_tensors(body), Accept="application/json")
     verdicts = {part["quantity"]: part["verdict"] for part in reply.json()["parts"]}
     wrong = {"S": "not_finite", "Z": "unreadable", "L": "not_finite", "dL_dZ": "not_finite", "dL_dX": "unreadable"}
     assert verdicts == {"dL_dW": "correct"} | wrong
     answers["dL_dW"] = np.array(truth)
-    full = await post(client, "grades", to_tensors(body | {"feedback": "full"}))
+    full = await post_tensors(client, "grades", to_tensors(body | {"feedback": "full"}))
     part = from_tensors(full.content)["parts"][0]
     np.testing.assert_array_equal(part["expected"], truth)
     # what is no number is written as ever
@@ -103,14 +108,8 @@ def test_other_numbers_are_widened_exactly(dtype: type, labels: type) -> None:
     assert read.targets.dtype == np.int64
 
 
-def problem(**changes: object) -> Json:
-    layer = {"weights": np.ones((3, 2)), "bias": np.zeros(2), "activation": "softmax"}
-    body: Json = {"network": {"layers": [layer]}, "inputs": np.ones((4, 3)), "targets": np.zeros(4, np.int64)}
-    return body | {"loss": "cross_entropy"} | changes
-
-
 def layer(**changes: object) -> Json:
-    return problem(network={"layers": [problem()["network"]["layers"][0] | changes]})
+    return tensor_problem(network={"layers": [tensor_problem()["network"]["layers"][0] | changes]})
 
 
 def described(**changes: object) -> bytes:
@@ -175,32 +174,37 @@ REFUSED = [
     # this describes nothing
     (described(more=1), 400, "", "found 16 bytes behind"),
     # numbers
-    (to_tensors(problem(inputs=np.array([[1, 2, np.nan]]))), 422, "/inputs/0/2", "not finite"),
+    (to_tensors(tensor_problem(inputs=np.array([[1, 2, np.nan]]))), 422, "/inputs/0/2", "not finite"),
     (to_tensors(layer(bias=np.array([np.inf, 1], np.float32))), 422, "/network/layers/0/bias/0", "not finite"),
     # values, as in JSON
-    (to_tensors(problem(inputs=np.ones((4, 2)))), 422, "/inputs", "inputs have 2 features"),
-    (to_tensors(problem(inputs=np.ones(3))), 422, "/inputs/0", "found a number, needed an array"),
-    (to_tensors(problem(inputs=np.ones((1, 4, 3)))), 422, "/inputs/0/0", "nested one level too deep"),
-    (to_tensors(problem(inputs=np.float64(1))), 422, "/inputs", "found a number, needed an array"),
-    (to_tensors(problem(inputs=np.ones((0, 3)))), 422, "/inputs", "empty"),
-    (to_tensors(problem(inputs=np.ones((4, 0)))), 422, "/inputs/0", "empty"),
+    (to_tensors(tensor_problem(inputs=np.ones((4, 2)))), 422, "/inputs", "inputs have 2 features"),
+    (to_tensors(tensor_problem(inputs=np.ones(3))), 422, "/inputs/0", "found a number, needed an array"),
+    (to_tensors(tensor_problem(inputs=np.ones((1, 4, 3)))), 422, "/inputs/0/0", "nested one level too deep"),
+    (to_tensors(tensor_problem(inputs=np.float64(1))), 422, "/inputs", "found a number, needed an array"),
+    (to_tensors(tensor_problem(inputs=np.ones((0, 3)))), 422, "/inputs", "empty"),
+    (to_tensors(tensor_problem(inputs=np.ones((4, 0)))), 422, "/inputs/0", "empty"),
     (to_tensors(layer(bias=np.ones((1, 2)))), 422, "/network/layers/0/bias/0", "nested one level too deep"),
     (to_tensors(layer(bias=np.ones(3))), 422, "/network/layers/0/bias", "the bias has 3 numbers"),
     (to_tensors(layer(activation=np.ones(3))), 422, "/network/layers/0/activation", "found an array that is not"),
-    (to_tensors(problem(targets=np.array([0, 1.0, 0.5, 2.5]))), 422, "/targets/2", "needed a whole number; a list"),
-    (to_tensors(problem(targets=np.array([0.0, 1e30]))), 422, "/targets/1", "above 2147483647"),
-    (to_tensors(problem(inputs=np.array([[0, 2**53 + 1]]))), 422, "/inputs/0/1", "float64 does not hold"),
-    (to_tensors(problem(inputs=np.array([2**53, -(2**62) - 1]))), 422, "/inputs/1", "float64 does not hold"),
-    (to_tensors(problem(inputs=np.array(2**63 - 1))), 422, "/inputs", "float64 does not hold"),
+    (
+        to_tensors(tensor_problem(targets=np.array([0, 1.0, 0.5, 2.5]))),
+        422,
+        "/targets/2",
+        "needed a whole number; a list",
+    ),
+    (to_tensors(tensor_problem(targets=np.array([0.0, 1e30]))), 422, "/targets/1", "above 2147483647"),
+    (to_tensors(tensor_problem(inputs=np.array([[0, 2**53 + 1]]))), 422, "/inputs/0/1", "float64 does not hold"),
+    (to_tensors(tensor_problem(inputs=np.array([2**53, -(2**62) - 1]))), 422, "/inputs/1", "float64 does not hold"),
+    (to_tensors(tensor_problem(inputs=np.array(2**63 - 1))), 422, "/inputs", "float64 does not hold"),
     (to_tensors(layer(bias=[0, 2**53 + 1])), 422, "/network/layers/0/bias/1", "float64 does not hold"),
-    (to_tensors(problem(targets=np.array([0, 1, 2, 0]))), 422, "/targets/2", "class index of sample 2 is 2"),
-    (to_tensors(problem(targets=np.array([0, 1, 2**40, 0]))), 422, "/targets/2", "above 2147483647"),
-    (to_tensors(problem(targets=np.array([0, -(2**63)]))), 422, "/targets/1", "below -2147483647"),
-    (to_tensors(problem(targets=np.zeros(0, np.int64))), 422, "/targets", "empty"),
-    (to_tensors(problem(targets=np.ones((4, 2)))), 422, "/targets/0", "not a distribution"),
-    (to_tensors(problem(loss=np.ones(2))), 422, "/loss", "found an array"),
+    (to_tensors(tensor_problem(targets=np.array([0, 1, 2, 0]))), 422, "/targets/2", "class index of sample 2 is 2"),
+    (to_tensors(tensor_problem(targets=np.array([0, 1, 2**40, 0]))), 422, "/targets/2", "above 2147483647"),
+    (to_tensors(tensor_problem(targets=np.array([0, -(2**63)]))), 422, "/targets/1", "below -2147483647"),
+    (to_tensors(tensor_problem(targets=np.zeros(0, np.int64))), 422, "/targets", "empty"),
+    (to_tensors(tensor_problem(targets=np.ones((4, 2)))), 422, "/targets/0", "not a distribution"),
+    (to_tensors(tensor_problem(loss=np.ones(2))), 422, "/loss", "found an array"),
     (to_tensors(layer(activation=[np.ones(2)])), 422, "/network/layers/0/activation", "found an array"),
-    (to_tensors(problem(more=np.ones(2))), 422, "/more", "not known"),
+    (to_tensors(tensor_problem(more=np.ones(2))), 422, "/more", "not known"),
     (to_tensors(np.ones(2)), 422, "", "found an array, needed an object"),
 ]
 
@@ -209,7 +213,7 @@ REFUSED = [
 async def test_a_body_that_lies_or_is_wrong_is_refused_where_it_is(
     client: httpx.AsyncClient, content: bytes, status: int, pointer: str, message: str
 ) -> None:
-    reply = await post(client, "forward", content)
+    reply = await post_tensors(client, "forward", content)
     assert (reply.status_code, reply.headers["content-type"]) == (status, PROBLEM_TYPE), reply.text
     first = reply.json()["errors"][0]
     assert first["pointer"] == pointer
@@ -218,11 +222,11 @@ async def test_a_body_that_lies_or_is_wrong_is_refused_where_it_is(
 
 
 async def test_the_good_one_among_them_is_answered(client: httpx.AsyncClient) -> None:
-    assert (await post(client, "forward", GOOD)).status_code == 200
+    assert (await post_tensors(client, "forward", GOOD)).status_code == 200
 
 
 def test_a_body_holds_no_more_numbers_than_json_may() -> None:
-    body = problem(inputs=np.ones((400, 3)), targets=np.zeros(400, np.int64))
+    body = tensor_problem(inputs=np.ones((400, 3)), targets=np.zeros(400, np.int64))
     # 6 + 2 + 1,200 + 400 numbers
     assert parse_tensors(ADAPTER, to_tensors(body), limits=Limits(values=1608)).n_samples == 400
     with pytest.raises(BodyError, match="more numbers than the limit") as caught:
@@ -273,8 +277,8 @@ CHANGES: list[Callable[[random.Random, bytes], bytes]] = [
 async def test_mutated_bodies_are_answered_or_refused_and_nothing_else(client: httpx.AsyncClient) -> None:
     source, statuses = random.Random(3), set()
     for _ in range(600):
-        raw = source.choice(CHANGES)(source, to_tensors(problem()))
-        reply = await post(client, "gradients", raw)
+        raw = source.choice(CHANGES)(source, to_tensors(tensor_problem()))
+        reply = await post_tensors(client, "gradients", raw)
         statuses.add(reply.status_code)
         if reply.status_code == 200:
             assert all(np.isfinite(array).all() for array in [from_tensors(reply.content)["grad_inputs"]])

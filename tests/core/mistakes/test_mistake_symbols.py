@@ -13,7 +13,7 @@ from core.conventions import L2_FACTORS, LOG_BASES, REDUCTIONS
 from core.mistakes import MISTAKES, SYMBOLS, Mistake
 from core.problem import Problem
 from core.scenarios import Scenarios
-from tests.core.mistakes.test_mistakes import LABELS, PROBLEMS, classes, network
+from tests.support.named_problems import LABELS, PROBLEMS, classes, network
 from tests.support.students import hand_in, names_in, set_question
 
 CASES = {**PROBLEMS, "sigmoid hidden": classes(network(2, 5, 3, hidden="sigmoid"), LABELS)}

@@ -25,7 +25,7 @@ from core.steps import (
     steps_of,
     structure_of,
 )
-from tests.core.mistakes.test_mistakes import PROBLEMS
+from tests.support.named_problems import PROBLEMS
 from tests.support.problems import numbered_quantities, random_problem, two_layers
 
 pytestmark = pytest.mark.long

@@ -5,28 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.arrays import Array
 from core.errors import DomainError, NonFiniteError
 from core.jacobians import compute_jacobians
 from core.problem import Layer, Network, Problem
 from core.softmax_layer import SoftmaxLayer, compute_softmax_layer
 from core.steps import evaluate, steps_of, structure_of
-from tests.support.problems import numbered_quantities, random_problem, two_layers
-
-
-def single(array: Array) -> Array:
-    """Round an array to float32; class indices stay what they are."""
-    return np.asarray(array.astype(np.float32)) if array.dtype.kind == "f" else array
-
-
-def in_float32(problem: Problem) -> Problem:
-    """Round a problem's numbers to float32."""
-    layers = tuple(
-        replace(layer, weights=single(layer.weights), bias=None if layer.bias is None else single(layer.bias))
-        for layer in problem.network.layers
-    )
-    targets = None if problem.targets is None else single(problem.targets)
-    return replace(problem, network=Network(layers=layers), inputs=single(problem.inputs), targets=targets)
+from tests.support.problems import in_float32, numbered_quantities, random_problem, single, two_layers
 
 
 @pytest.mark.parametrize("seed", range(120))
