@@ -12,7 +12,7 @@ from core.grading import Question, Solution, read_asks
 from core.grading.diagnosis.suspects import Suspect, Suspects
 from core.jacobians.paths import identity_rows, own_rows, path_between
 from core.problem import Problem
-from core.quantities import to_quantity
+from core.quantities import nodes_in
 from core.scenarios import Selection, join
 from core.steps import RuleContext, sources_of, steps_of, structure_of
 
@@ -42,9 +42,9 @@ def work_by_hand(problem: Problem, ids: Mapping[str, str], decimals: int) -> Ans
 
 
 def _multiply(problem: Problem, key: str, values: Mapping[str, Array], decimals: int) -> Array:
-    quantity = to_quantity(key)
-    rows = identity_rows(problem, quantity.of)
-    for link in path_between(problem, quantity.of, str(quantity.by)):
+    of, by = nodes_in(key)
+    rows = identity_rows(problem, of)
+    for link in path_between(problem, of, by):
         context = RuleContext(problem, link.step.number)
         rows = np.round(link.local.pull(context, rows, *(values[name] for name in link.inputs)), decimals)
     return own_rows(problem, rows)

@@ -137,6 +137,8 @@ NODES: Registry[NodeSymbol] = Registry(
     ),
 )
 
+# looked up for every node of every quantity: a plain dict takes half as long
+_BY_LETTER = dict(NODES)
 _PARAMETER_FIELDS = [(entry.name, entry.parameter) for entry in NODES.values() if entry.parameter]
 
 
@@ -159,7 +161,7 @@ def position(node: str) -> float:
 
 def symbol_of(node: str) -> NodeSymbol:
     """Return the symbol of a numbered node."""
-    return NODES[node[0]]
+    return _BY_LETTER[node[0]]
 
 
 def split_node(node: str) -> tuple[NodeSymbol, int]:
@@ -173,7 +175,7 @@ def split_node(node: str) -> tuple[NodeSymbol, int]:
     -------
     tuple of NodeSymbol and int
     """
-    return NODES[node[0]], int(node[1:] or 0)
+    return _BY_LETTER[node[0]], int(node[1:] or 0)
 
 
 def activations_node(layer: int) -> str:
@@ -243,4 +245,4 @@ def n_components(node: str, problem: Problem) -> int:
     int
     """
     symbol, layer = split_node(node)
-    return math.prod(symbol.shape_in_sample(problem.network.widths, layer))
+    return math.prod(symbol.shape(problem.network.widths, layer, 1))

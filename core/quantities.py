@@ -141,9 +141,14 @@ def parse_quantity(text: str, problem: Problem, *, path: Path = ()) -> Quantity:
     return quantity
 
 
+def nodes_in(key: str) -> list[str]:
+    """Return the nodes of a numbered id: of ``"dL_dW1"`` L and W1, of ``"A2"`` that alone."""
+    return key[1:].split("_d") if key.startswith("d") else [key]
+
+
 def to_quantity(key: str) -> Quantity:
     """Return the quantity of a numbered id: ``"A2"``, ``"dL_dW1"``."""
-    return Quantity(*key[1:].split("_d")) if key.startswith("d") else Quantity(key)
+    return Quantity(*nodes_in(key))
 
 
 def parse_quantities(texts: Sequence[str], problem: Problem, *, path: Path) -> dict[str, Quantity]:
@@ -236,13 +241,27 @@ def public_name(key: str, problem: Problem) -> str:
     -------
     str
     """
+    return spell(key, problem.network.depth, gives_distribution=problem.network.gives_distribution)
+
+
+def spell(key: str, depth: int, *, gives_distribution: bool) -> str:
+    """Return the public name in any network of this depth, whose outputs may be a distribution.
+
+    Parameters
+    ----------
+    key : str
+    depth : int
+    gives_distribution : bool
+
+    Returns
+    -------
+    str
+    """
     if key.startswith("d"):
-        quantity = to_quantity(key)
-        return f"d{public_name(quantity.of, problem)}_d{public_name(str(quantity.by), problem)}"
-    network = problem.network
-    if key[0] in _ALIASES and network.gives_distribution and key == f"{key[0]}{network.depth}":
+        return "d" + "_d".join(spell(node, depth, gives_distribution=gives_distribution) for node in nodes_in(key))
+    if gives_distribution and key[0] in _ALIASES and key == f"{key[0]}{depth}":
         return _ALIASES[key[0]].name
-    return key if network.depth > 1 else key[0]
+    return key if depth > 1 else key[0]
 
 
 def title_of(quantity: Quantity, problem: Problem) -> str:

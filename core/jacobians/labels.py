@@ -1,12 +1,11 @@
 """Names of a Jacobian's rows and columns."""
 
-import math
 from functools import lru_cache
 from itertools import product
 
-from core.nodes import split_node
+from core.nodes import n_components, split_node
 from core.problem import Problem
-from core.quantities import Quantity, public_name
+from core.quantities import Quantity, spell
 
 MAX_CACHED_LABELS = 256
 """Up to so many labels are kept for the next time."""
@@ -43,15 +42,17 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
     tuple of str
         ``"S1"``, ``"W21"``; ``"W[11,1]"`` where a dimension exceeds 9, ``"W2[2,1]"`` in several layers.
     """
-    symbol, layer = split_node(node)
-    dimensions = symbol.shape_in_sample(problem.network.widths, layer)
-    few = math.prod(dimensions) <= MAX_CACHED_LABELS
+    network = problem.network
+    few = n_components(node, problem) <= MAX_CACHED_LABELS
     return (_few_labels if few else _make_labels)(
-        public_name(node, problem), dimensions, problem.conventions.column_order
+        node, network.widths, network.gives_distribution, problem.conventions.column_order
     )
 
 
-def _make_labels(name: str, dimensions: tuple[int, ...], order: str) -> tuple[str, ...]:
+def _make_labels(node: str, widths: tuple[int, ...], gives_distribution: bool, order: str) -> tuple[str, ...]:
+    name = spell(node, len(widths) - 1, gives_distribution=gives_distribution)
+    symbol, layer = split_node(node)
+    dimensions = symbol.shape_in_sample(widths, layer)
     if order == "columns_first":
         # columns of W one after the other: the last index is the slow one
         indices = [index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions)))]

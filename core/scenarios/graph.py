@@ -14,7 +14,7 @@ from core.arrays import Array
 from core.jacobians.paths import Link, identity_rows, path_between
 from core.nodes import activations_node
 from core.problem import Problem
-from core.quantities import Quantity, to_quantity
+from core.quantities import nodes_in
 from core.scenarios.node import Node
 from core.steps import Change, Rounding, RuleContext, Step, fill, sources_of, steps_of, structure_of
 
@@ -55,7 +55,7 @@ class Graph:
 
     def node(self, key: str) -> Node:
         """Return the node of a numbered id: ``"A2"``, ``"dL_dW1"``, ``"dA2_dZ2"``."""
-        return self.nodes.get(key) or self._find_product(to_quantity(key))
+        return self.nodes.get(key) or self._find_product(*nodes_in(key))
 
     def upstream(self, key: str) -> frozenset[str]:
         """Name everything that a quantity is computed from: steps, sources and local Jacobians."""
@@ -120,12 +120,11 @@ class Graph:
             # activations that are given need not be those of the pre-activations either
             node.apply, node.replaced = (node.apply, outputs.reach) if outputs.apply else (node.from_outputs, 0)
 
-    def _find_product(self, quantity: Quantity) -> Node:
-        of = quantity.of
+    def _find_product(self, of: str, by: str) -> Node:
         node = self._products.get((of, of))
         if node is None:
             node = self._products[of, of] = self._add_value("", identity_rows(self._problem, of))
-        for link in path_between(self._problem, of, str(quantity.by)):
+        for link in path_between(self._problem, of, by):
             product = self._products.get((of, link.by))
             # what is given is a local Jacobian as it stands, or multiplies the rows above it
             node = product or (node.key == "" and self.nodes.get(link.key)) or self._add_product(of, node, link)
