@@ -25,6 +25,7 @@ termios: Any = import_module("termios") if find_spec("termios") else None
 
 STATUS_LINES = {one.value: b"HTTP/1.1 %d %b" % (one.value, one.phrase.encode("ascii")) for one in HTTPStatus}
 
+TCP_CLOSE = 7  # state of a Linux socket whose connection is over
 RESET = struct.pack("ii", 1, 0)  # of SO_LINGER: what the client has not taken is thrown away
 
 
@@ -61,6 +62,12 @@ class Outlet:
             with suppress(AttributeError, OSError):
                 queued = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4))
                 unread += int.from_bytes(queued, sys.byteorder)
+                if (
+                    sys.platform == "linux"
+                    and self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
+                ):
+                    # reset by the client after its end of the connection, which the loop does not hear of
+                    return 0
         return unread
 
     def watch(self, seconds: float, rate: float) -> None:

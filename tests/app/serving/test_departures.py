@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.error import HTTPError
@@ -67,6 +68,23 @@ def test_no_more_is_read_where_much_waits_behind_another_request() -> None:
         # what the kernels on both sides take, at most
         assert taken < size // 2
         assert server.memory("VmRSS") - before < 2**22
+
+
+def test_a_client_that_ends_its_side_and_then_leaves_an_unread_reply_is_soon_forgotten() -> None:
+    with run_server(client_seconds=60, processes=0) as server:
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            # of 55 kB, which the kernel takes, and its client not all of it
+            wide = {"weights": [[0.1] * 16] * 16, "inputs": [0.5] * 16, "target": 0, "quantities": ["dS_dW"]}
+            body = dump(wide)
+            connection.sendall(HEAD % (b"/v1/softmax-layer", b"application/json", len(body)) + body)
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            connection.shutdown(socket.SHUT_WR)
+            time.sleep(1)
+            # the test's own client holds one
+            assert read_metric(server, "gradmark_connections ") == 2
+        wait_for_metric(server, "gradmark_connections ", 1)
 
 
 @pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
