@@ -3,7 +3,6 @@
 import logging
 import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -152,10 +151,8 @@ class Pool:
         """End workers that are stuck, and replace those that have died, one in each round."""
         while not self._stopping.wait(WATCH_SECONDS):
             for worker in self._workers:
-                began = worker.began
-                if began is not None and time.monotonic() - began > self._task_seconds:
+                if worker.kill_if_stuck(self._task_seconds):
                     logger.error("a process that worked on one task for too long is replaced")
-                    worker.kill()
             try:
                 worker = self._idle.get_nowait()
             except Empty:

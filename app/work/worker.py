@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from threading import Lock
 from typing import Any, BinaryIO, Literal, TypeVar, TypeVarTuple, cast
 
 from app.cores import VARIABLES, settle
@@ -55,8 +56,9 @@ class Worker:
         self._warm_up, self._blas_threads = warm_up, blas_threads
         self._process: BaseProcess | None = None
         self.is_warm = False
-        self.began: float | None = None
-        """When it began its task, by `time.monotonic`; None while it has none."""
+        self._lock = Lock()
+        # its task, by `time.monotonic`; None while it has none
+        self._began: float | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -92,19 +94,34 @@ class Worker:
 
     def run(self, function: Callable[[*Taken], Found], *arguments: *Taken) -> Found:
         """Run a function, and wait for its result."""
-        self.began = time.monotonic()
         try:
-            _write(self._tasks, (function, arguments))
-            is_done, found = _read(self._results)
+            is_done, found = self._exchange(function, arguments)
         except Exception as error:
             # whatever it is, what is in the pipes is not known any more
             self.close()
             raise WorkerDiedError from error
-        finally:
-            self.began = None
         if not is_done:
             raise WorkerFailedError(found)
         return cast("Found", found)
+
+    def _exchange(self, *task: object) -> Any:
+        with self._lock:
+            self._began = time.monotonic()
+        try:
+            _write(self._tasks, task)
+            return _read(self._results)
+        finally:
+            with self._lock:
+                self._began = None
+
+    def kill_if_stuck(self, seconds: float) -> bool:
+        """End the process if it has been at a task for longer than that; return whether it has."""
+        # not between its task's end and the next one's beginning
+        with self._lock:
+            is_stuck = self._began is not None and time.monotonic() - self._began > seconds
+            if is_stuck:
+                self.kill()
+        return is_stuck
 
     def kill(self) -> None:
         """End the process; whoever waits for its result finds out, and closes."""

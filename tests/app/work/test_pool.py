@@ -119,6 +119,26 @@ def test_a_worker_that_is_stuck_is_replaced_and_its_task_told_so_in_time() -> No
         assert pool.run(nap, 0.1) == 0.1
 
 
+def test_a_task_that_ends_as_it_is_found_stuck_does_not_cost_the_next_one_its_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measure, has_looked = time.monotonic, threading.Event()
+
+    def measure_late() -> float:
+        if threading.current_thread().name != "pool" or has_looked.is_set():
+            return measure()
+        has_looked.set()
+        # the task that was looked at ends meanwhile
+        time.sleep(1)
+        return measure() + 1000
+
+    with Pool(1, warm_up, task_seconds=100) as pool:
+        monkeypatch.setattr(time, "monotonic", measure_late)
+        assert pool.run(nap, 0.5) == 0.5
+        assert pool.run(nap, 1.0) == 1.0
+        assert has_looked.is_set()
+
+
 def wait_for_work(pool: Pool) -> None:
     deadline = time.monotonic() + 10
     while not pool.is_working:
