@@ -6,7 +6,9 @@ import os
 import resource
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import cast
@@ -20,9 +22,10 @@ from app.main import create_app
 from app.operations import OPERATIONS
 from app.settings import Settings
 from app.work.computation import Reply, warm_up
-from app.work.dispatch import Dispatcher
+from app.work.dispatch import Dispatcher, find_task_seconds
 from app.work.pool import Pool, WorkerFailedError
 from core.budget import Budget
+from tests.support.bulk_lines import HEADERS, read_lines
 from tests.support.dispatching import (
     PADDED,
     WIDE,
@@ -32,8 +35,10 @@ from tests.support.dispatching import (
     started,
     wait_until_gone,
     wait_until_reaped,
+    worker_of,
 )
-from tests.support.server import assert_is_busy, run_server
+from tests.support.server import assert_is_busy, dump, run_server, wait_until_ready
+from tests.support.sockets import wait_for_metric
 
 pytestmark = pytest.mark.anyio
 
@@ -183,6 +188,37 @@ async def test_a_process_that_is_stuck_is_replaced_its_request_is_503_in_time_an
         await wait_until_ready()
         assert (await client.post("/v1/grades", json=GRADE)).status_code == 200
     assert pid not in children()
+
+
+PROXY_SECONDS = 60
+"""How long nginx waits by itself, and HAProxy as its file in deploy/ says."""
+
+
+def test_a_worker_counts_as_stuck_before_a_proxy_gives_up_and_later_where_a_request_may_ask_for_more() -> None:
+    settings = Settings.model_construct()
+    assert find_task_seconds(settings) + settings.queue_seconds < PROXY_SECONDS
+    for name in ("max_operations", "max_numbers", "max_body_bytes"):
+        raised, lowered = (settings.model_copy(update={name: int(getattr(settings, name) * by)}) for by in (10, 0.1))
+        assert find_task_seconds(raised) == pytest.approx(10 * find_task_seconds(settings))
+        assert find_task_seconds(lowered) == find_task_seconds(settings)
+
+
+@pytest.mark.slow
+def test_a_stuck_process_of_the_server_costs_its_requests_less_time_than_a_proxy_waits() -> None:
+    with run_server(processes=1) as server:
+        pid = worker_of(server)
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as threads:
+            bulk = threads.submit(server.client.post, "/v1/grades/bulk", content=dump(GRADE), headers=HEADERS)
+            wait_for_metric(server, 'gradmark_running{place="bulk"}', 1)
+            # it is behind the other one
+            assert_is_busy(server.client.post("/v1/grades", json=GRADE), "busy_too_long", "2 s")
+            [line], _ = read_lines(bulk.result().content)
+        assert line["problem"]["errors"][0]["code"] == "worker_died"
+        assert time.monotonic() - started < PROXY_SECONDS
+        wait_until_ready(server.process, server.client)
+        assert server.client.post("/v1/grades", json=GRADE).status_code == 200
 
 
 async def test_requests_wait_for_a_process_and_for_one_that_takes_its_place() -> None:
