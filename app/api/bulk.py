@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from anyio import move_on_after
 from fastapi import Request
@@ -22,7 +22,7 @@ from app.errors import stopping
 from app.examples import BULK
 from app.logs import current_request_id
 from app.marking.bulk import Bulk
-from app.marking.chunks import Refusal, Terms
+from app.marking.chunks import MarkedChunk, Refusal, Terms
 from app.marking.replies import write_end, write_summary
 from app.record import Facts, facts_of, note_facts
 from app.settings import Settings
@@ -37,6 +37,8 @@ LAST_LINE_SECONDS = 0.4
 """For a client to take the line that says that the service stops; the server waits for little longer."""
 
 IN_MEMORY = 1024 * 1024  # a bulk request up to this size never sees the disk
+
+REPLY_BYTES = 1024 * 1024  # what the reply to a bulk request holds of the memory budget at least: a chunk's replies
 
 LINES_BODY = {
     LINES_TYPE: {"schema": {"type": "string"}, "examples": BULK},
@@ -78,12 +80,21 @@ async def grade_lines(request: Request, caller: Caller, until_sent: ExitStack) -
         longest=settings.max_body_bytes,
         request_id=current_request_id.get(),
     )
-    bulk = Bulk(file, terms, dispatcher.run_chunk)
+    reservation = until_sent.enter_context(dispatcher.memory.open(read_holder(request)))
+    reservation.grow(REPLY_BYTES)
+
+    def run(function: Callable[..., Any], *arguments: object) -> Any:
+        found = dispatcher.run_chunk(function, *arguments)
+        if isinstance(found, MarkedChunk):
+            # a line alone may be answered by many megabytes; where there is no room for them, it is answered by 503
+            reservation.reserve(len(found.reply))
+        return found
+
+    bulk = Bulk(file, terms, run)
     first = await dispatcher.take_turn(request.receive, bulk.begin)
     if isinstance(first, Refusal):
         return answer_problem(first.document, headers=first.headers)
     note_facts(request.scope, Facts(marks=bulk.summary))
-    reservation = until_sent.enter_context(dispatcher.memory.open(read_holder(request)))
     return LinesResponse(_write(first, bulk, dispatcher, reservation), request.scope)
 
 
@@ -123,12 +134,11 @@ async def _write(
 ) -> AsyncIterator[bytes]:
     """Write the reply: the first replies to lines, those of the next turns, and the summary."""
     while replies is not None:
-        # counted as long as it is sent; it is too late to refuse it
-        reservation.resize(len(replies))
         # a line alone may have many megabytes, and while a socket takes them nobody else is answered
         rest = memoryview(replies)
         for start in range(0, len(rest), PIECE_BYTES):
             yield bytes(rest[start : start + PIECE_BYTES])
+        reservation.resize(REPLY_BYTES)
         replies = await dispatcher.take_turn(None, bulk.mark_next)
     yield write_summary(bulk.summary)
 

@@ -246,6 +246,27 @@ async def test_the_bulk_limit_holds_at_its_boundary_by_length_and_by_chunks() ->
             assert f"more than {len(body)} bytes" in error["message"]
 
 
+async def test_a_line_whose_reply_finds_no_room_in_memory_is_answered_by_503_and_the_others_are_marked() -> None:
+    app = create_app(Settings.model_construct(max_memory_bytes=4 * 1024 * 1024, processes=0))
+    wide = {"layers": [{"weights": [[0.5] * 400] * 400, "activation": "identity"}]}
+    inputs = [[0.1234567 + place / 997 for place in range(400)]]
+    problem = {"network": wide, "inputs": inputs, "targets": [[0.0] * 400], "loss": "squared_error"}
+    small, large = {"answers": {"L": 1.0}, "feedback": "verdict"}, {"answers": {"dL_dW": [[0]]}, "feedback": "full"}
+    content = dump_lines({"defaults": {"problem": problem}}, small, large, small)
+    memory = app.state.dispatcher.memory
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        lines, _ = await send(client, content)
+        assert ["grade" in line for line in lines] == [True, True, True]
+        with memory.open("somebody else") as theirs:
+            theirs.grow(3 * 1024 * 1024)
+            lines, summary = await send(client, content)
+    assert ["grade" in line for line in lines] == [True, False, True]
+    assert (lines[1]["problem"]["status"], lines[1]["problem"]["errors"][0]["code"]) == (503, "busy_memory")
+    assert summary["problems"] == 1
+    assert memory.total == 0
+
+
 async def test_a_reply_that_is_cut_can_be_told(client: httpx.AsyncClient) -> None:
     reply = await client.post("/v1/grades/bulk", content=b"".join(submissions(5)), headers=HEADERS)
     lines = reply.content.splitlines(keepends=True)
