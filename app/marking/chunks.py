@@ -1,6 +1,5 @@
 """A chunk of lines and the replies to them: lines that are written alike are marked together, others one by one."""
 
-import logging
 import math
 import time
 from collections import OrderedDict
@@ -32,9 +31,7 @@ from app.record import Summary
 from app.wire.limits import DEFAULT_LIMITS, Limits
 from core.budget import Budget
 from core.errors import CoreError
-from core.grading import NO_MATCH, ExactMatcher
-
-logger = logging.getLogger("gradmark")
+from core.grading import NO_MATCH
 
 FEWEST_ALIKE = 8
 """Fewer lines of one template are marked one by one."""
@@ -165,43 +162,44 @@ class ChunkMarker:
     def _mark_groups(self, lines: "_Lines") -> Iterator[LineReply]:
         """Mark lines, those of each template together."""
         each = lines.split()
-        found: list[tuple[LineTemplate | None, int]] = [(None, NO_MATCH)] * len(each)
         groups: dict[Hashable, list[int]] = {}
         for number, line in enumerate(each):
             if len(line.raw) <= min(LONGEST_ALIKE, self._longest) and has_template(line.bare):
                 groups.setdefault(find_template_key(line.bare), []).append(number)
-        for key, numbers in groups.items():
-            alike = [each[number].bare for number in numbers]
-            template = self._find_template(key, alike[0]) if len(alike) >= FEWEST_ALIKE else None
-            if template is not None:
-                self._template = template
-                for number, match in zip(numbers, template.match_each(alike), strict=True):
-                    found[number] = template, match
-        return (self._reply(line, template, match) for line, (template, match) in zip(each, found, strict=True))
+        many = {numbers[0]: (key, numbers) for key, numbers in groups.items() if len(numbers) >= FEWEST_ALIKE}
+        found: dict[int, tuple[LineTemplate, int]] = {}
+        for number, line in enumerate(each):
+            reply = None
+            if number in many:
+                key, numbers = many[number]
+                template = self._templates.get(key)
+                if template is None:
+                    # marked by itself, it says what is wrong with it
+                    reply = self._reply(line, None, NO_MATCH)
+                    template = None if reply.grade is None else self._make_template(key, line)
+                if template is not None:
+                    self._template = template
+                    matches = template.match_each([each[alike].bare for alike in numbers])
+                    found |= {alike: (template, match) for alike, match in zip(numbers, matches, strict=True)}
+            yield self._reply(line, *found.get(number, (None, NO_MATCH)), reply)
 
-    def _find_template(self, key: Hashable, line: bytes) -> LineTemplate | None:
-        template = self._templates.get(key)
-        if template is None and (matcher := self._find_matcher(line)) is not None:
-            self._templates.put(key, template := LineTemplate(line, matcher))
+    def _make_template(self, key: Hashable, line: Line) -> LineTemplate | None:
+        request = read_submission(line.bare, self._limits)
+        holds_text = any(isinstance(answer, str) for answer in (request.answers or {}).values())
+        matcher = None if holds_text else self._grader.find_exact_matcher(request)
+        if matcher is None:
+            return None
+        template = LineTemplate(line.bare, matcher)
+        self._templates.put(key, template)
         return template
 
-    def _find_matcher(self, line: bytes) -> ExactMatcher | None:
-        try:
-            request = read_submission(line, self._limits)
-            holds_text = any(isinstance(answer, str) for answer in (request.answers or {}).values())
-            return None if holds_text else self._grader.find_exact_matcher(request)
-        except (BodyError, CoreError, ValidationError):
-            # what is wrong with the line is said where it is marked
-            return None
-        except Exception:
-            logger.exception("unforeseen error in request %s: lines are marked one by one", current_request_id.get())
-            return None
-
-    def _reply(self, line: Line, template: LineTemplate | None, match: int) -> LineReply:
+    def _reply(
+        self, line: Line, template: LineTemplate | None, match: int, marked: LineReply | None = None
+    ) -> LineReply:
         key = line.bare if match == NO_MATCH else (template, match)
         reply = self._replies.get(key)
         if reply is None:
-            reply = self._mark_one(line)
+            reply = marked or self._mark_one(line)
             size = len(line.bare) + len(reply.ending)
             if reply.grade is not None and (size <= LARGEST_REPLY or match != NO_MATCH):
                 self._replies.put(key, reply, size)

@@ -294,17 +294,17 @@ async def test_a_bug_is_a_problem_of_its_line_and_is_logged(
     assert summary == count_lines(lines)
 
 
-async def test_a_bug_on_the_way_to_marking_lines_together_is_logged_and_they_are_marked_one_by_one(
+async def test_a_bug_with_lines_that_are_alike_is_logged_once_for_each(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def stumble(grader: Grader, request: GradeRequest) -> None:
         raise RuntimeError("secret")
 
-    content = dump_lines(DEFAULTS, *[RIGHT] * 10)
-    together = await send(client, content)
-    monkeypatch.setattr(Grader, "find_exact_matcher", stumble)
-    assert await send(client, content) == together
-    assert "secret" in caplog.text
+    for method in ("grade", "find_exact_matcher"):
+        monkeypatch.setattr(Grader, method, stumble)
+    lines, _ = await send(client, dump_lines(DEFAULTS, *[{"answers": {"L": number}} for number in range(10)]))
+    assert [line["problem"]["status"] for line in lines] == [500] * 10
+    assert sum("unforeseen" in record.message for record in caplog.records) == 10
 
 
 def test_a_token_in_defaults_that_ends_on_the_way_is_a_problem_of_each_line() -> None:
