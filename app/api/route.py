@@ -146,7 +146,8 @@ async def read_call(request: Request, operation: Operation, caller: Caller, rese
     elif caller.scopes:
         media_types = choose_media_types(request)
         dispatcher: Dispatcher = request.app.state.dispatcher
-        dispatcher.require_room(operation, media_types.reads)
+        if place := dispatcher.find_place(operation, media_types.reads):
+            place.require_room()
         raw = await _read_body(request, settings.max_body_bytes, reservation)
     else:
         raw = await _read_body(request, min(settings.max_keyless_bytes, settings.max_body_bytes), reservation)

@@ -6,6 +6,7 @@ bodies and long computations run in a thread, and marking does not wait for them
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -107,17 +108,12 @@ class Dispatcher:
             slots.stop()
         self.pool.stop()
 
-    def require_room(self, operation: Operation, reads: str) -> None:
-        """Raise a `BusyError` before a body is read, where there is no room for what is never done on the loop."""
-        # a large body is looked at when it has arrived: looked at twice, it would hardly ever find room
+    def find_place(self, operation: Operation, reads: str, size: float = math.inf) -> "Place | None":
+        """Return where a request will wait, going by its head; None where that shows when its body has been read."""
         if operation.estimate is None:
-            (self.processes if reads == JSON_TYPE else self.threads).require_room()
-
-    def find_place(self, operation: Operation, reads: str, size: int) -> "Place | None":
-        """Return where a request will wait, going by its head; None for a large body, which says when it is read."""
-        if operation.estimate is not None and (reads != JSON_TYPE or size > LOOP_BYTES):
-            return None
-        return self._place_of(operation, reads, size)
+            return self._place_to_read(reads)
+        # a large body is looked at when it has arrived: looked at twice, it would hardly ever find room
+        return self.loop if reads == JSON_TYPE and size <= LOOP_BYTES else None
 
     async def answer(
         self, operation: Operation, call: Call, receive: Receive | None, reservation: Reservation
@@ -126,7 +122,7 @@ class Dispatcher:
 
         A client that leaves gives up its turn: ``receive`` is ASGI's, after the body. The reservation holds the body.
         """
-        place = self._place_of(operation, call.reads, len(call.raw))
+        place = self.find_place(operation, call.reads, len(call.raw)) or self._place_to_read(call.reads)
         if place is self.loop:
             await self.loop.wait()
             with self.loop:
@@ -154,10 +150,8 @@ class Dispatcher:
         right_place = self._place_read(work, call)
         return compute(operation, body, call) if right_place is place else right_place
 
-    def _place_of(self, operation: Operation, reads: str, size: int) -> "Place":
-        if reads != JSON_TYPE:
-            return self.threads
-        return self.loop if operation.estimate and size <= LOOP_BYTES else self.processes
+    def _place_to_read(self, reads: str) -> Slots:
+        return self.processes if reads == JSON_TYPE else self.threads
 
     def _place_read(self, work: Work | None, call: Call) -> "Place":
         if work and call.writes == JSON_TYPE and work.numbers * BYTES_A_NUMBER >= PROCESS_BYTES:

@@ -162,12 +162,16 @@ class LoopShare:
         """Return the refusal of one more request."""
         return too_many("the event loop", self._max_waiting)
 
+    def require_room(self) -> None:
+        """Raise a `BusyError` where too many wait already."""
+        if self.room <= 0:
+            raise self.busy()
+
     async def wait(self) -> None:
         """Wait for a round that has time left; raise a `BusyError` where too many wait already."""
         if self._seconds < ROUND_SECONDS:
             return
-        if self.room <= 0:
-            raise self.busy()
+        self.require_room()
         self.waiting += 1
         try:
             while self._seconds >= ROUND_SECONDS:  # noqa: ASYNC110 - a round is just what is waited for
