@@ -38,6 +38,9 @@ resource: Any = import_module("resource") if find_spec("resource") else None
 SPARE_FILES = 256  # beside connections: listeners, pipes to workers, temporary files of bulk requests
 ROOM = 32  # where there are too many connections one of so many is closed: to look for them costs each little
 MAX_BUFFERED = 65_536  # bytes of bodies that wait for the application; beyond, the connection is not read
+# Of the connections held after a refusal each tick lets go one in so many, but at least so many: all at once would
+# delay health. With 400 clients that retry at once, refusing then takes 1 % of the time of a core.
+HELD_TICKS, LEAST_LET_GO = 10, 32
 # for a client to end the connection after its last reply: closed while it still sends, it would lose the reply
 LINGER_SECONDS = 2.0
 
@@ -78,9 +81,16 @@ class Connections:
         for connection in longest or [newcomer]:
             connection.cut("no_room")
 
-    def let_go(self) -> None:
-        """Read on from those that were refused for want of room."""
-        held, self.held = self.held, []
+    def let_some_go(self) -> None:
+        """Read on from those that were refused for want of room first."""
+        self._let_go(max(LEAST_LET_GO, len(self.held) // HELD_TICKS))
+
+    def let_all_go(self) -> None:
+        """Read on from all of those that were refused for want of room."""
+        self._let_go(len(self.held))
+
+    def _let_go(self, count: int) -> None:
+        held, self.held = self.held[:count], self.held[count:]
         for connection in held:
             connection.is_held = False
             connection.balance()

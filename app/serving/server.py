@@ -106,14 +106,14 @@ class Server:
         self._app.state.readiness = "draining"
 
     def _tick(self, ticks: int) -> None:
+        self.connections.let_some_go()
         if ticks % WATCH_TICKS == 0:
             self._watch()
-            self.connections.let_go()
         if ticks % SECOND_TICKS == 0:
             self._write_date()
             self.connections.overload.tell()
         if self.connections.is_draining:
-            self.connections.let_go()
+            self.connections.let_all_go()
             for connection in list(self.connections.connections):
                 connection.end_after_reply()
 
@@ -123,7 +123,7 @@ class Server:
     async def finish(self) -> None:
         """Finish what is in flight, as far as there is time, and end all connections."""
         self._must_end = self.connections.is_draining = True
-        self.connections.let_go()
+        self.connections.let_all_go()
         await self._wait_until_quiet(min(HEAD_SECONDS, self._settings.stop_seconds))
         for connection in list(self.connections.connections):
             if connection.phase in {Phase.SILENT, Phase.HEAD}:
