@@ -181,7 +181,8 @@ class ChunkMarker:
                     self._template = template
                     matches = template.match_each([each[alike].bare for alike in numbers])
                     found |= {alike: (template, match) for alike, match in zip(numbers, matches, strict=True)}
-            yield self._reply(line, *found.get(number, (None, NO_MATCH)), reply)
+            template, match = found.get(number, (None, NO_MATCH))
+            yield self._reply(line, template, match, reply)
 
     def _make_template(self, key: Hashable, line: Line) -> LineTemplate | None:
         request = read_submission(line.bare, self._limits)
