@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -14,7 +16,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.bulk_lines import DEFAULTS, HEADERS, OWN_PROBLEM, dump_lines, read_lines
 from tests.support.dispatching import wait_until_gone, worker_of
-from tests.support.server import Server, assert_is_problem, read_memory, run_server, seconds_to_end
+from tests.support.server import Server, assert_is_busy, assert_is_problem, read_memory, run_server, seconds_to_end
 from tests.support.sockets import HEAD, connect, read_metric, wait_for_metric
 
 MEGABYTE = 2**20
@@ -141,19 +143,39 @@ def test_texts_within_the_limits_take_little_memory(server: Server, text: str) -
 
 def test_others_are_answered_while_a_process_marks_a_long_line(server: Server) -> None:
     worker = worker_of(server)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as pool:
         os.kill(worker, signal.SIGSTOP)
         try:
-            # longer than others may wait: what is under way is not refused
-            replies = [pool.submit(send, server, CASES["among others"]) for _ in range(2)]
+            first = pool.submit(send, server, CASES["among others"])
             wait_for_metric(server, IN_PROCESSES, 1)
-            wait_for_metric(server, WAITING, 1)
+            assert_is_busy(send(server, CASES["among others"]), "busy_too_long", "0.1 s")
             for _ in range(20):
                 assert server.client.get("/health/live").status_code == 200
         finally:
             os.kill(worker, signal.SIGCONT)
-        assert [read_lines(reply.result().content)[1]["lines"] for reply in replies] == [27, 27]
+        assert read_lines(first.result().content)[1]["lines"] == 27
     wait_for_metric(server, HELD, 0)
+
+
+def test_a_request_whose_reply_has_begun_waits_longer_than_others_may() -> None:
+    # more than the operating system takes, so that turns are left
+    wrong = dump_lines({"answers": {"S": [[1, 2, 3]], "dL_dW": [[9] * 5] * 3}}) * 40_000
+    with run_server(processes=1, queue_seconds=1) as server, ExitStack() as stack:
+        read: list[Iterator[str]] = []
+        for _ in range(2):
+            sent = server.client.stream("POST", BULK, content=dump_lines(DEFAULTS) + wrong, headers=HEADERS)
+            read.append(stack.enter_context(sent).iter_lines())
+            next(read[-1])
+        worker = worker_of(server)
+        os.kill(worker, signal.SIGSTOP)
+        with ThreadPoolExecutor(2) as pool:
+            replies = [pool.submit(list, lines) for lines in read]
+            try:
+                wait_for_metric(server, WAITING, 1)
+                time.sleep(1.5)
+            finally:
+                os.kill(worker, signal.SIGCONT)
+            assert [len(reply.result()) for reply in replies] == [40_000, 40_000]
 
 
 def ask(connection: socket.socket, content: bytes) -> None:
