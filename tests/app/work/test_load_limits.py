@@ -21,7 +21,7 @@ import pytest
 import uvloop
 from fastapi import FastAPI
 
-from app.api.bulk import IN_MEMORY
+from app.api.bulk import IN_MEMORY, REPLY_BYTES
 from app.examples import ARTICLE, ARTICLE_PROBLEM, BULK, GRADES
 from app.main import create_app
 from app.settings import Settings
@@ -39,7 +39,7 @@ LINES_TYPE = {"Content-Type": "application/jsonl"}
 RUNNING, WAITING = 'gradmark_running{place="processes"}', 'gradmark_waiting{place="processes"}'
 BULK_RUNNING, BULK_WAITING = 'gradmark_running{place="bulk"}', 'gradmark_waiting{place="bulk"}'
 HELD_FILES = 'gradmark_held_bytes{what="files"}'
-MOST = 4 * SMALL_BYTES
+MOST = 4 * REPLY_BYTES
 
 
 # the real server, and its process stands still
