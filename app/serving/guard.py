@@ -36,6 +36,7 @@ from app.settings import Settings
 resource: Any = import_module("resource") if find_spec("resource") else None
 
 SPARE_FILES = 256  # beside connections: listeners, pipes to workers, temporary files of bulk requests
+MAX_PARSED = 16_384  # bytes of a body in chunks in one round of the loop: with the smallest they take milliseconds
 ROOM = 32  # where there are too many connections one of so many is closed: to look for them costs each little
 MAX_BUFFERED = 65_536  # bytes of bodies that wait for the application; beyond, the connection is not read
 # Of the connections held after a refusal each tick lets go one in so many, but at least so many: all at once would
@@ -117,6 +118,8 @@ class Connection(asyncio.Protocol):
         # those that are not answered yet: the first is worked on, the last may still be arriving
         self._requests: deque[Request] = deque()
         self.is_held = self._is_paused = self._is_fresh = self._is_quiet = False
+        # what has come and is parsed in the loop's next round; None while nothing waits for that
+        self._later: memoryview | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet a client."""
@@ -133,30 +136,43 @@ class Connection(asyncio.Protocol):
         """Read what has come."""
         if self.phase is Phase.DONE:
             self._begin(Phase.SILENT)
-        while data and (self.phase is Phase.SILENT or self.phase is Phase.HEAD):
-            # as much as the head may still have: where it is not complete then, it has more
-            room = self._settings.max_header_bytes - self._received
-            if room <= 0:
+        self._read(memoryview(data))
+
+    def _read(self, data: memoryview) -> None:
+        # a body in chunks holds up nobody: one piece in each round of the loop
+        while data and self.phase is not Phase.DEAF and self._later is None:
+            most = MAX_PARSED
+            if self.phase is Phase.SILENT or self.phase is Phase.HEAD:
+                # as much as the head may still have: where it is not complete then, it has more
+                most = self._settings.max_header_bytes - self._received
+            if most <= 0:
                 self.refuse(refusal("head", limits=self._settings))
                 return
-            self._feed(data[:room])
-            data = data[room:]
-        if data and self.phase is not Phase.DEAF:
-            self._feed(data)
-        if self.phase is Phase.REST:
-            # what nobody needs any more holds up nobody: one piece in each round of the loop
-            self.balance(must_pause=True)
-            self._loop.call_soon(self.balance)
-        else:
-            self.balance()
-        if self._shared.is_draining:
+            self._feed(data[:most])
+            data = data[most:]
+            if self._chunks and (data or self.phase is Phase.BODY):
+                self._later = data
+        if self.phase is Phase.REST and self._later is None:
+            # nor what nobody needs any more
+            self._later = data
+        if self._later is not None:
+            self._loop.call_soon(self._read_on)
+        self.balance()
+        if self._shared.is_draining and not self._later:
             # the last of those that have come
             self.end_after_reply()
+
+    def _read_on(self) -> None:
+        data, self._later = self._later, None
+        if data:
+            self._read(data)
+        else:
+            self.balance()
 
     def eof_received(self) -> bool:
         """Take it that a client has left that sends no more; keep what it has not taken under watch."""
         self._forget()
-        self.phase, self._is_quiet = Phase.DEAF, True
+        self._is_quiet = True
         return self._outlet.count_unread() > 0
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a protocol's method gets it
@@ -166,14 +182,16 @@ class Connection(asyncio.Protocol):
         self._outlet.resume_writing()
 
     def _forget(self) -> None:
-        """Tell the request that is being answered that its client has left; forget those behind it."""
+        """Tell the request that is being answered that its client has left; forget all that is behind it."""
+        self.phase = Phase.DEAF
         if self._requests:
             self._requests[0].leave()
             self._requests.clear()
 
-    def balance(self, *, must_pause: bool = False) -> None:
+    def balance(self) -> None:
         """Read on, unless much waits for its turn: that a client has left is heard at the end of what it sent."""
-        pauses = must_pause or self.is_held or sum(len(request.body) for request in self._requests) > MAX_BUFFERED
+        is_full = sum(len(request.body) for request in self._requests) > MAX_BUFFERED
+        pauses = is_full or self.is_held or self._later is not None
         if pauses is not self._is_paused:
             self._is_paused = pauses
             # it may have been closed meanwhile
@@ -188,7 +206,7 @@ class Connection(asyncio.Protocol):
         self._waited = 0.0
         self._received = self._credited = self._content = self._chunks = self._tiny = self._chunk_start = 0
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: memoryview) -> None:
         self._received += len(data)
         try:
             self._parse(data)
@@ -210,7 +228,7 @@ class Connection(asyncio.Protocol):
         # what follows the last request is passed over, not an error
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes | memoryview) -> None:
         while True:
             try:
                 self._parser.feed_data(data)

@@ -4,11 +4,14 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from statistics import median
 
 import pytest
 
 from app.examples import ARTICLE_PROBLEM
 from tests.support.server import Server, assert_is_problem, dump, post, run_server
+from tests.support.sockets import HEAD, KEPT, connect
 
 MEGABYTE = 2**20
 
@@ -36,6 +39,37 @@ def test_health_answers_while_a_computation_near_the_budget_runs(server: Server)
     # most of them fell into the computation, which takes seconds
     assert len(waits) > 5
     assert max(waits) < 1
+
+
+FLOODS = 40
+
+
+def flood(server: Server, end: float) -> None:
+    """Send the smallest chunks that there may be any number of, as fast as they are taken."""
+    head = HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked") % (b"/v1/gradients", b"application/json")
+    while time.monotonic() < end:
+        with connect(server) as connection, suppress(OSError):
+            connection.sendall(head)
+            while time.monotonic() < end:
+                connection.sendall(b"10\r\n                \r\n" * 10_000)
+
+
+def test_health_answers_while_bodies_arrive_in_many_small_chunks() -> None:
+    waits = []
+    with run_server(processes=0) as server, ThreadPoolExecutor(FLOODS) as pool:
+        end = time.monotonic() + 4
+        for _ in range(FLOODS):
+            pool.submit(flood, server, end)
+        time.sleep(1)
+        while time.monotonic() < end:
+            started = time.monotonic()
+            with connect(server) as connection:
+                connection.sendall(KEPT)
+                assert connection.recv(12) == b"HTTP/1.1 200"
+            waits.append(time.monotonic() - started)
+            time.sleep(0.02)
+    sys.stdout.write(f"health answered {len(waits)} times, in {1000 * median(waits):.0f} ms as a median\n")
+    assert median(waits) < 0.4
 
 
 ZEROS = [[0] * 700] * 700
