@@ -207,7 +207,8 @@ class Connection(asyncio.Protocol):
         self._received = self._credited = self._content = self._chunks = self._tiny = self._chunk_start = 0
 
     def _feed(self, data: memoryview) -> None:
-        self._received += len(data)
+        if self.phase is not Phase.DONE:
+            self._received += len(data)
         try:
             self._parse(data)
         except httptools.HttpParserError as error:
@@ -220,7 +221,9 @@ class Connection(asyncio.Protocol):
         if self._is_fresh:
             self._refuse_or_start(self._requests[0])
         overhead = self._received - self._content - TINY_BYTES * self._chunks
-        if overhead > 2 * self._settings.max_header_bytes and self.phase is not Phase.DEAF:
+        # where there are no chunks, it is what follows the request
+        is_of_body = self._chunks or self.phase is Phase.BODY or self.phase is Phase.REST
+        if is_of_body and overhead > 2 * self._settings.max_header_bytes and self.phase is not Phase.DEAF:
             self.refuse(refusal("around", limits=self._settings))
 
     def _open_parser(self) -> None:

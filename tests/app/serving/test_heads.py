@@ -200,6 +200,16 @@ def test_extensions_and_trailers_have_a_limit_with_the_head(server: Server, more
         assert str(DEFAULTS.max_header_bytes) in assert_is_refused(reply, 400, "chunk_flood")
 
 
+@pytest.mark.parametrize("form", ["length", "chunked"])
+def test_a_request_is_answered_whatever_follows_it_on_a_connection_that_closes(server: Server, form: str) -> None:
+    whole = chunked(BODY, 99) if form == "chunked" else POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    junk = b"z" * 100_000
+    for ends in ([whole[-9:] + junk], [whole[-9:], junk]):
+        status, _, body = send(server, whole[:-9], *ends)
+        assert status == 200
+        assert json.loads(body)["loss"] > 0
+
+
 def test_a_flood_after_an_early_reply_ends_the_connection(server: Server) -> None:
     post = POST.replace(b"Connection: close\r\n", b"").replace(b"application/json", b"text/plain")
     flood = chunked(b"x" * (MAX_TINY_CHUNKS + 1), 1)[len(POST) :]
