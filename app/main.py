@@ -67,7 +67,9 @@ def queue_finder(app: FastAPI) -> Callable[[Scope], tuple[str, Place] | None]:
     settings: Settings = app.state.settings
     dispatcher: Dispatcher = app.state.dispatcher
     routes = [route for route in app.routes if isinstance(route, OperationRoute) and route.operation.body is not None]
-    operations = {prefix + route.path: route.operation for route in routes for prefix in ("", settings.root_path)}
+    # a template is no path
+    paths = {route.path: route.operation for route in routes if not route.param_convertors}
+    operations = {prefix + path: paths[path] for path in paths for prefix in ("", settings.root_path)}
 
     def find_queue(scope: Scope) -> tuple[str, Place] | None:
         operation = operations.get(scope["path"])

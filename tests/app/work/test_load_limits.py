@@ -23,7 +23,8 @@ from fastapi import FastAPI
 
 from app.api.bulk import IN_MEMORY, REPLY_BYTES
 from app.examples import ARTICLE, ARTICLE_PROBLEM, BULK, GRADES
-from app.main import create_app
+from app.main import create_app, queue_finder
+from app.operations import OPERATIONS
 from app.settings import Settings
 from app.work.memory import SMALL_BYTES, MemoryBudget
 from tests.support.dispatching import worker_of
@@ -148,6 +149,14 @@ def test_requests_that_are_refused_before_they_are_routed_are_told_and_counted_a
         assert_is_busy(page, "busy", "1 request")
         assert page.headers["access-control-allow-origin"] == ORIGIN
     assert [reply.result().status_code for reply in replies] == [200, 200]
+
+
+def test_no_template_is_taken_for_a_path_when_requests_are_refused_before_they_are_routed(app: FastAPI) -> None:
+    find_queue = queue_finder(app)
+    for operation in OPERATIONS.values():
+        scope = {"path": operation.path, "method": operation.method, "headers": []}
+        assert find_queue(scope) is None or "{" not in operation.path
+    assert find_queue({"path": "/v1/grades", "method": "POST", "headers": []}) is not None
 
 
 class Impatient(asyncio.Protocol):
