@@ -84,7 +84,10 @@ class Server:
             ticks += 1
             self._tick(ticks)
             await asyncio.sleep(TICK_SECONDS)
-        # what was sent at the end of the interval may be waiting to be accepted or read
+        # what came at the end of the interval may still wait to be accepted or read; what waited when the listeners are
+        # closed would be reset, so that no more is let in
+        for listener in listeners:
+            listener.listen(0)
         await asyncio.sleep(TICK_SECONDS)
         for server in servers:
             server.close()

@@ -5,8 +5,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 import httpx
 import pytest
@@ -246,3 +247,34 @@ def test_fifty_stops_under_load_fail_no_request_that_is_sent_within_the_interval
     )
     assert not failures
     assert max(seconds) <= 10
+
+
+NEWCOMERS = 24
+
+
+def connect_until_refused(server: Server, statuses: Counter[bytes]) -> None:
+    """Send each request on a connection of its own until the server listens no more; count replies and resets."""
+    with suppress(ConnectionRefusedError):
+        while True:
+            with connect(server) as connection:
+                try:
+                    connection.sendall(KEPT)
+                    statuses[connection.recv(65536)[:12]] += 1
+                except ConnectionResetError:
+                    statuses[b"reset"] += 1
+
+
+@pytest.mark.slow
+def test_clients_that_connect_while_the_server_stops_listening_are_answered_or_refused() -> None:
+    statuses: Counter[bytes] = Counter()
+    for _ in range(5):
+        with run() as server, ThreadPoolExecutor(NEWCOMERS) as pool:
+            clients = [pool.submit(connect_until_refused, server, statuses) for _ in range(NEWCOMERS)]
+            time.sleep(0.5)
+            server.process.terminate()
+            for client in clients:
+                client.result()
+    print(statuses)  # noqa: T201 - the figures
+    assert statuses.keys() <= {b"HTTP/1.1 200", b"reset"}
+    # the kernel lets one in where it is told to let in none
+    assert statuses[b"reset"] < statuses.total() / 2000
