@@ -20,7 +20,6 @@ MOST_PARTS = 250_000
 MOST_DIGITS = 1_000  # characters of a number
 
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|[-+.0-9eE]++', re.DOTALL)
-ESCAPED = re.compile(rb"\\.", re.DOTALL)
 
 ANSWERS = b'"answers"'
 LARGER_THAN_FLOATS = b"1" + b"0" * 400
@@ -68,7 +67,8 @@ def require_bounds(raw: bytes | bytearray, limits: Limits) -> bytes | bytearray:
 
 def find_depth(raw: bytes | bytearray) -> int:
     """Return how many lists and objects of a document stand inside each other, at most."""
-    plain = np.frombuffer(ESCAPED.sub(b"", raw) if b"\\" in raw else raw, dtype=np.uint8)
+    # what remains escaped is neither a bracket nor a quote; a substitution by pattern takes fifty times the memory
+    plain = np.frombuffer(raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw, dtype=np.uint8)
     signs = plain[BRACKETS_AND_QUOTES[plain]]
     is_outside = np.cumsum(signs == QUOTE) % 2 == 0
     return int(np.cumsum(STEPS[signs] * is_outside).max(initial=0))
