@@ -11,12 +11,13 @@ import httpx
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.errors import BodyError
+from app.errors import BodyError, describe_error
 from app.main import create_app
+from app.schemas.compute_bodies import StepsBody
 from app.schemas.grade_bodies import GradeBody
 from app.settings import Settings
 from app.wire.limits import MOST_DIGITS, MOST_PARTS, TOKEN, Limits, find_depth, may_hold_long_number, require_bounds
-from app.wire.reading import FAST_FROM, parse_body
+from app.wire.reading import FAST_FROM, LARGE_BYTES, parse_body
 from app.wire.tensors import MOST_HEAD_BYTES
 from tests.support.tensor_client import MEDIA_TYPE as TENSORS
 
@@ -102,9 +103,10 @@ async def test_the_head_of_a_binary_body_has_as_many_bytes_as_the_limit(
     assert reply.status_code == 422 or str(MOST_HEAD_BYTES) in reply.json()["detail"]
 
 
-@pytest.mark.parametrize("unit", [b"a", b"\\n", b"\\u2212", b"\\\\a"])
-def test_text_of_escapes_takes_few_times_its_own_memory(unit: bytes) -> None:
-    raw = b'{"x":"%b\\t"}' % (unit * (2**20 // len(unit)))
+@pytest.mark.parametrize("start", [b"", b"[" * 65])
+@pytest.mark.parametrize("unit", [b"a", b"\\n", b"1\\n", b"\\u2212", b"\\\\a"])
+def test_text_of_escapes_takes_few_times_its_own_memory(unit: bytes, start: bytes) -> None:
+    raw = b'{"x":"%b%b\\t"}' % (start, unit * (2**20 // len(unit)))
     tracemalloc.start()
     try:
         with pytest.raises(ValidationError):
@@ -114,6 +116,19 @@ def test_text_of_escapes_takes_few_times_its_own_memory(unit: bytes) -> None:
         tracemalloc.stop()
     # the pattern that goes back held 125 times as much
     assert peak < 30 * len(raw)
+
+
+@pytest.mark.parametrize("size", [0, LARGE_BYTES])
+@pytest.mark.parametrize(
+    "known", ["", '"count": 1e400, ', '"learning_rate": 1%s, ' % ("0" * 99), '"loss": "\\ud800", ']
+)
+def test_the_keys_of_a_body_are_looked_at_whatever_its_size(size: int, known: str) -> None:
+    layer = f'{{"weights": [[1.5{", 1.5" * (size // 5)}]], "activation": "softmax"}}'
+    body = f'{{{known}"netwrk": 1, "network": {{"layers": [{layer}]}}}}'.encode().ljust(size)
+    with pytest.raises((BodyError, ValidationError)) as wrong:
+        parse_body(TypeAdapter(StepsBody), body)
+    pointers = {item.pointer for item in describe_error(wrong.value).errors}
+    assert {"/inputs", "/netwrk"} <= pointers or "ud800" in known
 
 
 @pytest.mark.anyio
