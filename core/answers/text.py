@@ -37,6 +37,12 @@ _WRAPPERS = frozenset(wrapper for form in FORMS.values() for wrapper in form.wra
 _NAMES = re.compile(r"[^\s,;|\"']+")
 _MOST_SKIPPED = 1000  # tokens of what a print adds: dtype=float32, grad_fn=<MulBackward0>
 
+MOST_NUMBERS_OF_TEXT = 1_000_000
+"""Numbers of one text: each may take 230 bytes to read, and ten microseconds or more."""
+
+MOST_LISTS = 250_000
+"""Lists, tables and quoted cells of one text: each takes half a kilobyte to read."""
+
 
 def assemble_text(text: str, assembly: Assembly, shape: tuple[int, ...] | None) -> None:
     """Put a text's numbers into an array's assembly.
@@ -54,8 +60,9 @@ def assemble_text(text: str, assembly: Assembly, shape: tuple[int, ...] | None) 
         If the text is not of the grammar, or its lists are not of equal length; the place is line and column.
     """
     plain = make_plain(text)
+    most_numbers = min(assembly.most_numbers, MOST_NUMBERS_OF_TEXT)
     try:
-        _Parser(without_bullets(plain, text, assembly.most_numbers), assembly.most_numbers).place(assembly, shape)
+        _Parser(without_bullets(plain, text, most_numbers), most_numbers).place(assembly, shape)
     except UnreadableError as error:
         raise UnreadableError(_place_of(plain, cast("int", error.place)), str(error)) from None
 
@@ -73,7 +80,7 @@ class _Parser:
         self._tokens = split_tokens(text, start, end)
         self._token = next(self._tokens)
         self._most_numbers = most_numbers
-        self._n_numbers = 0
+        self._n_numbers = self._n_lists = 0
         self._depth = 0
         self._n_wrappers = 0
         self._shift = 0
@@ -215,6 +222,9 @@ class _Parser:
         is_bracket = kind in {"(", "[", "{"}
         if (self._depth if is_bracket else self._n_wrappers) == MOST_AXES:
             raise too_deep(opening.start)
+        self._n_lists += 1
+        if self._n_lists > MOST_LISTS:
+            raise UnreadableError(opening.start, f"found more than {MOST_LISTS} lists; needed at most that many")
         self._depth += is_bracket
         self._n_wrappers += not is_bracket
         rows = Rows(self._breaks(kind), opening.start, is_list=kind in {"[", "{"})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.answers import FORMS, MOST_NUMBERS, read_answer
+from core.answers.text import MOST_LISTS, MOST_NUMBERS_OF_TEXT
 from core.grade_requests import Grader, GradeRequest
 from core.problem import Layer, Network, Problem
 
@@ -271,3 +272,17 @@ def test_the_core_marks_arrays_of_any_real_type(dtype: str) -> None:
     answers = {"Z": np.array([[1, 2]], dtype=dtype)}
     grade = Grader().grade(GradeRequest(problem=problem, answers=answers))
     assert grade.parts[0].verdict == "correct"
+
+
+def test_a_text_has_at_most_so_many_lists_empty_ones_as_well() -> None:
+    for entry in ("[1] ", "[] "):
+        read = read_answer(entry * (MOST_LISTS + 1), most_numbers=10 * MOST_LISTS)
+        assert read.reading is not None
+        assert str(MOST_LISTS) in read.reading.message
+        assert read.reading.column == len(entry) * MOST_LISTS + 1
+
+
+def test_a_text_has_at_most_so_many_numbers_whatever_the_answer_may_have() -> None:
+    read = read_answer("1 " * (MOST_NUMBERS_OF_TEXT + 1), most_numbers=2 * MOST_NUMBERS_OF_TEXT)
+    assert read.reading is not None
+    assert str(MOST_NUMBERS_OF_TEXT) in read.reading.message
