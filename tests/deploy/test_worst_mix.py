@@ -27,8 +27,10 @@ ACT_SECONDS = 16
 SLOW_RATE = 300_000
 """Bytes in a second: a little more than a client has to take."""
 
-LARGEST = Settings.model_fields["max_body_bytes"].default
+LARGEST: int = Settings.model_fields["max_body_bytes"].default
 JSON, LINES = b"application/json", b"application/jsonl"
+
+Ask = Callable[[socket.socket], None]
 
 
 def rows(n_rows: int, n_columns: int, number: bytes = b"1") -> bytes:
@@ -77,7 +79,7 @@ LONG_LINES = (marked(b"[1]", b"dS_dW", problem(2000, 40, b"0.0123")) + b"\n") * 
 GRADIENTS = b"{%b}" % problem(1990, 1990)
 
 
-def grow_old(server: Server, ended: threading.Event, address: int, ask: Callable[[socket.socket], None]) -> None:
+def grow_old(server: Server, ended: threading.Event, address: int, ask: Ask) -> None:
     """Ask again and again."""
     while not ended.is_set():
         with suppress(OSError), connect(server, f"127.0.0.{address}") as connection:
@@ -153,7 +155,7 @@ def read_kernel() -> int:
 
 
 @contextmanager
-def clients(server: Server, *asks: Callable[[socket.socket], None]) -> Iterator[None]:
+def clients(server: Server, *asks: Ask) -> Iterator[None]:
     """Let each ask again and again, every three of them from an address of their own."""
     ended = threading.Event()
     threads = [
@@ -170,11 +172,11 @@ def clients(server: Server, *asks: Callable[[socket.socket], None]) -> Iterator[
 
 def test_the_worst_mixes_of_requests_within_the_limits_hold_at_most_a_gibibyte_and_a_half() -> None:
     answered: Counter[str] = Counter()
-    grades = [partial(take, answered, b"/v1/grades", bodies, JSON) for bodies in (TEXTS, ANSWERS)]
+    grades: list[Ask] = [partial(take, answered, b"/v1/grades", bodies, JSON) for bodies in (TEXTS, ANSWERS)]
     wrong = partial(take, answered, b"/v1/steps", [WRONG], JSON)
     slow_lines = partial(take_slowly, b"/v1/grades/bulk", LONG_LINES, LINES)
     slow_reply = partial(take_slowly, b"/v1/gradients", GRADIENTS, JSON)
-    acts = {
+    acts: dict[str, list[Ask]] = {
         "texts": grades,
         "texts and wrong bodies": [*grades, wrong],
         "replies in bulk, taken slowly": [*[slow_lines] * 24, wrong],
