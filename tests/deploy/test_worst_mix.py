@@ -23,7 +23,7 @@ pytestmark = [
 
 MIB = 1024**2
 MOST = 1536 * MIB
-ACT_SECONDS = 16
+ACT_SECONDS = 12
 SLOW_RATE = 300_000
 """Bytes in a second: a little more than a client has to take."""
 
