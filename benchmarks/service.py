@@ -1,8 +1,8 @@
 """Requests over HTTP, beside a bare ASGI application with orjson and beside idiomatic FastAPI.
 
-Both peers (`peers.py`) make the same call of our core. All three run under uvicorn with uvloop and httptools, one
-worker each. A client that only copies bytes asks them in turn, over one kept connection each. Ours is started as users
-start it, and validates everything.
+Both peers (`peers.py`) make the same call of our core, and run under uvicorn. All three have uvloop and httptools, and
+one process that serves. A client that only copies bytes asks them in turn, over one kept connection each. Ours is
+started as users start it, and validates everything.
 """
 
 from collections.abc import Callable, Iterator
