@@ -22,7 +22,8 @@ pytestmark = [
 ]
 
 MIB = 1024**2
-MOST = 1536 * MIB
+MOST = 1331 * MIB
+"""What the manifests count on, and less than a gibibyte and a half."""
 ACT_SECONDS = 12
 SLOW_RATE = 300_000
 """Bytes in a second: a little more than a client has to take."""
@@ -177,7 +178,7 @@ def test_the_worst_mixes_of_requests_within_the_limits_hold_at_most_a_gibibyte_a
     slow_lines = partial(take_slowly, b"/v1/grades/bulk", LONG_LINES, LINES)
     slow_reply = partial(take_slowly, b"/v1/gradients", GRADIENTS, JSON)
     acts: dict[str, list[Ask]] = {
-        "texts": grades,
+        "texts": grades[:1],
         "texts and wrong bodies": [*grades, wrong],
         "replies in bulk, taken slowly": [*[slow_lines] * 24, wrong],
         "replies and uploads": [*[slow_reply] * 6, *[stop_before_the_end] * 6, *grades],
