@@ -5,8 +5,12 @@ import subprocess
 import sys
 
 import httpx
+import pytest
+from starlette.types import Message
 
 from app.examples import ARTICLE, ARTICLE_ANSWER
+from app.main import create_app
+from app.settings import Settings
 from tests.support.server import ROOT, environment, find_free_port, stop, wait_until_ready
 
 
@@ -30,3 +34,19 @@ def test_uvicorn_runs_the_application() -> None:
                 assert client.get("/nothing").status_code == 404
         finally:
             stop(process)
+
+
+@pytest.mark.anyio
+async def test_any_server_is_told_when_the_application_has_started_and_ended() -> None:
+    events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return next(events)
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    app = create_app(Settings.model_construct(processes=0))
+    await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+    assert [message["type"] for message in told] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
