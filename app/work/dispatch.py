@@ -145,7 +145,8 @@ class Dispatcher:
         if isinstance(body, Reply):
             return body
         work = operation.estimate(body) if operation.estimate else None
-        if work is not None:
+        # what is more than a result may have is refused before it is made
+        if work is not None and work.numbers <= call.budget.numbers:
             reservation.reserve(len(call.raw) + work.numbers * BYTES_A_NUMBER)
         right_place = self._place_read(work, call)
         return compute(operation, body, call) if right_place is place else right_place

@@ -210,3 +210,15 @@ async def test_a_large_reply_is_refused_where_others_hold_too_much(body: object,
         alone = await client.post("/v1/jacobians", content=content, headers=headers)
         assert (alone.status_code, memory.total) == (200, 0)
         assert len(alone.content) > SMALL_BYTES
+
+
+@pytest.mark.anyio
+async def test_what_is_more_than_a_result_may_have_is_422_whatever_others_hold() -> None:
+    app = create_app(Settings.model_construct(processes=0))
+    wide = {"layers": [{"weights": [[0.5] * 2000], "activation": "softmax"}]}
+    body = {"network": wide, "inputs": [[1.0]] * 20, "jacobians": ["dA1_dW1"]}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        with app.state.dispatcher.memory.open("somebody else") as theirs:
+            theirs.grow(SMALL_BYTES + 1)
+            refused = await client.post("/v1/jacobians", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_large")
