@@ -7,6 +7,7 @@ What arrays are
     `errors`          what a caller can cause, each with the path to its place
     `arrays`          the checks that every array passes
     `registry`        read-only collections of named entries
+    `formulas`        formulas as data: read as value, text, LaTeX, and bound of rounding errors
     `kernels`         softmax with cross-entropy, and the softmax's Jacobians, on plain arrays and fast
 
 What is differentiated

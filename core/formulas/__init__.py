@@ -1,0 +1,45 @@
+"""Formulas as data: written once, read as value, text, LaTeX, bound of rounding errors, and numbers written out.
+
+A formula is a tree of `Name`, `Number` and `Apply`, read from the text that people write. `OPERATIONS` holds what is
+known of each operation.
+"""
+
+from core.formulas.expression import Apply, Edit, Expression, Name, Number, names_in, parts_of, rewrite, substitute
+from core.formulas.operations import OPERATIONS, Operation
+from core.formulas.printing import number_to_text, to_latex, to_text
+from core.formulas.reading import parse_formula
+from core.formulas.simplification import ONE, ZERO, drop, simplify
+from core.formulas.symbols import NUMBERS, is_lifted, is_number, latex_of
+from core.formulas.values import BoundRun, Functions, compile_bound, compile_formula, lift, lower
+
+__all__ = [
+    "NUMBERS",
+    "ONE",
+    "OPERATIONS",
+    "ZERO",
+    "Apply",
+    "BoundRun",
+    "Edit",
+    "Expression",
+    "Functions",
+    "Name",
+    "Number",
+    "Operation",
+    "compile_bound",
+    "compile_formula",
+    "drop",
+    "is_lifted",
+    "is_number",
+    "latex_of",
+    "lift",
+    "lower",
+    "names_in",
+    "number_to_text",
+    "parse_formula",
+    "parts_of",
+    "rewrite",
+    "simplify",
+    "substitute",
+    "to_latex",
+    "to_text",
+]

@@ -1,0 +1,446 @@
+"""The operations of which formulas are made: one entry holds all that is known of an operation.
+
+Every value has two axes, samples and features, after any leading axes; what has one of them only keeps an axis of
+length 1 in place of the other. So one formula serves one sample, a batch, and a stack of many cases.
+
+Errors are bounds of how far an operand may lie off, followed to first order and in the worst case, in which all add
+up: |∂f| · e for each operand. An exact operand has None for an error, and what is made of exact ones alone as well.
+
+References
+----------
+.. [1] Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section 3.1.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+import numpy as np
+
+from core.arrays import Array
+from core.registry import Registry
+
+Error: TypeAlias = Array | None
+At: TypeAlias = Callable[[int], Array]
+ErrorBound: TypeAlias = Callable[[At, Sequence[Error]], Array]
+
+
+class Precedence(IntEnum):
+    """How tightly an operation binds its operands."""
+
+    COMPARISON = 0
+    SUM = 1
+    PRODUCT = 2
+    POWER = 3
+    POSTFIX = 4
+    ATOM = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Operation:
+    """One operation.
+
+    Parameters
+    ----------
+    name : str
+        As it is called in an expression, and written before parentheses where it has no sign.
+    value : callable
+        ``value(*operands)``.
+    error : callable
+        ``error(at, errors)`` bounds the result's error from those of its operands, of which one at least is not exact;
+        ``at(0)``, ``at(1)`` give the operands' values and ``at(-1)`` the result's.
+    sign : str
+        What stands between, before or after its operands; empty for what is written as a call.
+    spellings : tuple of str
+        Other signs or names that mean the same.
+    precedence : Precedence
+    n_operands : int
+    latex : str
+        A template with ``{0}``, ``{1}`` for the operands.
+    groups : bool
+        Whether the LaTeX shows by itself where an operand ends, so that it needs no parentheses.
+    is_entrywise : bool
+        Whether each entry of the result comes from the entries at its place.
+    adds : bool
+        Whether it adds up. Whoever works by hand writes down each number before adding it.
+    axes : tuple of int
+        The axes over which it adds or looks for the largest entry.
+    """
+
+    name: str
+    value: Callable[..., Array]
+    error: ErrorBound
+    sign: str = ""
+    spellings: tuple[str, ...] = ()
+    precedence: Precedence = Precedence.ATOM
+    n_operands: int = 1
+    latex: str = ""
+    groups: bool = False
+    is_entrywise: bool = False
+    adds: bool = False
+    axes: tuple[int, ...] = ()
+
+
+def _multiply(a: Array, b: Array) -> Array:
+    product = np.asarray(a * b)
+    if np.isnan(product).any():
+        # a term that counts nothing counts nothing, whatever the other factor: 0 · ln 0 in an entropy is 0
+        product = np.where((a == 0) | (b == 0), 0.0, product)
+    return product
+
+
+def _join(*terms: Error) -> Array:
+    [first, *others] = [term for term in terms if term is not None]
+    return sum(others, first)
+
+
+def _weighted(weight: Callable[[], Array], error: Error) -> Error:
+    return None if error is None else _multiply(np.abs(weight()), error)
+
+
+def _bound_multiple(at: At, errors: Sequence[Error]) -> Array:
+    return _join(_weighted(lambda: at(1), errors[0]), _weighted(lambda: at(0), errors[1]))
+
+
+def _bound_quotient(at: At, errors: Sequence[Error]) -> Array:
+    return np.asarray(_join(errors[0], _weighted(lambda: at(-1), errors[1])) / np.abs(at(1)))
+
+
+def _bound_product(at: At, errors: Sequence[Error]) -> Array:
+    left, right = errors
+    return _join(
+        None if left is None else _spread(left, at(0)) @ np.abs(at(1)),
+        None if right is None else np.abs(at(0)) @ _spread(right, at(1)),
+    )
+
+
+def _spread(error: Array, value: Array) -> Array:
+    return (
+        error if error.shape == value.shape else np.broadcast_to(error, np.broadcast_shapes(error.shape, value.shape))
+    )
+
+
+def _bound_sum(at: At, errors: Sequence[Error]) -> Array:
+    return _join(*errors)
+
+
+def _follow(slope: Callable[[Array, Array], Array]) -> ErrorBound:
+    """Return the bound of a function of one operand from ``slope(operand, value)``."""
+
+    def bound(at: At, errors: Sequence[Error]) -> Array:
+        return _multiply(np.abs(slope(at(0), at(-1))), _join(errors[0]))
+
+    return bound
+
+
+def _bound_power(at: At, errors: Sequence[Error]) -> Array:
+    base, exponent = at(0), at(1)
+    return np.asarray(np.abs(exponent * base ** (exponent - 1.0)) * _join(errors[0]))
+
+
+def _do_same(rearrange: Callable[[Array], Array]) -> ErrorBound:
+    """Return the bound of what picks, reorders or adds up entries: the same of their errors."""
+    return lambda at, errors: rearrange(_spread(_join(errors[0]), at(0)))
+
+
+def _bound_place(at: At, errors: Sequence[Error]) -> Array:
+    # a place does not move by less than what makes it another one
+    return np.zeros(())
+
+
+def _add_up(*axes: int) -> Callable[[Array], Array]:
+    return lambda a: np.asarray(np.sum(a, axis=axes, keepdims=True))
+
+
+def _average(*axes: int) -> Callable[[Array], Array]:
+    return lambda a: np.asarray(np.mean(a, axis=axes, keepdims=True))
+
+
+def _adding(name: str, latex: str, *axes: int, average: bool = False, spellings: tuple[str, ...] = ()) -> Operation:
+    collect = (_average if average else _add_up)(*axes)
+    return Operation(
+        name=name,
+        value=collect,
+        error=_do_same(collect),
+        latex=latex,
+        adds=True,
+        axes=axes,
+        spellings=spellings,
+    )
+
+
+def _largest(name: str, latex: str, *axes: int) -> Operation:
+    def collect(a: Array) -> Array:
+        return np.asarray(np.max(a, axis=axes, keepdims=True))
+
+    return Operation(
+        name=name,
+        value=collect,
+        error=_do_same(collect),
+        latex=latex,
+        axes=axes,
+    )
+
+
+def _mark_largest(a: Array) -> Array:
+    rows = np.zeros(a.shape)
+    np.put_along_axis(rows, a.argmax(axis=-1, keepdims=True), 1.0, axis=-1)
+    return rows
+
+
+def _to_diagonal(column: Array) -> Array:
+    return np.asarray(column * np.eye(column.shape[-2]))
+
+
+def _kron(a: Array, b: Array) -> Array:
+    blocks = a[..., :, None, :, None] * b[..., None, :, None, :]
+    return np.asarray(blocks.reshape(*blocks.shape[:-4], a.shape[-2] * b.shape[-2], a.shape[-1] * b.shape[-1]))
+
+
+def _repeat(a: Array) -> Array:
+    return np.ones(a.shape)
+
+
+_ERF = np.frompyfunc(math.erf, 1, 1)
+
+
+def _compare(test: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    return lambda a, b: np.where(test(a, b), 1.0, 0.0)
+
+
+OPERATIONS: Registry[Operation] = Registry(
+    "operation",
+    Operation(
+        name="greater",
+        sign=">",
+        precedence=Precedence.COMPARISON,
+        n_operands=2,
+        value=_compare(np.greater),
+        error=_bound_place,
+        latex="[{0} > {1}]",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="at_least",
+        sign="≥",
+        spellings=(">=",),
+        precedence=Precedence.COMPARISON,
+        n_operands=2,
+        value=_compare(np.greater_equal),
+        error=_bound_place,
+        latex=r"[{0} \ge {1}]",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="add",
+        sign="+",
+        precedence=Precedence.SUM,
+        n_operands=2,
+        value=lambda a, b: np.asarray(a + b),
+        error=_bound_sum,
+        latex="{0} + {1}",
+        is_entrywise=True,
+        adds=True,
+    ),
+    Operation(
+        name="subtract",
+        sign="−",
+        spellings=("-",),
+        precedence=Precedence.SUM,
+        n_operands=2,
+        value=lambda a, b: np.asarray(a - b),
+        error=_bound_sum,
+        latex="{0} - {1}",
+        is_entrywise=True,
+    ),
+    Operation(
+        name="negate",
+        sign="−",
+        precedence=Precedence.SUM,
+        value=lambda a: np.asarray(-a),
+        error=_bound_sum,
+        latex="-{0}",
+        is_entrywise=True,
+    ),
+    Operation(
+        name="product",
+        sign="·",
+        spellings=("@",),
+        precedence=Precedence.PRODUCT,
+        n_operands=2,
+        value=lambda a, b: np.asarray(a @ b),
+        error=_bound_product,
+        latex="{0} {1}",
+    ),
+    Operation(
+        name="scale",
+        sign="·",
+        precedence=Precedence.PRODUCT,
+        n_operands=2,
+        value=_multiply,
+        error=_bound_multiple,
+        latex=r"{0} \cdot {1}",
+        is_entrywise=True,
+    ),
+    Operation(
+        name="multiply",
+        sign="∘",
+        spellings=("*", "⊙"),
+        precedence=Precedence.PRODUCT,
+        n_operands=2,
+        value=_multiply,
+        error=_bound_multiple,
+        latex=r"{0} \odot {1}",
+        is_entrywise=True,
+    ),
+    Operation(
+        name="divide",
+        sign="/",
+        precedence=Precedence.PRODUCT,
+        n_operands=2,
+        value=lambda a, b: np.asarray(a / b),
+        error=_bound_quotient,
+        latex=r"\frac{{{0}}}{{{1}}}",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="kron",
+        sign="⊗",
+        precedence=Precedence.PRODUCT,
+        n_operands=2,
+        value=_kron,
+        error=lambda at, errors: _join(
+            None if errors[0] is None else _kron(_spread(errors[0], at(0)), np.abs(at(1))),
+            None if errors[1] is None else _kron(np.abs(at(0)), _spread(errors[1], at(1))),
+        ),
+        latex=r"{0} \otimes {1}",
+    ),
+    Operation(
+        name="power",
+        sign="^",
+        spellings=("**",),
+        precedence=Precedence.POWER,
+        n_operands=2,
+        value=lambda a, b: np.asarray(a**b),
+        error=_bound_power,
+        latex="{0}^{{{1}}}",
+        is_entrywise=True,
+    ),
+    Operation(
+        name="transpose",
+        sign="ᵀ",
+        spellings=(".T", ".mT"),
+        precedence=Precedence.POSTFIX,
+        value=lambda a: np.asarray(a.mT),
+        error=_do_same(lambda a: a.mT),
+        latex=r"{0}^{{\mathsf T}}",
+    ),
+    Operation(
+        name="diag",
+        value=_to_diagonal,
+        error=_do_same(_to_diagonal),
+        latex=r"\operatorname{{diag}}\left({0}\right)",
+        groups=True,
+    ),
+    Operation(
+        name="exp",
+        value=np.exp,
+        error=_follow(lambda a, value: value),
+        latex=r"e^{{{0}}}",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="ln",
+        value=np.log,
+        error=_follow(lambda a, value: 1.0 / a),
+        latex=r"\ln\left({0}\right)",
+        groups=True,
+        is_entrywise=True,
+        spellings=("log",),
+    ),
+    Operation(
+        name="tanh",
+        value=np.tanh,
+        error=_follow(lambda a, value: 1.0 - value**2),
+        latex=r"\tanh\left({0}\right)",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="erf",
+        value=lambda a: np.asarray(_ERF(a), dtype=np.float64),
+        error=_follow(lambda a, value: 2.0 / math.sqrt(math.pi) * np.exp(-a * a)),
+        latex=r"\operatorname{{erf}}\left({0}\right)",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="sqrt",
+        value=np.sqrt,
+        error=_follow(lambda a, value: 0.5 / value),
+        latex=r"\sqrt{{{0}}}",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="max",
+        n_operands=2,
+        value=np.maximum,
+        error=lambda at, errors: np.maximum(*(np.zeros(()) if error is None else error for error in errors)),
+        latex=r"\max\left({0}, {1}\right)",
+        groups=True,
+        is_entrywise=True,
+        spellings=("maximum",),
+    ),
+    _adding("sum_samples", r"\sum_{{\text{{samples}}}} {0}", -2),
+    _adding("sum_outputs", r"\sum_{{\text{{outputs}}}} {0}", -1),
+    _adding("sum", r"\sum {0}", -2, -1),
+    _adding("mean_samples", r"\operatorname{{mean}}_{{\text{{samples}}}} {0}", -2, average=True),
+    _adding("mean_outputs", r"\operatorname{{mean}}_{{\text{{outputs}}}} {0}", -1, average=True),
+    _adding("mean", r"\operatorname{{mean}} {0}", -2, -1, average=True),
+    _largest("max_samples", r"\max_{{\text{{samples}}}} {0}", -2),
+    _largest("max_outputs", r"\max_{{\text{{outputs}}}} {0}", -1),
+    Operation(
+        name="first",
+        value=lambda a: a[..., :1, :],
+        error=_do_same(lambda a: a[..., :1, :]),
+        latex=r"\operatorname{{first}}\left({0}\right)",
+        groups=True,
+    ),
+    Operation(
+        name="last",
+        value=lambda a: a[..., -1:, :],
+        error=_do_same(lambda a: a[..., -1:, :]),
+        latex=r"\operatorname{{last}}\left({0}\right)",
+        groups=True,
+    ),
+    Operation(
+        name="ones",
+        value=_repeat,
+        error=_bound_place,
+        latex=r"\operatorname{{ones}}\left({0}\right)",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
+        name="onehot",
+        value=_mark_largest,
+        error=_bound_place,
+        latex=r"\operatorname{{onehot}}\left({0}\right)",
+        groups=True,
+    ),
+)
+
+SPELLINGS: dict[str, str] = {}
+"""Names of operations by their signs, or by the words that are written before parentheses."""
+
+for _entry in OPERATIONS.values():
+    for _spelling in (_entry.sign or _entry.name, *_entry.spellings):
+        # a sign that two operations share is read as the first, and its operands tell which it is
+        SPELLINGS.setdefault(_spelling, _entry.name)

@@ -1,0 +1,114 @@
+"""What a formula leaves out: terms of 0, factors of 1, and what an operand's absence makes of it."""
+
+from collections.abc import Callable, Mapping
+
+from core.formulas.expression import Apply, Edit, Expression, Name, Number, rewrite
+from core.formulas.symbols import is_number
+
+ZERO = Number(0.0)
+ONE = Number(1.0)
+
+
+def simplify(expression: Expression) -> Expression:
+    """Leave out terms of 0 and factors of 1.
+
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    Expression
+    """
+    return rewrite(expression, lambda part: _shorter(part) if isinstance(part, Apply) else part)
+
+
+def _shorter(part: Apply) -> Expression:
+    shorten = _SHORTER.get(part.operation)
+    return shorten(part) if shorten else part
+
+
+def _add(part: Apply) -> Expression:
+    left, right = part.operands
+    return right if left == ZERO else left if right == ZERO else part
+
+
+def _subtract(part: Apply) -> Expression:
+    left, right = part.operands
+    return Apply("negate", (right,)) if left == ZERO else left if right == ZERO else part
+
+
+def _multiply(part: Apply) -> Expression:
+    left, right = part.operands
+    if ZERO in part.operands:
+        return ZERO
+    return right if left == ONE else left if right == ONE else part
+
+
+def _divide(part: Apply) -> Expression:
+    left, right = part.operands
+    if isinstance(right, Number) and isinstance(left, Apply) and left.operation == "scale":
+        factor, rest = left.operands
+        if isinstance(factor, Number):
+            return _multiply(Apply("scale", (Number(factor.value / right.value), rest)))
+    return ZERO if left == ZERO else left if right == ONE else part
+
+
+def _negate(part: Apply) -> Expression:
+    [only] = part.operands
+    return (
+        ZERO if only == ZERO else only.operands[0] if isinstance(only, Apply) and only.operation == "negate" else part
+    )
+
+
+def _add_up(part: Apply) -> Expression:
+    # a sum over one axis of a sum over the other, and what passes through a sum
+    [only] = part.operands
+    if not isinstance(only, Apply):
+        return part
+    if only.operation in {"sum_outputs", "sum_samples"}:
+        return Apply("sum", only.operands)
+    if only.operation == "negate":
+        return Apply("negate", (_shorter(Apply("sum", only.operands)),))
+    if only.operation == "divide" and is_number(only.operands[1]):
+        return Apply("divide", (_shorter(Apply("sum", only.operands[:1])), only.operands[1]))
+    return part
+
+
+_SHORTER: Mapping[str, Callable[[Apply], Expression]] = {
+    "add": _add,
+    "subtract": _subtract,
+    "scale": _multiply,
+    "multiply": _multiply,
+    "divide": _divide,
+    "negate": _negate,
+    "sum": _add_up,
+}
+
+
+def drop(name: str) -> Edit:
+    """Return the edit that leaves an operand out.
+
+    Parameters
+    ----------
+    name : str
+        The symbol that is forgotten, wherever it stands.
+
+    Returns
+    -------
+    callable
+        Of a sum, a product or a quotient the other operand is left; of a function of the symbol, nothing is.
+    """
+    absent = Name(name)
+
+    def change(part: Expression) -> Expression:
+        if not isinstance(part, Apply) or absent not in part.operands:
+            return part
+        left = [operand for operand in part.operands if operand != absent]
+        if not left:
+            return absent
+        if part.operation == "subtract" and part.operands[0] == absent:
+            return Apply("negate", (left[0],))
+        return left[0]
+
+    return lambda expression: rewrite(expression, change)

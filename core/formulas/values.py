@@ -1,0 +1,162 @@
+"""The value of a formula, and how far rounding on the way moves it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import TypeAlias
+
+import numpy as np
+
+from core.arrays import Array
+from core.formulas.expression import Apply, Expression, Name, Number
+from core.formulas.operations import OPERATIONS, Operation
+from core.formulas.symbols import CONSTANTS, NUMBERS, axes_of, is_number
+
+Values: TypeAlias = Sequence[Array]
+Functions: TypeAlias = Mapping[str, Operation]
+"""What stands before parentheses beside the operations; one of the same name goes first."""
+
+Written: TypeAlias = Callable[[Array, Array], Array]
+BoundRun: TypeAlias = Callable[[Written, Values, Sequence[Array | None]], Array | None]
+
+NO_FUNCTIONS: Functions = {}
+NO_ERROR = np.zeros(())
+
+
+def compile_formula(
+    expression: Expression, names: Sequence[str], functions: Functions = NO_FUNCTIONS
+) -> Callable[..., Array]:
+    """Return what computes a formula from the values of its names.
+
+    Parameters
+    ----------
+    expression : Expression
+    names : sequence of str
+        In the order in which the values will come.
+    functions : mapping of str to Operation
+        What the expression applies beside the operations.
+
+    Returns
+    -------
+    callable
+        ``compute(*values)``: arrays with two last axes, samples and features; rows, columns and numbers as
+        `lift` makes them.
+    """
+    places = {name: place for place, name in enumerate(names)}
+
+    def build(part: Expression) -> Callable[[Values], Array]:
+        if isinstance(part, Name):
+            if part.text in places:
+                return itemgetter(places[part.text])
+            return _always(CONSTANTS[part.text])
+        if isinstance(part, Number):
+            return _always(part.value)
+        apply = _operation(part.operation, functions).value
+        operands = [build(operand) for operand in part.operands]
+        if len(operands) == 1:
+            [only] = operands
+            return lambda values: apply(only(values))
+        if len(operands) == 2:
+            left, right = operands
+            return lambda values: apply(left(values), right(values))
+        return lambda values: apply(*(operand(values) for operand in operands))
+
+    run = build(expression)
+    return lambda *values: run(values)
+
+
+def compile_bound(expression: Expression, names: Sequence[str]) -> BoundRun:
+    """Return what follows errors of the names through a formula, to first order and in the worst case.
+
+    Parameters
+    ----------
+    expression : Expression
+    names : sequence of str
+        In the order in which values and errors will come.
+
+    Returns
+    -------
+    callable
+        ``bound(written, values, errors)`` gives a bound of the value's error, which broadcasts against it, or None
+        where the value is exact. The error of an exact name is None. ``written(value, error)`` is what writing numbers
+        down on the way adds: an array that is computed entry by entry is written down before it is added to others.
+    """
+    if isinstance(expression, Number) or (isinstance(expression, Name) and expression.text not in names):
+        return lambda written, values, errors: None
+    if isinstance(expression, Name):
+        place = names.index(expression.text)
+        return lambda written, values, errors: errors[place]
+    operation = OPERATIONS[expression.operation]
+    compute = compile_formula(expression, names)
+    operands = [compile_formula(operand, names) for operand in expression.operands]
+    bounds = [compile_bound(operand, names) for operand in expression.operands]
+    is_written = [operation.adds and _is_computed(operand) for operand in expression.operands]
+
+    def bound(written: Written, values: Values, errors: Sequence[Array | None]) -> Array | None:
+        found = [of_operand(written, values, errors) for of_operand in bounds]
+        for place, is_rounded in enumerate(is_written):
+            if is_rounded:
+                found[place] = _write_down(operands[place](*values), found[place], written)
+        if all(error is None for error in found):
+            return None
+        return operation.error(lambda place: (compute if place < 0 else operands[place])(*values), found)
+
+    return bound
+
+
+def _write_down(value: Array, bound: Array | None, written: Written) -> Array:
+    return written(value, NO_ERROR) if bound is None else bound + written(value, bound)
+
+
+def _is_computed(expression: Expression) -> bool:
+    if not isinstance(expression, Apply) or is_number(expression):
+        return False
+    # what was added up has had its terms written down, and a sign changes no digit
+    return OPERATIONS[expression.operation].is_entrywise and expression.operation not in {"add", "subtract", "negate"}
+
+
+def _operation(name: str, functions: Functions) -> Operation:
+    return functions.get(name) or OPERATIONS[name]
+
+
+def _always(value: float) -> Callable[[Values], Array]:
+    # a Python number takes the type of what it meets: in float32 all stays float32
+    return lambda values: value  # type: ignore[return-value]
+
+
+def lift(name: str, value: Array) -> Array:
+    """Give an array both of its axes, where its symbol has fewer.
+
+    Parameters
+    ----------
+    name : str
+        The symbol.
+    value : ndarray
+        A number may be a stack, with axes of length 1 after its first.
+
+    Returns
+    -------
+    ndarray
+        A number alone stays one.
+    """
+    if name in NUMBERS:
+        return value.reshape(-1, 1, 1) if value.ndim else value
+    axis = axes_of(name)
+    return value if axis is None else value[..., None] if axis == -1 else value[..., None, :]
+
+
+def lower(name: str, value: Array) -> Array:
+    """Take away the axes that a symbol's array lacks.
+
+    Parameters
+    ----------
+    name : str
+    value : ndarray
+
+    Returns
+    -------
+    ndarray
+    """
+    if name in NUMBERS:
+        return value[..., 0, 0] if value.ndim else value
+    axis = axes_of(name)
+    return value if axis is None else value.squeeze(axis)
