@@ -6,7 +6,8 @@ Conventions of every entry, with z the pre-activations, of shape (..., n_out):
   the real part only, so that a complex step through it gives the derivative.
 - ``vjp(z, a, grad)`` gives gradᵀ·J for the Jacobian J = ∂a/∂z of each row, where a = value(z). Leading
   axes broadcast, so a whole stack of rows can be pulled back at once.
-- ``formula`` and ``derivative`` are expressions in z (and a): what the entry means, at any precision.
+- ``formula`` and ``derivative`` are formulas in Z (and A): what the entry means, at any precision. `value` and `vjp`
+  are the same in a form that neither overflows nor loses digits.
 
 To add an activation, add one entry here; the API, the catalogue and the tests find it.
 """
@@ -14,11 +15,12 @@ To add an activation, add one entry here; the API, the catalogue and the tests f
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from core.arrays import Array, along_last
+from core.formulas import Expression, compile_formula, names_in, parse_formula, to_latex
 from core.kernels.softmax_jacobians import jacobian_softmax, jacobian_softmax_by_weights
 from core.registry import Registry
 
@@ -31,7 +33,7 @@ MAX_SLOPE_PER_ACTIVATION = 2.0
 """How fast a slope that is written with the activation may change with it, 1 − a² of tanh being the fastest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Activation:
     """One activation function.
 
@@ -39,12 +41,12 @@ class Activation:
     ----------
     name : str
         As written in a request.
-    formula : str
-        The value as an expression in z.
-    derivative : str
-        The derivative as an expression in z and a: entry by entry, or a matrix where outputs are coupled.
-    latex : str
-        The value as a LaTeX formula.
+    formula : Expression
+        The value, in Z.
+    derivative : Expression
+        The derivative, in Z or in A where textbooks write it so: entry by entry, or the matrix of one sample, whose
+        outputs are the column s, where outputs are coupled. One that is written in A changes by at most
+        `MAX_SLOPE_PER_ACTIVATION` for each unit of it, so that abs(f″) ≤ 2·abs(f′).
     range : str
         Where the values lie; every real z is allowed.
     value : callable
@@ -54,9 +56,8 @@ class Activation:
     steepest : float
         The largest abs(f″): how fast the slope changes with z, which bounds what rounding z does to it. At most
         `MAX_STEEPNESS`; 0 where outputs are coupled, whose Jacobian is bounded by itself.
-    slope : callable or None
-        ``slope(a)``: the derivative written with the activation itself, where textbooks do. It changes by at most
-        `MAX_SLOPE_PER_ACTIVATION` for each unit of a, so that abs(f″) ≤ 2·abs(f′).
+    gradient : Expression or None
+        dL/dZ in dL/dA and A, where outputs are coupled; without it, it is dL/dA times the derivative.
     uses_exponential : bool
         Whether the value is worked out by way of an exponential, which hand work writes down and rounds.
     jacobian : callable or None
@@ -74,20 +75,29 @@ class Activation:
     """
 
     name: str
-    formula: str
-    derivative: str
-    latex: str
+    formula: Expression
+    derivative: Expression
     range: str
     value: Callable[[Array], Array]
     vjp: Callable[[Array, Array, Array], Array]
     steepest: float
-    slope: Callable[[Array], Array] | None = None
+    gradient: Expression | None = None
     uses_exponential: bool = False
     jacobian: Callable[[Array], Array] | None = None
     jacobian_by_weights: Callable[[Array, Array], Array] | None = None
     at_zero: Callable[[float], "Activation"] | None = None
     cost: int = 20
     gives_distribution: bool = False
+
+    @property
+    def latex(self) -> str:
+        """The value as a LaTeX formula."""
+        return f"A = {to_latex(self.formula)}"
+
+    @cached_property
+    def slope(self) -> Callable[[Array], Array] | None:
+        """The derivative as a function of the activations; None where textbooks do not write it so."""
+        return compile_formula(self.derivative, ["A"]) if names_in(self.derivative) == ("A",) else None
 
 
 def sigmoid(z: Array) -> Array:
@@ -149,6 +159,14 @@ def _relu_vjp(z: Array, a: Array, grad: Array) -> Array:
     return np.add(kept, 0.0, out=kept)
 
 
+RELU_DERIVATIVES = {
+    0.0: parse_formula("Z > 0"),
+    1.0: parse_formula("Z ≥ 0"),
+    0.5: parse_formula("((Z > 0) + (Z ≥ 0))/2"),
+}
+"""The derivative of relu by its slope at 0."""
+
+
 @lru_cache(maxsize=8)
 def _relu_at_zero(slope: float) -> Activation:
     def value(z: Array) -> Array:
@@ -158,7 +176,7 @@ def _relu_at_zero(slope: float) -> Activation:
         pulled, at_zero = _relu_vjp(z, a, grad), z == 0
         return np.where(at_zero, slope * grad + 0.0, pulled) if at_zero.any() else pulled
 
-    return replace(ACTIVATIONS["relu"], value=value, vjp=vjp)
+    return replace(ACTIVATIONS["relu"], value=value, vjp=vjp, derivative=RELU_DERIVATIVES[slope])
 
 
 def _leaky_relu(z: Array) -> Array:
@@ -203,9 +221,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
     "activation",
     Activation(
         name="identity",
-        formula="z",
-        derivative="1",
-        latex=r"a = z",
+        formula=parse_formula("Z"),
+        derivative=parse_formula("1"),
         range="all real numbers",
         value=lambda z: z,
         vjp=lambda z, a, grad: grad,
@@ -213,33 +230,28 @@ ACTIVATIONS: Registry[Activation] = Registry(
     ),
     Activation(
         name="sigmoid",
-        formula="1 / (1 + exp(-z))",
-        derivative="a * (1 - a)",
-        latex=r"a = \frac{1}{1 + e^{-z}}",
+        formula=parse_formula("1/(1 + e^(−Z))"),
+        derivative=parse_formula("A∘(1 − A)"),
         range="0 to 1",
         value=sigmoid,
         vjp=_sigmoid_vjp,
         steepest=0.097,
         uses_exponential=True,
-        slope=lambda a: a * (1.0 - a),
     ),
     Activation(
         name="tanh",
-        formula="tanh(z)",
-        derivative="1 - a**2",
-        latex=r"a = \tanh z",
+        formula=parse_formula("tanh(Z)"),
+        derivative=parse_formula("1 − A²"),
         range="-1 to 1",
         value=np.tanh,
         vjp=_tanh_vjp,
         steepest=0.77,
         uses_exponential=True,
-        slope=lambda a: 1.0 - a * a,
     ),
     Activation(
         name="relu",
-        formula="max(z, 0)",
-        derivative="where(z > 0, 1, 0)",
-        latex=r"a = \max(z, 0)",
+        formula=parse_formula("max(Z, 0)"),
+        derivative=RELU_DERIVATIVES[0.0],
         range="0 and above",
         value=_relu,
         vjp=_relu_vjp,
@@ -248,9 +260,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
     ),
     Activation(
         name="leaky_relu",
-        formula="max(z, 0.01 * z)",
-        derivative="where(z > 0, 1, 0.01)",
-        latex=r"a = \max(z, 0.01\,z)",
+        formula=parse_formula("max(Z, 0.01·Z)"),
+        derivative=parse_formula("0.01 + 0.99·(Z > 0)"),
         range="all real numbers",
         value=_leaky_relu,
         vjp=lambda z, a, grad: np.where(z > 0, grad, LEAKY_SLOPE * grad),
@@ -258,9 +269,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
     ),
     Activation(
         name="softplus",
-        formula="ln(1 + exp(z))",
-        derivative="1 / (1 + exp(-z))",
-        latex=r"a = \ln(1 + e^{z})",
+        formula=parse_formula("ln(1 + e^Z)"),
+        derivative=parse_formula("1/(1 + e^(−Z))"),
         range="0 and above",
         value=softplus,
         vjp=lambda z, a, grad: grad * sigmoid(z),
@@ -269,9 +279,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
     ),
     Activation(
         name="gelu",
-        formula="z * (1 + erf(z / sqrt(2))) / 2",
-        derivative="(1 + erf(z / sqrt(2))) / 2 + z * exp(-z**2 / 2) / sqrt(2 * pi)",
-        latex=r"a = z\,\Phi(z) = \tfrac{z}{2}\left(1 + \operatorname{erf}\tfrac{z}{\sqrt 2}\right)",
+        formula=parse_formula("Z∘(1 + erf(Z/sqrt(2)))/2"),
+        derivative=parse_formula("(1 + erf(Z/sqrt(2)))/2 + Z∘e^(−Z²/2)/sqrt(2·π)"),
         range="-0.17 and above",
         value=lambda z: z * _normal_cdf(z),
         vjp=_gelu_vjp,
@@ -280,9 +289,9 @@ ACTIVATIONS: Registry[Activation] = Registry(
     ),
     Activation(
         name="softmax",
-        formula="exp(z) / sum(exp(z))",
-        derivative="diag(a) - outer(a, a)",
-        latex=r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}",
+        formula=parse_formula("e^Z/sum_outputs(e^Z)"),
+        derivative=parse_formula("diag(s) − s·sᵀ"),
+        gradient=parse_formula("A∘(dL/dA − sum_outputs(A∘dL/dA))"),
         range="0 to 1, each row sums to 1",
         value=_softmax,
         vjp=_softmax_vjp,

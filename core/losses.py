@@ -3,9 +3,9 @@
 Conventions of every entry, with z, a, y of shape (n_samples, n_out), everything in nats and per sample;
 the mean over samples and the logarithm's base are conventions of the problem, applied outside:
 
+- ``formula`` and ``derivative`` are formulas in A and Y: what the entry means, at any precision.
 - ``value(a, y)`` gives one loss per sample, summed over outputs, as the formula says. It accepts complex a.
 - ``grad_outputs(z, a, y)`` gives ∂loss/∂a.
-- ``curvature(a, y)`` gives ∂²loss/∂a², to bound what rounding the outputs does to it.
 - ``logits``, where the loss belongs to one activation, holds the same loss as a function of z, in one
   exact step: no logarithm is clipped, no probability rounds to 0 or 1 first.
 
@@ -17,13 +17,14 @@ References
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
 from core.activations import sigmoid, softplus
 from core.arrays import Array, along_last
 from core.errors import DomainError, Path
+from core.formulas import BoundRun, Expression, compile_bound, compile_formula, parse_formula, to_latex
 from core.kernels.softmax_jacobians import sums_of_others
 from core.registry import Registry
 
@@ -42,16 +43,13 @@ class Logits:
         ``value(z, y)`` gives the loss; it accepts complex z.
     grad : callable
         ``grad(z, a, y)`` gives ∂loss/∂z to the last digit, for a = activation(z).
-    grad_from_outputs : callable
-        ``grad_from_outputs(a, y)`` gives the textbook's form, for outputs that are not the activation of z.
     """
 
     value: Callable[[Array, Array], Array]
     grad: Callable[[Array, Array, Array], Array]
-    grad_from_outputs: Callable[[Array, Array], Array]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Loss:
     """One loss function.
 
@@ -59,12 +57,10 @@ class Loss:
     ----------
     name : str
         As written in a request.
-    formula : str
-        The loss of one sample as an expression in a and y.
-    derivative : str
-        Its derivative by the outputs, as an expression in a and y.
-    latex : str
-        The loss of one sample as a LaTeX formula.
+    formula : Expression
+        The loss of each sample, in A and Y.
+    derivative : Expression
+        Its derivative by the outputs, in A and Y.
     targets : str
         What targets have to be.
     output_activation : str or None
@@ -73,7 +69,7 @@ class Loss:
         Whether ``log_base`` applies.
     mean_over_entries : bool
         Whether that reduction applies: frameworks average such losses over samples and outputs.
-    value, grad_outputs, curvature : callable
+    grad_outputs : callable
         See the module.
     logits : Logits or None
         See the module; None where the chain goes through the outputs.
@@ -82,18 +78,31 @@ class Loss:
     """
 
     name: str
-    formula: str
-    derivative: str
-    latex: str
+    formula: Expression
+    derivative: Expression
     targets: str
     output_activation: str | None = None
     logarithmic: bool = False
     mean_over_entries: bool = False
-    value: Callable[[Array, Array], Array]
     grad_outputs: Callable[[Array, Array, Array], Array]
-    curvature: Callable[[Array, Array], Array]
     logits: Logits | None = None
     require_targets: Callable[[Array, Path], None]
+
+    @property
+    def latex(self) -> str:
+        """The loss of each sample as a LaTeX formula."""
+        return to_latex(self.formula)
+
+    @cached_property
+    def derivative_bound(self) -> BoundRun:
+        """How far errors of A and Y move the derivative; see `compile_bound`."""
+        return compile_bound(self.derivative, ["A", "Y"])
+
+    @cached_property
+    def value(self) -> Callable[[Array, Array], Array]:
+        """The loss of each sample, as the formula says; see the module."""
+        compute = compile_formula(self.formula, ["A", "Y"])
+        return lambda a, y: compute(a, y)[..., 0]
 
 
 def log_softmax(z: Array) -> Array:
@@ -197,63 +206,49 @@ LOSSES: Registry[Loss] = Registry(
     "loss",
     Loss(
         name="cross_entropy",
-        formula="-sum(y * ln(a))",
-        derivative="-y / a",
-        latex=r"-\sum_k y_k \ln s_k",
+        formula=parse_formula("−sum_outputs(Y∘ln(A))"),
+        derivative=parse_formula("−Y/A"),
         targets="class indices from 0, or a distribution per sample",
         output_activation="softmax",
         logarithmic=True,
-        value=lambda a, y: _weighted_sum(y, np.log(a)),
         grad_outputs=_cross_entropy_grad_outputs,
-        curvature=lambda a, y: y / a**2,
         logits=Logits(
             value=lambda z, y: _weighted_sum(y, log_softmax(z)),
             grad=_cross_entropy_grad_logits,
-            grad_from_outputs=lambda a, y: a * y.sum(axis=-1, keepdims=True) - y,
         ),
         require_targets=_require_distribution,
     ),
     Loss(
         name="binary_cross_entropy",
-        formula="-sum(y * ln(a) + (1 - y) * ln(1 - a))",
-        derivative="(1 - y) / (1 - a) - y / a",
-        latex=r"-\sum_k \left[y_k \ln a_k + (1 - y_k) \ln(1 - a_k)\right]",
+        formula=parse_formula("−sum_outputs(Y∘ln(A) + (1 − Y)∘ln(1 − A))"),
+        derivative=parse_formula("(1 − Y)/(1 − A) − Y/A"),
         targets="numbers from 0 to 1 per sample and output",
         output_activation="sigmoid",
         logarithmic=True,
-        value=lambda a, y: _weighted_sum(y, np.log(a)) + _weighted_sum(1.0 - y, np.log(1.0 - a)),
         grad_outputs=_binary_cross_entropy_grad_outputs,
-        curvature=lambda a, y: y / a**2 + (1.0 - y) / (1.0 - a) ** 2,
         logits=Logits(
             value=_binary_cross_entropy,
             grad=_binary_cross_entropy_grad_logits,
-            grad_from_outputs=lambda a, y: a - y,
         ),
         require_targets=_require_unit_interval,
     ),
     Loss(
         name="squared_error",
-        formula="sum((a - y)**2)",
-        derivative="2 * (a - y)",
-        latex=r"\sum_k (a_k - y_k)^2",
+        formula=parse_formula("sum_outputs((A − Y)²)"),
+        derivative=parse_formula("2·(A − Y)"),
         targets="any finite numbers per sample and output; class indices where the outputs are softmax",
         mean_over_entries=True,
-        value=lambda a, y: np.asarray(((a - y) ** 2).sum(axis=-1)),
         # textbooks differ by a factor 2: this is the one without ½; half_squared_error has it
         grad_outputs=lambda z, a, y: 2.0 * (a - y),
-        curvature=lambda a, y: np.full(a.shape, 2.0),
         require_targets=_any_targets,
     ),
     Loss(
         name="half_squared_error",
-        formula="sum((a - y)**2) / 2",
-        derivative="a - y",
-        latex=r"\tfrac12 \sum_k (a_k - y_k)^2",
+        formula=parse_formula("sum_outputs((A − Y)²)/2"),
+        derivative=parse_formula("A − Y"),
         targets="any finite numbers per sample and output; class indices where the outputs are softmax",
         mean_over_entries=True,
-        value=lambda a, y: np.asarray(0.5 * ((a - y) ** 2).sum(axis=-1)),
         grad_outputs=lambda z, a, y: a - y,
-        curvature=lambda a, y: np.ones(a.shape),
         require_targets=_any_targets,
     ),
 )

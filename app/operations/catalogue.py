@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from core.activations import ACTIVATIONS
 from core.answers import FORMS
 from core.conventions import CHOICES_IN_WORDS, L2, Conventions
 from core.exercises import KINDS
+from core.formulas import Apply, Name, Number, latex_of, to_latex, to_text
 from core.losses import LOSSES
 from core.mistakes import EXAMPLE_PROBLEM, MISTAKES, SYMBOLS
 from core.quantities import is_quantity_template, spell_template, to_quantity
@@ -70,7 +71,11 @@ def read_catalogue() -> CatalogueReply:
 def _show(shown: type[Shown], registry: Mapping[str, object]) -> tuple[Shown, ...]:
     # an entry's functions stay behind: the reply's class says which of its fields are for readers
     names = [field.name for field in fields(shown)]
-    return tuple(shown(**{name: getattr(entry, name) for name in names}) for entry in registry.values())
+    return tuple(shown(**{name: _write(getattr(entry, name)) for name in names}) for entry in registry.values())
+
+
+def _write(value: Any) -> Any:
+    return to_text(value) if isinstance(value, Name | Number | Apply) else value
 
 
 def _show_forms() -> Iterator[FormReply]:
@@ -107,17 +112,19 @@ def _show_quantities() -> Iterator[QuantityReply]:
                 id=_number(rule.output),
                 spellings=spell_template(rule.output),
                 name=rule.quantity,
-                formula=rule.formula,
+                formula=rule.text,
                 latex=rule.latex,
                 shape=rule.shape,
             )
+        symbols = {template: name for name, template in rule.inputs.items()}
         for by, local in rule.jacobians.items():
+            symbol = f"d{rule.symbol}/d{symbols[by]}"
             yield QuantityReply(
                 id=_number(f"d{rule.output}_d{by}"),
                 spellings=spell_template(f"d{rule.output}_d{by}"),
                 name=f"jacobian_{rule.quantity}_by_{local.by}",
-                formula=local.formula,
-                latex=local.latex,
+                formula=f"{symbol} = {to_text(local.formula)}",
+                latex=f"{latex_of(symbol)} = {to_latex(local.formula)}",
                 shape=local.shape,
             )
     yield QuantityReply(

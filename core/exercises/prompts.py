@@ -5,6 +5,7 @@ import numpy as np
 from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.exercises.kinds import Kind
+from core.formulas import Apply, Expression, Name, rewrite, to_text
 from core.losses import LOSSES
 from core.nodes import n_components, output_node, parameters_of, shape_of
 from core.problem import Problem
@@ -41,7 +42,8 @@ def write_prompt(kind: Kind, problem: Problem) -> str:
         what = "classes (from 0)" if problem.has_labels else "Y"
         outputs = public_name(output_node(problem.network), problem)
         lines += [f"{what} = {_write(np.asarray(problem.targets))}", "", _describe_loss(problem)]
-        lines += [f"In it, a is a sample's row of {outputs} and y is its row of Y; sum adds up the entries of the row."]
+        lines += [f"In it, a is a sample's row of {outputs} and y is its row of Y."]
+        lines += ["There, sum adds up the entries of the row, and ∘ multiplies entry by entry."]
     derivatives = {ask: quantity for ask, quantity in asked.items() if quantity.by}
     lines += ["", kind.task, *(_describe_derivative(ask, each, problem) for ask, each in derivatives.items())]
     if derivatives and any(layer.activation == "relu" for layer in problem.network.layers):
@@ -75,7 +77,8 @@ def _write_formulas(problem: Problem, number: int) -> tuple[str, str]:
 def _describe_loss(problem: Problem) -> str:
     conventions, loss = problem.conventions, LOSSES[str(problem.loss)]
     name = loss.name.replace("_", "-")
-    text = f"The loss L is the {REDUCTIONS_IN_WORDS[conventions.reduction]} of the {name} {loss.formula}"
+    formula = _write_for_one_sample(loss.formula)
+    text = f"The loss L is the {REDUCTIONS_IN_WORDS[conventions.reduction]} of the {name} {formula}"
     if loss.logarithmic:
         log = "natural logarithm" if conventions.log_base == "e" else f"logarithm to base {conventions.log_base}"
         text += f", with the {log} for ln"
@@ -90,6 +93,19 @@ def _describe_loss(problem: Problem) -> str:
     return text + "."
 
 
+def _write_for_one_sample(formula: Expression) -> str:
+    """Write a formula in a sample's rows z, a and y, whose entries a sum adds up."""
+
+    def change(part: Expression) -> Expression:
+        if isinstance(part, Name):
+            return Name(part.text.lower())
+        if isinstance(part, Apply) and part.operation == "sum_outputs":
+            return Apply("sum", part.operands)
+        return part
+
+    return to_text(rewrite(formula, change))
+
+
 def _describe_symbols(problem: Problem, *, has_loss: bool) -> list[str]:
     network, depth = problem.network, problem.network.depth
     outputs = "classes" if network.gives_distribution else "outputs"
@@ -101,7 +117,8 @@ def _describe_symbols(problem: Problem, *, has_loss: bool) -> list[str]:
         lines += [_define(f"W{number}", problem, "row i, column j leads from input i to output j")]
         lines += [_define(f"b{number}", problem, "added to every row")] if layer.bias is not None else []
         lines += [_define(f"Z{number}", problem, "one sample in each row")]
-        formula, name = ACTIVATIONS[layer.activation].formula, f"{layer.activation}(z)"
+        name = f"{layer.activation}(z)"
+        formula = _write_for_one_sample(ACTIVATIONS[layer.activation].formula)
         rule = formula if formula == name else f"{name} = {formula}"
         part = "row" if layer.activation == "softmax" else "entry"
         lines += [_define(f"A{number}", problem, f"{rule} for each {part} z of {public_name(f'Z{number}', problem)}")]

@@ -253,4 +253,6 @@ def _bound_computed(node: Node, rounding: Rounding) -> Array:
     errors = [part.bounds[rounding.decimals] for part in node.inputs]
     # all are forgotten at once, so with a value there is what it is computed from
     values = [part.value() for part in node.inputs]
-    return np.asarray(node.rounding_bound(node.context, rounding, errors, *values))
+    bound = node.rounding_bound(node.context, rounding, errors, *values)
+    shape = node.value().shape
+    return bound if bound.shape == shape else np.broadcast_to(bound, shape)

@@ -29,7 +29,7 @@ from core.steps.changes import (
     scale_rule,
 )
 from core.steps.evaluation import evaluate, sources_of
-from core.steps.rounding_bounds import Rounding
+from core.steps.rounding import Rounding
 from core.steps.rules import LocalJacobian, Rule, RuleContext, Structure
 from core.steps.table import MAX_CACHED_DEPTH, RULES, Step, fill, steps_of, structure_of
 

@@ -5,17 +5,10 @@ from typing import cast
 import numpy as np
 
 from core.arrays import Array
+from core.formulas import parse_formula
 from core.losses import Logits
-from core.steps.forward import pull_from_outputs
-from core.steps.rounding_bounds import (
-    bound_activation_gradient,
-    bound_grad_bias,
-    bound_grad_inputs,
-    bound_grad_weights,
-    bound_logits_gradient,
-    bound_loss_gradient,
-)
-from core.steps.rules import Rule, RuleContext, Structure
+from core.steps.rounding_bounds import bound_activation_gradient, bound_loss_gradient
+from core.steps.rules import FUNCTIONS, Rule, RuleContext, Structure
 
 
 def _grad_parameter(grad: Array, parameter: Array, l2_coefficient: Array) -> Array:
@@ -31,80 +24,73 @@ BACKWARD_RULES = (
     Rule(
         name="loss_gradient",
         output="dL_dA{n}",
-        inputs=("Z{n}", "A{n}", "y", "divisor", "log_of_base"),
-        apply=lambda context, z, a, y, divisor, log_of_base: (
+        inputs={"Z": "Z{n}", "A": "A{n}", "Y": "y", "N": "divisor", "ln_B": "log_of_base"},
+        quantity="grad_activations",
+        formula=parse_formula("loss′(A)/(N·ln_B)", FUNCTIONS),
+        shape="(n_samples, n_out)",
+        why="Each output enters its own term of the loss only, so its derivative is that of this term.",
+        exact=lambda context, z, a, y, divisor, log_of_base: (
             context.loss.grad_outputs(z, a, y) / (divisor * log_of_base)
         ),
-        quantity="grad_activations",
-        formula="dL/dA = loss′(a, y) / (N ln b); for cross_entropy −y/s / (N ln b)",
-        latex=r"\frac{\partial L}{\partial A} = \frac{1}{N \ln b} \ell'(a, y)",
-        shape="(n_samples, n_out)",
+        bound=bound_loss_gradient,
         advice="it divides by the probability, which underflows when a logit lies about 709 below the largest; "
         "dL_dZ, dL_dW, dL_db and dL_dX need no division: ask for those without it",
-        rounding_bound=bound_loss_gradient,
     ),
     Rule(
         name="logits_gradient",
         output="dL_dZ{n}",
-        inputs=("Z{n}", "A{n}", "y", "divisor", "log_of_base"),
-        apply=lambda context, z, a, y, divisor, log_of_base: _logits(context).grad(z, a, y) / (divisor * log_of_base),
+        inputs={"Z": "Z{n}", "A": "A{n}", "Y": "y", "N": "divisor", "ln_B": "log_of_base"},
         quantity="grad_pre_activations",
-        formula="dL/dZ = (A − Y) / (N ln b), for softmax with cross_entropy and sigmoid with binary_cross_entropy",
-        latex=r"\frac{\partial L}{\partial Z} = \frac{1}{N \ln b} (A - Y)",
+        formula=parse_formula("(A − Y)/(N·ln_B)"),
         shape="(n_samples, n_out)",
+        why="The derivative of the loss by the outputs and that of the activation cancel to outputs minus targets.",
+        exact=lambda context, z, a, y, divisor, log_of_base: _logits(context).grad(z, a, y) / (divisor * log_of_base),
+        passes_outputs=True,
         applies=Structure.is_fused,
-        from_outputs=lambda context, z, a, y, divisor, log_of_base: (
-            _logits(context).grad_from_outputs(a, y) / (divisor * log_of_base)
-        ),
-        rounding_bound=bound_logits_gradient,
     ),
     Rule(
         name="activation_gradient",
         output="dL_dZ{l}",
-        inputs=("dL_dA{l}", "Z{l}", "A{l}"),
-        apply=lambda context, grad, z, a: context.activation.vjp(z, a, grad),
+        inputs={"dL/dA": "dL_dA{l}", "Z": "Z{l}", "A": "A{l}"},
         quantity="grad_pre_activations",
-        formula="dL/dZ = dL/dA ∘ f′(Z); for softmax s ∘ (g − ⟨s, g⟩)",
-        latex=r"\frac{\partial L}{\partial Z} = \frac{\partial L}{\partial A} \odot f'(Z)",
+        formula=parse_formula("dL/dA∘f′(Z)", FUNCTIONS),
         shape="(n_samples, n_out)",
+        why="The chain rule: what comes from above is multiplied by the slope of the activation at Z.",
+        exact=lambda context, grad, z, a: context.activation.vjp(z, a, grad),
+        passes_outputs=True,
         applies=lambda structure, layer: not structure.is_fused(layer),
-        from_outputs=pull_from_outputs,
-        rounding_bound=bound_activation_gradient,
+        bound=bound_activation_gradient,
     ),
     Rule(
         name="grad_weights",
         output="dL_dW{l}",
-        inputs=("A{l-1}", "dL_dZ{l}", "W{l}", "l2_coefficient"),
-        apply=lambda context, inputs, grad, weights, l2_coefficient: _grad_parameter(
+        inputs={"X": "A{l-1}", "dL/dZ": "dL_dZ{l}", "W": "W{l}", "c": "l2_coefficient"},
+        quantity="grad_weights",
+        formula=parse_formula("Xᵀ·dL/dZ + c·W"),
+        shape="(n_in, n_out)",
+        why="A weight's gradient is its input times the gradient of its output, added over the samples.",
+        exact=lambda context, inputs, grad, weights, l2_coefficient: _grad_parameter(
             inputs.mT @ grad, weights, l2_coefficient
         ),
-        quantity="grad_weights",
-        formula="dL/dW = Xᵀ·dL/dZ + 2 · factor · strength · W",
-        latex=r"\frac{\partial L}{\partial W} = X^{\mathsf T} \frac{\partial L}{\partial Z} + 2 c \lambda W",
-        shape="(n_in, n_out)",
-        rounding_bound=bound_grad_weights,
     ),
     Rule(
         name="grad_bias",
         output="dL_db{l}",
-        inputs=("dL_dZ{l}", "b{l}", "bias_l2_coefficient"),
-        apply=lambda context, grad, bias, l2_coefficient: _grad_parameter(grad.sum(axis=-2), bias, l2_coefficient),
+        inputs={"dL/dZ": "dL_dZ{l}", "b": "b{l}", "c": "bias_l2_coefficient"},
         quantity="grad_bias",
-        formula="dL/db = Σ over samples of dL/dZ, with biases + 2 · factor · strength · b",
-        latex=r"\frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial z_i} + 2 c \lambda b",
+        formula=parse_formula("sum_samples(dL/dZ) + c·b"),
         shape="(n_out,)",
+        why="The bias is added to every sample's pre-activation, so its gradient is the sum over the samples.",
+        exact=lambda context, grad, bias, l2_coefficient: _grad_parameter(grad.sum(axis=-2), bias, l2_coefficient),
         applies=lambda structure, layer: structure.biases[layer - 1],
-        rounding_bound=bound_grad_bias,
     ),
     Rule(
         name="grad_inputs",
         output="dL_dA{l-1}",
-        inputs=("dL_dZ{l}", "W{l}"),
-        apply=lambda context, grad, weights: grad @ weights.mT,
+        inputs={"dL/dZ": "dL_dZ{l}", "W": "W{l}"},
         quantity="grad_inputs",
-        formula="dL/dX = dL/dZ·Wᵀ",
-        latex=r"\frac{\partial L}{\partial X} = \frac{\partial L}{\partial Z} W^{\mathsf T}",
+        formula=parse_formula("dL/dZ·Wᵀ"),
         shape="(n_samples, n_in)",
-        rounding_bound=bound_grad_inputs,
+        why="An input reaches the loss through every output, each by its own weight.",
     ),
 )

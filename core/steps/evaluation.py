@@ -178,7 +178,7 @@ def require_finite(value: Array, step: Step, problem: Problem) -> None:
         name = "L" if step.output in LOSS_OUTPUTS else public_name(step.output, problem)
         raise NonFiniteError(
             f"{name}, or a number on the way to it, does not fit {range_of(problem.dtype)}: "
-            f"it comes from {step.rule.formula}; {step.rule.advice}"
+            f"it comes from {step.rule.text}; {step.rule.advice}"
         )
 
 

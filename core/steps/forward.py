@@ -5,13 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.arrays import Array
-from core.steps.rounding_bounds import Rounding, bound_activation, bound_affine, bound_local_activation
-from core.steps.rules import LocalJacobian, Rule, RuleContext
-
-
-def _affine(context: RuleContext, inputs: Array, weights: Array, bias: Array | None = None) -> Array:
-    product = inputs @ weights
-    return product if bias is None else np.asarray(product + bias)
+from core.formulas import parse_formula
+from core.steps.rounding import Rounding
+from core.steps.rounding_bounds import bound_activation, bound_local_activation
+from core.steps.rules import FUNCTIONS, LocalJacobian, Rule, RuleContext
 
 
 def _pull_affine_to_weights(context: RuleContext, rows: Array, inputs: Array) -> Array:
@@ -49,42 +46,28 @@ def _pull_activation(context: RuleContext, rows: Array, z: Array, a: Array) -> A
     return context.activation.vjp(z[..., None, :], a[..., None, :], rows)
 
 
-def pull_from_outputs(context: RuleContext, grad: Array, z: Array, a: Array) -> Array:
-    """Multiply rows by an activation's Jacobian as textbooks write it, for an a that need not be f(z).
-
-    Parameters
-    ----------
-    context : RuleContext
-    grad, z, a : ndarray
-        Of shapes that broadcast.
-
-    Returns
-    -------
-    ndarray
-    """
-    if context.activation.gives_distribution:
-        # diag(a) − a·aᵀ as it stands: `vjp` assumes that a sums to 1
-        return np.asarray(a * (grad - (a * grad).sum(axis=-1, keepdims=True)))
-    slope = context.activation.slope
-    return context.activation.vjp(z, a, grad) if slope is None else np.asarray(grad * slope(a))
+def _pull_from_outputs(context: RuleContext, rows: Array, z: Array, a: Array) -> Array:
+    # the slope as textbooks write it, for an a that need not be f(z)
+    activation, a = context.activation, a[..., None, :]
+    if activation.gives_distribution:
+        # `vjp` assumes that a sums to 1
+        return np.asarray(a * (rows - (a * rows).sum(axis=-1, keepdims=True)))
+    return _pull_activation(context, rows, z, a[..., 0, :]) if activation.slope is None else rows * activation.slope(a)
 
 
 FORWARD_RULES = (
     Rule(
         name="affine",
         output="Z{l}",
-        inputs=("A{l-1}", "W{l}", "b{l}?"),
-        apply=_affine,
+        inputs={"X": "A{l-1}", "W": "W{l}", "b": "b{l}?"},
         quantity="pre_activations",
-        formula="Z = X·W + b",
-        latex=r"Z = XW + b",
+        formula=parse_formula("X·W + b"),
         shape="(n_samples, n_out)",
-        rounding_bound=bound_affine,
+        why="Each output adds up the sample's inputs, each times its weight, and the bias.",
         jacobians={
             "A{l-1}": LocalJacobian(
                 by="inputs",
-                formula="dZ/dx = Wᵀ",
-                latex=r"\frac{\partial z}{\partial x} = W^{\mathsf T}",
+                formula=parse_formula("Wᵀ"),
                 shape="(n_samples, n_out, n_in)",
                 inputs=("W{l}",),
                 pull=lambda context, rows, weights: rows @ weights.mT,
@@ -92,8 +75,7 @@ FORWARD_RULES = (
             ),
             "W{l}": LocalJacobian(
                 by="weights",
-                formula="dZ/dW = I ⊗ xᵀ, with rows_first xᵀ ⊗ I",
-                latex=r"\frac{\partial z}{\partial \operatorname{vec} W} = I \otimes x^{\mathsf T}",
+                formula=parse_formula("I⊗xᵀ"),
                 shape="(n_samples, n_out, n_in·n_out)",
                 inputs=("A{l-1}",),
                 pull=_pull_affine_to_weights,
@@ -102,8 +84,7 @@ FORWARD_RULES = (
             ),
             "b{l}": LocalJacobian(
                 by="bias",
-                formula="dZ/db = I",
-                latex=r"\frac{\partial z}{\partial b} = I",
+                formula=parse_formula("I"),
                 shape="(n_samples, n_out, n_out)",
                 inputs=(),
                 pull=lambda context, rows: rows,
@@ -114,25 +95,21 @@ FORWARD_RULES = (
     Rule(
         name="activation",
         output="A{l}",
-        inputs=("Z{l}",),
-        apply=lambda context, z: context.activation.value(z),
+        inputs={"Z": "Z{l}"},
         quantity="activations",
-        formula="A = f(Z)",
-        latex=r"A = f(Z)",
+        formula=parse_formula("f(Z)", FUNCTIONS),
         shape="(n_samples, n_out)",
-        rounding_bound=bound_activation,
+        why="The activation is applied to each pre-activation; a softmax, to each row.",
+        exact=lambda context, z: context.activation.value(z),
+        bound=bound_activation,
         jacobians={
             "Z{l}": LocalJacobian(
                 by="pre_activations",
-                formula="dA/dZ = diag(f′(z)); for softmax diag(s) − s·sᵀ",
-                latex=r"\frac{\partial a}{\partial z} = \operatorname{diag} f'(z);\quad"
-                r"\operatorname{diag}(s) - s s^{\mathsf T}",
+                formula=parse_formula("diag(f′(z))", FUNCTIONS),
                 shape="(n_samples, n_out, n_out)",
                 inputs=("Z{l}", "A{l}"),
                 pull=_pull_activation,
-                from_outputs=lambda context, rows, z, a: pull_from_outputs(
-                    context, rows, z[..., None, :], a[..., None, :]
-                ),
+                from_outputs=_pull_from_outputs,
                 matrix=_activation_matrix,
                 rounding_bound=bound_local_activation,
             ),

@@ -1,13 +1,16 @@
 """The rules that make one loss of a batch: reduction, logarithm's base and L2."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from core.arrays import Array
 from core.conventions import LOG_BASES, REDUCTIONS
-from core.steps.rounding_bounds import bound_loss, bound_losses, bound_penalty
-from core.steps.rules import Rule, RuleContext
+from core.formulas import parse_formula
+from core.steps.rounding import Rounding
+from core.steps.rounding_bounds import bound_losses
+from core.steps.rules import FUNCTIONS, Rule, RuleContext
 
 
 def _number(context: RuleContext, value: float) -> Array:
@@ -57,103 +60,106 @@ def _penalty(context: RuleContext, l2_coefficient: Array, *parameters: Array) ->
     return np.where(l2_coefficient != 0, 0.5 * l2_coefficient * sum((p * p).sum() for p in parameters), 0.0)
 
 
+def _bound_penalty(
+    context: RuleContext, rounding: Rounding, errors: Sequence[Array], l2_coefficient: Array, *parameters: Array
+) -> Array:
+    # parameters are given exactly, and nobody writes their squares down
+    return np.zeros(())
+
+
 LOSS_RULES = (
     Rule(
         name="targets",
         output="y",
-        inputs=(),
-        apply=lambda context: context.problem.target_distribution(),
+        inputs={},
+        exact=lambda context: context.problem.target_distribution(),
         quantity="targets",
-        formula="Y: a row of numbers per sample; a class index becomes a one-hot row",
-        latex=r"Y",
+        source="the targets: a row of numbers per sample; a class index becomes a one-hot row",
         shape="(n_samples, n_out)",
     ),
     Rule(
         name="divisor",
         output="divisor",
-        inputs=(),
-        apply=divisor_of,
+        inputs={},
+        exact=divisor_of,
         quantity="divisor",
-        formula="n_samples for mean, 1 for sum, n_samples · n_out for mean_over_entries",
-        latex=r"N",
+        source="n_samples for mean, 1 for sum, n_samples · n_out for mean_over_entries",
         shape="()",
     ),
     Rule(
         name="log_of_base",
         output="log_of_base",
-        inputs=(),
-        apply=log_of_base,
+        inputs={},
+        exact=log_of_base,
         quantity="log_of_base",
-        formula="ln(log_base)",
-        latex=r"\ln b",
+        source="ln(log_base)",
         shape="()",
     ),
     Rule(
         name="losses",
         output="losses",
-        inputs=("Z{n}", "A{n}", "y", "log_of_base"),
-        apply=_losses,
+        inputs={"Z": "Z{n}", "A": "A{n}", "Y": "y", "ln_B": "log_of_base"},
         quantity="losses",
-        formula="loss(a, y) of each sample / ln(log_base)",
-        latex=r"\ell_i = \ell(a_i, y_i) / \ln b",
+        formula=parse_formula("loss(A)/ln_B", FUNCTIONS),
         shape="(n_samples,)",
-        from_outputs=lambda context, z, a, y, log_of_base: context.loss.value(a, y) / log_of_base,
-        rounding_bound=bound_losses,
+        why="The loss compares each sample's outputs with its targets.",
+        exact=_losses,
+        passes_outputs=True,
+        bound=bound_losses,
     ),
     Rule(
         name="l2_coefficient",
         output="l2_coefficient",
-        inputs=(),
-        apply=l2_coefficient_of,
+        inputs={},
+        exact=l2_coefficient_of,
         quantity="l2_coefficient",
-        formula="2 · factor · strength of L2, with per_sample over n_samples",
-        latex=r"2 c \lambda",
+        source="2 · factor · strength of L2, with per_sample over n_samples",
         shape="()",
         advice="a smaller strength of l2 helps",
     ),
     Rule(
         name="bias_l2_coefficient",
         output="bias_l2_coefficient",
-        inputs=(),
-        apply=bias_l2_coefficient_of,
+        inputs={},
+        exact=bias_l2_coefficient_of,
         quantity="bias_l2_coefficient",
-        formula="the L2 term where L2 covers biases, else 0",
-        latex=r"2 c \lambda",
+        source="the L2 term where L2 covers biases, else 0",
         shape="()",
     ),
     Rule(
         name="weights_penalty",
         output="weights_penalty",
-        inputs=("l2_coefficient", "W{*}"),
-        apply=_penalty,
+        inputs={"c": "l2_coefficient", "W": "W{*}"},
+        exact=_penalty,
         quantity="weights_penalty",
-        formula="½ · l2_coefficient · Σ w²",
-        latex=r"c \lambda \sum w^2",
+        formula=parse_formula("c·sum(W²)/2"),
         shape="()",
         advice="a smaller strength of l2, or smaller weights, help",
-        rounding_bound=bound_penalty,
+        bound=_bound_penalty,
     ),
     Rule(
         name="bias_penalty",
         output="bias_penalty",
-        inputs=("bias_l2_coefficient", "b{*}?"),
-        apply=_penalty,
+        inputs={"c": "bias_l2_coefficient", "b": "b{*}?"},
+        exact=_penalty,
         quantity="bias_penalty",
-        formula="½ · bias_l2_coefficient · Σ b²",
-        latex=r"c \lambda \sum b^2",
+        formula=parse_formula("c·sum(b²)/2"),
         shape="()",
-        rounding_bound=bound_penalty,
+        bound=_bound_penalty,
     ),
     Rule(
         name="loss",
         output="L",
-        inputs=("losses", "divisor", "weights_penalty", "bias_penalty"),
-        apply=_reduce,
+        inputs={
+            "losses": "losses",
+            "N": "divisor",
+            "weights_penalty": "weights_penalty",
+            "bias_penalty": "bias_penalty",
+        },
         quantity="loss",
-        formula="L = Σ losses / N + L2, where N is n_samples for mean, 1 for sum, n_samples · n_out for "
-        "mean_over_entries",
-        latex=r"L = \frac{1}{N}\sum_i \ell_i + c \lambda \sum w^2",
+        formula=parse_formula("sum(losses)/N + weights_penalty + bias_penalty"),
         shape="()",
-        rounding_bound=bound_loss,
+        why="The loss of the batch is the sum of the samples' losses, divided by N for a mean.",
+        exact=_reduce,
     ),
 )

@@ -1,8 +1,9 @@
-"""How rounding errors grow through the steps, when work is done by hand to a few decimals.
+"""How rounding errors grow through activations, slopes and losses, when work is done by hand to a few decimals.
 
-Each function bounds the error of one rule's output, entry by entry and to first order, from bounds of its
-inputs' errors and from the products that are rounded on the way. It is the worst case, in which all errors
-add up: a right answer is not off by more, as long as errors are small beside what they are errors of.
+Through all other rules errors are followed along the formula (`Rule.follow_errors`). Here that would allow too
+much or too little: what stands in a formula twice has errors that cancel in part, as an entry of a softmax in its own
+denominator; and a slope is computed from the pre-activation or from the activation, whichever the student takes. Each
+function bounds the error entry by entry and to first order, in the worst case, in which all errors add up.
 
 References
 ----------
@@ -10,70 +11,15 @@ References
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from core.activations import MAX_SLOPE_PER_ACTIVATION
 from core.arrays import Array
+from core.steps.rounding import Rounding
 from core.steps.rules import RuleContext
 
-MAX_BOUND_UNITS = 100.0
-"""The largest error that is followed, in units: beyond it, two decimals are lost and a bound says little."""
-
-EXACT_WITHIN_UNITS = 1e-9
-"""How far a number may lie off one with the decimals kept and still be it, in units: float64's own rounding."""
-
 Errors = Sequence[Array]
-
-
-@dataclass(frozen=True, slots=True)
-class Rounding:
-    """Rounding to a number of decimals.
-
-    Parameters
-    ----------
-    decimals : int
-    """
-
-    decimals: int
-
-    @property
-    def unit(self) -> float:
-        """A unit of the last decimal."""
-        return float(10.0**-self.decimals)
-
-    def of(self, value: Array, error: Array | float = 0.0) -> Array:
-        """Bound what writing numbers down adds to their error: half a unit.
-
-        Parameters
-        ----------
-        value, error : ndarray
-            The exact numbers, and how far those that are written down may lie off them.
-
-        Returns
-        -------
-        ndarray
-            0 for an exact number that the decimals write in full.
-        """
-        has_none = np.asarray(error) == 0
-        if not has_none.any():
-            return np.full(np.shape(value), 0.5 * self.unit)
-        units = np.abs(value) / self.unit
-        is_exact = np.abs(units - np.rint(units)) <= EXACT_WITHIN_UNITS + 1e-15 * units
-        return np.where(is_exact & has_none, 0.0, 0.5 * self.unit)
-
-    def cap(self, error: Array) -> Array:
-        """Return errors without those that are too large to follow."""
-        largest = MAX_BOUND_UNITS * self.unit
-        return np.asarray(np.minimum(np.nan_to_num(error, nan=largest, posinf=largest), largest))
-
-
-def bound_affine(
-    context: RuleContext, rounding: Rounding, errors: Errors, inputs: Array, weights: Array, bias: Array | None = None
-) -> Array:
-    """Bound the error of X·W + b; weights and bias are given exactly."""
-    return np.asarray(errors[0] @ np.abs(weights))
 
 
 def bound_activation(context: RuleContext, rounding: Rounding, errors: Errors, z: Array) -> Array:
@@ -105,15 +51,6 @@ def _bound_quotient(rounding: Rounding, error: Array, exponentials: Array) -> tu
     return np.maximum(summed, apart) / total, total
 
 
-def bound_losses(
-    context: RuleContext, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, log_of_base: Array
-) -> Array:
-    """Bound the error of each sample's loss, computed from rounded outputs, each term rounded."""
-    terms = context.loss.value(a[..., None], y[..., None])
-    through = rounding.cap(np.abs(context.loss.grad_outputs(z, a, y)) * errors[1])
-    return np.asarray((through + rounding.of(terms, through)).sum(axis=-1) / log_of_base)
-
-
 def bound_penalty(
     context: RuleContext, rounding: Rounding, errors: Errors, l2_coefficient: Array, *parameters: Array
 ) -> Array:
@@ -121,11 +58,14 @@ def bound_penalty(
     return np.zeros(())
 
 
-def bound_loss(
-    context: RuleContext, rounding: Rounding, errors: Errors, losses: Array, divisor: Array, *penalties: Array
+def bound_losses(
+    context: RuleContext, rounding: Rounding, errors: Errors, z: Array, a: Array, y: Array, log_of_base: Array
 ) -> Array:
-    """Bound the error of the reduced loss."""
-    return np.asarray(errors[0].sum() / divisor + sum(errors[2:]))
+    """Bound the error of each sample's loss, computed from rounded outputs, each term rounded."""
+    # an output stands in both terms of binary cross-entropy, and its errors cancel in part
+    terms = context.loss.value(a[..., None], y[..., None])
+    through = rounding.cap(np.abs(context.loss.grad_outputs(z, a, y)) * errors[1])
+    return np.asarray((through + rounding.of(terms, through)).sum(axis=-1) / log_of_base)
 
 
 def bound_loss_gradient(
@@ -139,21 +79,9 @@ def bound_loss_gradient(
     log_of_base: Array,
 ) -> Array:
     """Bound the error of dL/dA, computed from rounded outputs."""
-    return rounding.cap(context.loss.curvature(a, y) * errors[1]) / (divisor * log_of_base)
-
-
-def bound_logits_gradient(
-    context: RuleContext,
-    rounding: Rounding,
-    errors: Errors,
-    z: Array,
-    a: Array,
-    y: Array,
-    divisor: Array,
-    log_of_base: Array,
-) -> Array:
-    """Bound the error of (A − Y)/N."""
-    return np.asarray(errors[1] / (divisor * log_of_base))
+    # a quotient by a faint probability has more errors than can be followed
+    bound = context.loss.derivative_bound(rounding.of, (a, y), (errors[1], None))
+    return np.zeros(()) if bound is None else rounding.cap(bound) / (divisor * log_of_base)
 
 
 def bound_activation_gradient(
@@ -166,32 +94,6 @@ def bound_activation_gradient(
         through = _through_softmax(a, errors[0])
         return np.asarray(through + centred + a * (np.abs(grad) * errors[2]).sum(axis=-1, keepdims=True))
     return np.asarray(_through(context, z, a, errors[0]) + np.abs(grad) * _slope_error(context, rounding, errors, z, a))
-
-
-def bound_grad_weights(
-    context: RuleContext,
-    rounding: Rounding,
-    errors: Errors,
-    inputs: Array,
-    grad: Array,
-    weights: Array,
-    l2_coefficient: Array,
-) -> Array:
-    """Bound the error of Xᵀ·dL/dZ + l2_coefficient · W."""
-    products = np.abs(inputs).T @ errors[1] + errors[0].T @ np.abs(grad)
-    return np.asarray(products + rounding.of(l2_coefficient * weights))
-
-
-def bound_grad_bias(
-    context: RuleContext, rounding: Rounding, errors: Errors, grad: Array, bias: Array, l2_coefficient: Array
-) -> Array:
-    """Bound the error of the sum over samples."""
-    return np.asarray(errors[0].sum(axis=0) + rounding.of(l2_coefficient * bias))
-
-
-def bound_grad_inputs(context: RuleContext, rounding: Rounding, errors: Errors, grad: Array, weights: Array) -> Array:
-    """Bound the error of dL/dZ·Wᵀ."""
-    return np.asarray(errors[0] @ np.abs(weights).T)
 
 
 def bound_local_activation(

@@ -1,13 +1,44 @@
 """What a rule of the table is, and what it may know beside its inputs."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
 
 from core.activations import ACTIVATIONS, Activation
 from core.arrays import Array
 from core.conventions import Conventions, Switch
+from core.formulas import (
+    ZERO,
+    Apply,
+    BoundRun,
+    Expression,
+    Name,
+    compile_bound,
+    compile_formula,
+    is_lifted,
+    latex_of,
+    lift,
+    lower,
+    parse_formula,
+    parts_of,
+    rewrite,
+    simplify,
+    substitute,
+    to_latex,
+    to_text,
+)
 from core.losses import LOSSES, Loss
 from core.problem import Layer, Problem
+from core.steps.rounding import Rounding
+
+FUNCTIONS = ("f", "f′", "loss", "loss′")
+"""What stands in formulas for the layer's activation, its slope, the problem's loss, and its derivative by A."""
+
+SLOPE = parse_formula("f′(Z)", FUNCTIONS)
+GRADIENT = Name("dL/dA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +67,36 @@ class RuleContext:
     @property
     def activation(self) -> Activation:
         """Its activation, with the slope at 0 that the conventions say."""
-        entry, slope = ACTIVATIONS[self.layer.activation], self.conventions.relu_at_zero
-        return entry.at_zero(slope) if slope and entry.at_zero else entry
+        return find_activation(self.layer.activation, self.conventions.relu_at_zero)
 
     @property
     def loss(self) -> Loss:
         """The problem's loss; rules that read it are in the table only where there is one."""
         return LOSSES[str(self.problem.loss)]
+
+
+def find_activation(name: str, relu_at_zero: float) -> Activation:
+    """Return an activation, with the slope at 0 that a convention says.
+
+    Parameters
+    ----------
+    name : str
+    relu_at_zero : float
+
+    Returns
+    -------
+    Activation
+    """
+    entry = ACTIVATIONS[name]
+    return entry.at_zero(relu_at_zero) if relu_at_zero and entry.at_zero else entry
+
+
+def symbol_of(template: str) -> str:
+    """Return what a quantity of the table is called in formulas: ``"dL/dW"`` for ``"dL_dW{l}"``."""
+    return _PLACEHOLDER.sub("", template).replace("_d", "/d", 1)
+
+
+_PLACEHOLDER = re.compile(r"\{.*?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +125,10 @@ class LocalJacobian:
     ----------
     by : str
         What it is taken by, in words.
-    formula, latex, shape : str
-        The matrix; its columns follow weights as column_order says.
+    formula : Expression
+        The matrix of one sample, whose inputs are the column x, its pre-activations z, and its softmax s; its columns
+        follow weights as column_order says.
+    shape : str
     inputs : tuple of str
         Templates of the quantities it is computed from.
     pull : callable
@@ -90,8 +146,7 @@ class LocalJacobian:
     """
 
     by: str
-    formula: str
-    latex: str
+    formula: Expression
     shape: str
     inputs: tuple[str, ...]
     pull: Callable[..., Array]
@@ -110,45 +165,185 @@ class Rule:
         What the rule is called; a replacement carries the name of the rule that it replaces.
     output : str
         Template of the quantity it computes.
-    inputs : tuple of str
-        Templates of what it takes.
-    apply : callable
-        ``apply(context, *inputs)``. It counts axes from the last: inputs may be stacks, one entry for each of
-        several cases along a first axis more, and then so is the output. A stack of numbers has further axes
-        of length 1, as many as the output has without its first.
-    quantity, formula, latex, shape : str
-        For people: the quantity's name in words, the formula, and the shape of the output.
+    inputs : mapping of str to str
+        What it takes: templates of quantities, by the symbols that stand for them in the formula.
+    quantity, shape : str
+        For people: the quantity's name in words, and the shape of the output.
+    formula : Expression or None
+        What is computed, as textbooks write it; ``f``, ``f′``, ``loss`` and ``loss′`` stand for the layer's activation
+        and the problem's loss. None for what comes from conventions and targets alone.
+    source : str
+        Where that comes from, in words.
+    why : str
+        Why the formula holds, in a sentence for students.
+    exact : callable or None
+        ``exact(context, *inputs)``: the same in a form that keeps every digit, or takes less time. It counts axes from
+        the last: inputs may be stacks, one entry for each of several cases along a first axis more, and then so is the
+        output. A stack of numbers has further axes of length 1, as many as the output has without its first.
+        Without it the formula is computed as it stands.
+    passes_outputs : bool
+        Whether `exact` goes past the layer's activations, so that it does not hold for activations that are not those
+        of the pre-activations: a student's own, or a mistake's.
     applies : callable
         ``applies(structure, layer)``: whether the table has the step.
     jacobians : mapping
         Local Jacobians by input template; forward rules only.
     advice : str
         What helps when the result overflows.
-    from_outputs : callable or None
-        ``from_outputs(context, *inputs)``: the textbook's form, where `apply` goes past the layer's activations, for
-        activations that are not those of the pre-activations: a student's own, or a mistake's.
-    rounding_bound : callable or None
-        ``rounding_bound(context, rounding, errors, *inputs)`` bounds, entry by entry and to first order, how far
-        the output lies off when each input lies off by up to its error, and what is written down on the way is
-        rounded.
-        None where nothing is rounded.
+    bound : callable or None
+        ``bound(context, rounding, errors, *inputs)`` bounds, entry by entry and to first order, how far the output
+        lies off when each input lies off by up to its error, and what is written down on the way is rounded. Without
+        it the errors are followed through the formula.
     """
 
     name: str
     output: str
-    inputs: tuple[str, ...]
-    apply: Callable[..., Array]
+    inputs: Mapping[str, str]
     quantity: str
-    formula: str
-    latex: str
     shape: str
+    formula: Expression | None = None
+    source: str = ""
+    why: str = ""
+    exact: Callable[..., Array] | None = None
+    passes_outputs: bool = False
     applies: Callable[[Structure, int], bool] = lambda structure, layer: True
     jacobians: Mapping[str, LocalJacobian] = field(default_factory=dict)
     advice: str = "smaller inputs, weights or targets help"
-    from_outputs: Callable[..., Array] | None = None
-    rounding_bound: Callable[..., Array] | None = None
+    bound: Callable[..., Array] | None = None
 
     @property
     def is_repeated(self) -> bool:
         """Whether the table has the rule for every layer rather than once."""
         return "{l" in self.output
+
+    @cached_property
+    def symbol(self) -> str:
+        """What the output is called in formulas: ``"Z"``, ``"dL/dW"``."""
+        return symbol_of(self.output)
+
+    @property
+    def text(self) -> str:
+        """The rule as people write it."""
+        return self.source if self.formula is None else f"{self.symbol} = {to_text(self.formula)}"
+
+    @property
+    def latex(self) -> str:
+        """The rule as LaTeX."""
+        left = latex_of(self.symbol)
+        return left if self.formula is None else f"{left} = {to_latex(self.formula)}"
+
+    @cached_property
+    def apply(self) -> Callable[..., Array]:
+        """``apply(context, *inputs)``, exact where there is such a form."""
+        return self.exact or self.by_formula
+
+    @cached_property
+    def from_outputs(self) -> Callable[..., Array] | None:
+        """`by_formula`, for activations that are not f(Z); None where `apply` holds for them as well."""
+        return self.by_formula if self.passes_outputs else None
+
+    @cached_property
+    def rounding_bound(self) -> Callable[..., Array] | None:
+        """``rounding_bound(context, rounding, errors, *inputs)``, see `bound`; None where nothing is rounded."""
+        return None if self.formula is None else self.bound or self.follow_errors
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether the formula is the same whatever the activation and the loss."""
+        parts = parts_of(self.formula) if self.formula else ()
+        return not any(isinstance(part, Apply) and part.operation in FUNCTIONS for part in parts)
+
+    def by_formula(self, context: RuleContext, *inputs: Array) -> Array:
+        """Compute the formula as it stands.
+
+        Parameters
+        ----------
+        context : RuleContext
+        *inputs : ndarray
+
+        Returns
+        -------
+        ndarray
+        """
+        return _compiled(self, len(inputs), *self._kinds(context))(*inputs)
+
+    def follow_errors(self, context: RuleContext, rounding: Rounding, errors: Sequence[Array], *inputs: Array) -> Array:
+        """Bound the error of the output by following errors through the formula; see `bound`."""
+        follow, lifted = _compiled_bound(self, len(inputs), *self._kinds(context))
+        values, found = list(inputs), [error if error.any() else None for error in errors]
+        for place, symbol in lifted:
+            values[place], error = lift(symbol, inputs[place]), found[place]
+            found[place] = None if error is None else lift(symbol, error)
+        bound = follow(rounding.of, values, found)
+        return np.zeros(()) if bound is None else lower(self.symbol, bound)
+
+    def fill_in(self, context: RuleContext, n_inputs: int | None = None) -> Expression:
+        """Write the formula with the layer's activation and the problem's loss, without what the layer lacks.
+
+        Parameters
+        ----------
+        context : RuleContext
+        n_inputs : int, optional
+            How many of the inputs there are, from the first; by default all.
+
+        Returns
+        -------
+        Expression
+        """
+        return _filled(self, len(self.inputs) if n_inputs is None else n_inputs, *self._kinds(context))
+
+    def _kinds(self, context: RuleContext) -> tuple[str, float, str]:
+        problem = context.problem
+        if self.is_plain:
+            return "identity", 0.0, ""
+        return context.layer.activation, context.conventions.relu_at_zero, problem.loss or ""
+
+
+@lru_cache(maxsize=512)
+def _compiled(rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, loss: str) -> Callable[..., Array]:
+    compute = compile_formula(_filled(rule, n_inputs, activation, relu_at_zero, loss), list(rule.inputs)[:n_inputs])
+    lifted = _lifted(rule, n_inputs)
+
+    def run(*inputs: Array) -> Array:
+        values = list(inputs)
+        for place, symbol in lifted:
+            values[place] = lift(symbol, values[place])
+        return lower(rule.symbol, compute(*values))
+
+    return run
+
+
+@lru_cache(maxsize=512)
+def _compiled_bound(
+    rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, loss: str
+) -> tuple[BoundRun, list[tuple[int, str]]]:
+    formula = _filled(rule, n_inputs, activation, relu_at_zero, loss)
+    return compile_bound(formula, list(rule.inputs)[:n_inputs]), _lifted(rule, n_inputs)
+
+
+def _lifted(rule: Rule, n_inputs: int) -> list[tuple[int, str]]:
+    return [(place, symbol) for place, symbol in enumerate(list(rule.inputs)[:n_inputs]) if is_lifted(symbol)]
+
+
+@lru_cache(maxsize=512)
+def _filled(rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, loss: str) -> Expression:
+    if rule.formula is None:
+        raise ValueError(f"the rule {rule.name} has no formula")
+    kind = find_activation(activation, relu_at_zero)
+
+    def fill(part: Expression) -> Expression:
+        if not isinstance(part, Apply):
+            return part
+        if kind.gradient and part.operation == "multiply" and part.operands[1] == SLOPE:
+            return substitute(kind.gradient, {GRADIENT: part.operands[0]})
+        if part.operation == "f":
+            return substitute(kind.formula, {Name("Z"): part.operands[0]})
+        if part.operation == "loss":
+            return LOSSES[loss].formula
+        return LOSSES[loss].derivative if part.operation == "loss′" else part
+
+    # outer parts first: a coupled slope has no value of its own
+    absent: dict[Expression, Expression] = {Name(symbol): ZERO for symbol in list(rule.inputs)[n_inputs:]}
+    filled = rewrite(rule.formula, fill)
+    filled = substitute(filled, {SLOPE: kind.derivative, **absent})
+    return simplify(filled)

@@ -79,7 +79,7 @@ _few_tables = lru_cache(maxsize=2)(_fill_table)
 
 
 def _step(rule: Rule, layer: int, structure: Structure) -> Step:
-    inputs = tuple(name for template in rule.inputs for name in fill(template, layer, structure))
+    inputs = tuple(name for template in rule.inputs.values() for name in fill(template, layer, structure))
     return Step(fill(rule.output, layer, structure)[0], rule, inputs, layer)
 
 

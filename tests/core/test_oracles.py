@@ -5,6 +5,7 @@ import pytest
 from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
 
 from core.conventions import L2, Conventions
+from core.formulas import parse_formula
 from core.problem import Layer, Network, Problem
 from tests.support import oracles
 from tests.support.problems import two_layers
@@ -14,7 +15,7 @@ ROW = np.array([0.3, -1.2, 0.8])
 
 def test_a_formula_is_evaluated_at_fifty_digits() -> None:
     with mp.workdps(50):
-        found = oracles.evaluate_formula("exp(z)", z=oracles.exact([1.0]))
+        found = oracles.evaluate_formula(parse_formula("e^Z"), Z=oracles.exact([1.0]))
     assert mp.nstr(found[0], 40) == "2.718281828459045235360287471352662497757"
 
 
@@ -26,17 +27,17 @@ def test_floats_are_taken_as_the_exact_numbers_they_are() -> None:
 @pytest.mark.parametrize(
     ("text", "derivative"),
     [
-        ("exp(z)", lambda z: np.diag(np.exp(z))),
-        ("z**3", lambda z: np.diag(3 * z**2)),
-        ("sum(z**2)", lambda z: 2 * z),
-        ("max(z, 0)", lambda z: np.diag(np.where(z > 0, 1.0, 0.0))),
-        ("z * sum(z)", lambda z: z.sum() * np.eye(len(z)) + np.outer(z, np.ones(len(z)))),
+        ("e^Z", lambda z: np.diag(np.exp(z))),
+        ("Z^3", lambda z: np.diag(3 * z**2)),
+        ("sum_outputs(Z²)", lambda z: 2 * z),
+        ("max(Z, 0)", lambda z: np.diag(np.where(z > 0, 1.0, 0.0))),
+        ("Z∘sum_outputs(Z)", lambda z: z.sum() * np.eye(len(z)) + np.outer(z, np.ones(len(z)))),
     ],
 )
 def test_differences_give_derivatives_known_by_hand(text: str, derivative: object) -> None:
     assert callable(derivative)
     with mp.workdps(50):
-        found = oracles.differentiate(lambda z: oracles.evaluate_formula(text, z=z), oracles.exact(ROW))
+        found = oracles.differentiate(lambda z: oracles.evaluate_formula(parse_formula(text), Z=z), oracles.exact(ROW))
     # the hand-written derivative is float64
     np.testing.assert_allclose(found.astype(float), derivative(ROW), rtol=1e-15, atol=1e-15)
 

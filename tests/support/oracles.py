@@ -1,13 +1,12 @@
 """Slow, obvious derivatives at fifty digits and more, which share no code with core's numerics.
 
-Of core they take the *texts* alone: each registry entry's `formula` and `derivative`, read here as
-Python over arrays of mpmath numbers. So a new entry is tested without a change to the tests.
+Of core they take the *formulas* alone: each registry entry's `formula` and `derivative`, computed here with operations
+of their own over arrays of mpmath numbers. So a new entry is tested without a change to the tests.
 Derivatives are central differences, whose error at these precisions lies far below float64's.
 """
 
+import operator
 from collections.abc import Callable
-from functools import lru_cache
-from types import CodeType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +15,7 @@ from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
+from core.formulas import Expression, Name, Number
 from core.losses import LOSSES
 from core.problem import Problem
 
@@ -42,33 +42,39 @@ def _elementwise(function: Callable[[Any], Any]) -> Callable[[Any], Exact]:
     return lambda numbers: np.asarray(over_arrays(numbers), dtype=object)
 
 
-NAMESPACE: dict[str, object] = {
-    "__builtins__": {},
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "negate": operator.neg,
+    "multiply": operator.mul,
+    "scale": operator.mul,
+    "divide": operator.truediv,
+    "product": operator.matmul,
+    "power": lambda base, exponent: base ** int(exponent),
+    "transpose": np.transpose,
     "exp": _elementwise(mp.exp),
     "ln": _elementwise(mp.ln),
     "tanh": _elementwise(mp.tanh),
     "erf": _elementwise(mp.erf),
     "sqrt": _elementwise(mp.sqrt),
-    "pi": mp.pi,
-    "abs": np.abs,
     "max": np.maximum,
-    "where": np.where,
-    "sum": np.sum,
-    "diag": np.diag,
-    "outer": np.outer,
+    "greater": lambda a, b: np.where(a > b, mp.mpf(1), mp.mpf(0)),
+    "at_least": lambda a, b: np.where(a >= b, mp.mpf(1), mp.mpf(0)),
+    "sum_outputs": np.sum,
+    "diag": lambda column: np.diag(column.ravel()),
 }
-"""What a formula may say."""
+"""What a formula of an entry may apply, to a row alone."""
 
 
-@lru_cache
-def _compiled(text: str) -> CodeType:
-    return compile(text, "<formula>", "eval")
-
-
-def evaluate_formula(text: str, **values: Exact) -> Exact:
-    """Evaluate a registry entry's text for one sample, at the precision in force."""
-    # the registries' own texts, with no builtins in reach
-    return np.asarray(eval(_compiled(text), NAMESPACE, values), dtype=object)  # noqa: S307
+def evaluate_formula(formula: Expression, **values: Exact) -> Exact:
+    """Evaluate a registry entry's formula for one sample, at the precision in force."""
+    if isinstance(formula, Name):
+        return np.asarray(mp.pi if formula.text == "π" else values[formula.text], dtype=object)
+    if isinstance(formula, Number):
+        # the number that is written, not the float nearest to it
+        return np.asarray(mp.mpf(repr(formula.value)), dtype=object)
+    operands = [evaluate_formula(operand, **values) for operand in formula.operands]
+    return np.asarray(OPERATORS[formula.operation](*operands), dtype=object)
 
 
 def as_matrix(derivative: Exact, n: int) -> Exact:
@@ -93,20 +99,20 @@ def differentiate(function: Callable[[Exact], Exact], at: Exact) -> Exact:
 def activation_value(name: str, z: Array) -> Exact:
     """Compute one row's activations from the entry's formula."""
     with mp.workdps(ENTRY_DIGITS):
-        return evaluate_formula(ACTIVATIONS[name].formula, z=exact(z))
+        return evaluate_formula(ACTIVATIONS[name].formula, Z=exact(z))
 
 
 def activation_jacobian(name: str, z: Array) -> Exact:
     """Differentiate the entry's formula at one row: (n_out, n_out)."""
     with mp.workdps(ENTRY_DIGITS):
-        return differentiate(lambda row: evaluate_formula(ACTIVATIONS[name].formula, z=row), exact(z))
+        return differentiate(lambda row: evaluate_formula(ACTIVATIONS[name].formula, Z=row), exact(z))
 
 
 def stated_activation_jacobian(name: str, z: Array) -> Exact:
     """Compute what the entry's derivative text says at one row: (n_out, n_out)."""
     with mp.workdps(ENTRY_DIGITS):
-        a = evaluate_formula(ACTIVATIONS[name].formula, z=exact(z))
-        return as_matrix(evaluate_formula(ACTIVATIONS[name].derivative, z=exact(z), a=a), len(z))
+        a = evaluate_formula(ACTIVATIONS[name].formula, Z=exact(z))
+        return as_matrix(evaluate_formula(ACTIVATIONS[name].derivative, Z=exact(z), A=a, s=a[:, None]), len(z))
 
 
 def loss_value(name: str, activation: str, z: Array, y: Array) -> Exact:
@@ -118,15 +124,15 @@ def loss_value(name: str, activation: str, z: Array, y: Array) -> Exact:
 def loss_by_outputs(name: str, activation: str, z: Array, y: Array) -> Exact:
     """Differentiate one sample's loss formula by the outputs: (n_out,)."""
     with mp.workdps(ENTRY_DIGITS):
-        a = evaluate_formula(ACTIVATIONS[activation].formula, z=exact(z))
-        return differentiate(lambda row: evaluate_formula(LOSSES[name].formula, a=row, y=exact(y)), a)
+        a = evaluate_formula(ACTIVATIONS[activation].formula, Z=exact(z))
+        return differentiate(lambda row: evaluate_formula(LOSSES[name].formula, A=row, Y=exact(y)), a)
 
 
 def stated_loss_by_outputs(name: str, activation: str, z: Array, y: Array) -> Exact:
     """Compute what the loss's derivative text says of one sample: (n_out,)."""
     with mp.workdps(ENTRY_DIGITS):
-        a = evaluate_formula(ACTIVATIONS[activation].formula, z=exact(z))
-        return evaluate_formula(LOSSES[name].derivative, a=a, y=exact(y))
+        a = evaluate_formula(ACTIVATIONS[activation].formula, Z=exact(z))
+        return evaluate_formula(LOSSES[name].derivative, A=a, Y=exact(y))
 
 
 def loss_by_logits(name: str, activation: str, z: Array, y: Array) -> Exact:
@@ -136,8 +142,8 @@ def loss_by_logits(name: str, activation: str, z: Array, y: Array) -> Exact:
 
 
 def _loss_of_logits(name: str, activation: str, z: Exact, y: Exact) -> Exact:
-    a = evaluate_formula(ACTIVATIONS[activation].formula, z=z)
-    return evaluate_formula(LOSSES[name].formula, a=a, y=y)
+    a = evaluate_formula(ACTIVATIONS[activation].formula, Z=z)
+    return evaluate_formula(LOSSES[name].formula, A=a, Y=y)
 
 
 def exact_values(problem: Problem) -> dict[str, Exact]:
@@ -174,7 +180,7 @@ def _loss_of_problem(problem: Problem, values: dict[str, Exact]) -> Exact:
             y = exact([1 if k == target else 0 for k in range(len(outputs))])
         else:
             y = exact(target)
-        total += evaluate_formula(LOSSES[problem.loss].formula, a=outputs, y=y)[()]
+        total += evaluate_formula(LOSSES[problem.loss].formula, A=outputs, Y=y)[()]
     total /= {"mean": len(problem.targets), "sum": 1, "mean_over_entries": len(problem.targets) * problem.n_out}[
         conventions.reduction
     ]
@@ -198,7 +204,7 @@ def _outputs_of_sample(problem: Problem, values: dict[str, Exact], row: Exact) -
             for i in range(n_in):
                 total += row[i] * weights[i, output]
             z.append(total)
-        row = evaluate_formula(ACTIVATIONS[layer.activation].formula, z=np.array(z, dtype=object))
+        row = evaluate_formula(ACTIVATIONS[layer.activation].formula, Z=np.array(z, dtype=object))
         if layer.activation == "relu":
             # a line of the stated slope through a kink, longer than any step of the differences
             slope = mp.mpf(problem.conventions.relu_at_zero)

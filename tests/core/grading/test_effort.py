@@ -16,8 +16,8 @@ from core.mistakes.conditions import MAX_RESHAPED_NUMBERS
 from core.problem import Layer, Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
-from core.steps import RuleContext
-from core.steps.rounding_bounds import Rounding, bound_local_activation
+from core.steps import Rounding, RuleContext
+from core.steps.rounding_bounds import bound_local_activation
 from tests.support.students import TWO_LAYERS
 
 LONG_WAY = [to_quantity("dZ2_dW1")]

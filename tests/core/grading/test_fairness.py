@@ -164,7 +164,7 @@ def test_a_prompt_says_what_the_problem_is_whatever_its_loss() -> None:
     kind = Kind(name="regression", title="", task="Compute the loss.", asks=("L", "dA_dW"), draw=lambda source: problem)
     prompt = write_prompt(kind, problem)
     assert "Z = X·W and A = identity(Z)" in prompt
-    assert "half-squared-error sum((a - y)**2) / 2" in prompt
+    assert "half-squared-error sum((a − y)²)/2" in prompt
     assert "logarithm" not in prompt
     assert "Y = [[0.5], [1.5]]" in prompt
     assert "(1, 2), one matrix for each sample" in prompt

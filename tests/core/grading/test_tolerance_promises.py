@@ -13,6 +13,7 @@ from core.answers import count_decimals, read_answer
 from core.arrays import Array
 from core.conventions import L2, Conventions
 from core.exercises import KINDS, draw_exercise
+from core.formulas import parse_formula
 from core.grading import Part, Question, Solution, Submission, Tolerance, grade_submission, read_asks
 from core.grading.allowance import allow
 from core.grading.precision import Precision
@@ -321,8 +322,8 @@ def find_steepness(entry: Activation) -> tuple[Array, Array]:
         z, step = oracles.exact(GRID), mp.mpf(10) ** (-oracles.DIGITS // 3)
 
         def slope(at: oracles.Exact) -> oracles.Exact:
-            a = oracles.evaluate_formula(entry.formula, z=at)
-            return np.broadcast_to(oracles.evaluate_formula(entry.derivative, z=at, a=a), at.shape)
+            a = oracles.evaluate_formula(entry.formula, Z=at)
+            return np.broadcast_to(oracles.evaluate_formula(entry.derivative, Z=at, A=a), at.shape)
 
         return slope(z).astype(float), ((slope(z + step) - slope(z - step)) / (2 * step)).astype(float)
 
@@ -348,12 +349,13 @@ def test_every_activation_is_what_rounding_bounds_assume(name: str) -> None:
 
 
 def test_an_activation_that_rounding_bounds_cannot_follow_is_found() -> None:
-    sharp = replace(ACTIVATIONS["tanh"], formula="tanh(3 * z)", derivative="3 * (1 - a**2)", slope=None)
+    # 1 − tanh² of 3·z
+    sharp = replace(
+        ACTIVATIONS["tanh"], formula=parse_formula("tanh(3·Z)"), derivative=parse_formula("3·(1 − tanh(3·Z)²)")
+    )
     assert broken_conditions(sharp) == ["no steeper than stated"]
     assert broken_conditions(replace(sharp, steepest=6.93)) == ["steepness small enough"]
-    own = replace(
-        ACTIVATIONS["softplus"], derivative="1 / (1 + exp(-z))", slope=lambda a: 1.0 - np.exp(-a), steepest=0.2
-    )
+    own = replace(ACTIVATIONS["softplus"], derivative=parse_formula("1 − e^(−A)"), steepest=0.2)
     assert broken_conditions(own) == ["no steeper than stated"]
-    fast = replace(sharp, value=lambda z: np.tanh(3.0 * z), slope=lambda a: 3.0 * (1.0 - a * a), steepest=6.93)
+    fast = replace(sharp, value=lambda z: np.tanh(3.0 * z), derivative=parse_formula("3·(1 − A²)"), steepest=6.93)
     assert broken_conditions(fast) == ["steepness small enough", "slope follows the activation"]

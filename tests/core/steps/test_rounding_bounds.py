@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
-from mpmath import mp  # type: ignore[import-untyped]  # mpmath carries no types
 
 from core.arrays import Array
 from core.jacobians.paths import path_between
@@ -13,8 +13,7 @@ from core.losses import LOSSES
 from core.problem import Layer, Network, Problem
 from core.scenarios import Scenarios
 from core.steps import RULES, Rounding, RuleContext, Step, sources_of, steps_of, structure_of
-from core.steps.rounding_bounds import MAX_BOUND_UNITS
-from tests.support import oracles
+from core.steps.rounding import MAX_BOUND_UNITS
 from tests.support.problems import KINKED, numbered_quantities, random_problem
 
 pytestmark = pytest.mark.long
@@ -130,9 +129,9 @@ def not_followed(problem: Problem, scenarios: Scenarios, decimals: int) -> set[s
     a, y = scenarios.value(f"A{depth}"), scenarios.value("y")
     with np.errstate(all="ignore"):
         errors = bound_of(scenarios, f"A{depth}", decimals) / (MAX_BOUND_UNITS * 10.0**-decimals)
-        slopes = {
+        slopes: dict[str, Any] = {
             "losses": np.abs(loss.grad_outputs(scenarios.value(f"Z{depth}"), a, y)),
-            f"dL_dA{depth}": loss.curvature(a, y),
+            f"dL_dA{depth}": loss.derivative_bound(lambda value, error: np.zeros(()), (a, y), (np.ones(a.shape), None)),
         }
         faint = loss.logarithmic and (
             a.min() < FAINT or (loss.name == "binary_cross_entropy" and a.max() > 1.0 - FAINT)
@@ -262,20 +261,3 @@ def test_a_given_local_jacobian_spreads_the_error_of_what_it_is_multiplied_by() 
     assert not scenarios.rounding_bound("dZ2_dA1", 4).any()
     carried = bound_of(scenarios, "dA2_dZ2", 4) @ np.abs(handed_in)
     np.testing.assert_allclose(scenarios.rounding_bound("dA2_dA1", 4), carried, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_the_curvature_is_the_derivative_of_the_stated_derivative(name: str) -> None:
-    loss = LOSSES[name]
-    a, y = np.array([[0.1, 0.25, 0.65], [0.3, 0.02, 0.68]]), np.array([[0.0, 1.0, 0.0], [0.25, 0.25, 0.5]])
-    found = loss.curvature(a, y)
-    for row, outputs, targets in zip(found, a, y, strict=True):
-        # each entry depends on its own output alone
-        assert oracles.array_error(np.diag(row), differentiate_derivative(name, outputs, targets)) < 1e-15
-
-
-def differentiate_derivative(name: str, outputs: Array, targets: Array) -> oracles.Exact:
-    """Differentiate a loss's derivative text by one sample's outputs: (n_out, n_out)."""
-    target, text = oracles.exact(targets), LOSSES[name].derivative
-    with mp.workdps(oracles.DIGITS):
-        return oracles.differentiate(lambda a: oracles.evaluate_formula(text, a=a, y=target), oracles.exact(outputs))
