@@ -116,7 +116,7 @@ def _show_quantities() -> Iterator[QuantityReply]:
                 latex=rule.latex,
                 shape=rule.shape,
             )
-        symbols = {template: name for name, template in rule.inputs.items()}
+        symbols = {template.rstrip("?"): name for name, template in rule.inputs.items()}
         for by, local in rule.jacobians.items():
             symbol = f"d{rule.symbol}/d{symbols[by]}"
             yield QuantityReply(

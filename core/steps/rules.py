@@ -37,6 +37,13 @@ from core.steps.rounding import Rounding
 FUNCTIONS = ("f", "f′", "loss", "loss′")
 """What stands in formulas for the layer's activation, its slope, the problem's loss, and its derivative by A."""
 
+SPELLED_OUT: Mapping[Expression, Expression] = {
+    Name("ln_B"): parse_formula("ln(B)"),
+    Name("weights_penalty"): parse_formula("c·sum(W²)/2"),
+    Name("bias_penalty"): parse_formula("c·sum(b²)/2"),
+}
+"""What readers see in place of names that only the table has."""
+
 SLOPE = parse_formula("f′(Z)", FUNCTIONS)
 GRADIENT = Name("dL/dA")
 
@@ -93,7 +100,12 @@ def find_activation(name: str, relu_at_zero: float) -> Activation:
 
 def symbol_of(template: str) -> str:
     """Return what a quantity of the table is called in formulas: ``"dL/dW"`` for ``"dL_dW{l}"``."""
-    return _PLACEHOLDER.sub("", template).replace("_d", "/d", 1)
+    # what a layer takes from below is its inputs
+    return _PLACEHOLDER.sub("", template.replace("A{l-1}", "X")).replace("_d", "/d", 1)
+
+
+def _spelled_out(formula: Expression) -> Expression:
+    return substitute(formula, SPELLED_OUT)
 
 
 _PLACEHOLDER = re.compile(r"\{.*?\}")
@@ -224,13 +236,13 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule as people write it."""
-        return self.source if self.formula is None else f"{self.symbol} = {to_text(self.formula)}"
+        return self.source if self.formula is None else f"{self.symbol} = {to_text(_spelled_out(self.formula))}"
 
     @property
     def latex(self) -> str:
         """The rule as LaTeX."""
         left = latex_of(self.symbol)
-        return left if self.formula is None else f"{left} = {to_latex(self.formula)}"
+        return left if self.formula is None else f"{left} = {to_latex(_spelled_out(self.formula))}"
 
     @cached_property
     def apply(self) -> Callable[..., Array]:
