@@ -1,8 +1,8 @@
 """What a formula is: a tree of operations over names and numbers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +10,7 @@ class Name:
     """A symbol that stands for an array or a number: ``X``, ``W2``, ``dL/dZ1``, ``N``."""
 
     text: str
+    height: ClassVar[int] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Number:
     """A number that is written as digits."""
 
     value: float
+    height: ClassVar[int] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,19 @@ class Apply:
     operation : str
         A name in `OPERATIONS`, or that of a function which whoever evaluates the formula supplies: ``"f"``.
     operands : tuple of Expression
+
+    Attributes
+    ----------
+    height : int
+        How many operations there are in one another.
     """
 
     operation: str
     operands: "tuple[Expression, ...]"
+    height: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "height", 1 + max((operand.height for operand in self.operands), default=0))
 
 
 Expression: TypeAlias = Name | Number | Apply

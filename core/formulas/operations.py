@@ -12,6 +12,7 @@ References
 """
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -85,35 +86,64 @@ class Operation:
 
 def _multiply(a: Array, b: Array) -> Array:
     product = np.asarray(a * b)
-    if np.isnan(product).any():
+    if np.count_nonzero(np.isnan(product)):
         # a term that counts nothing counts nothing, whatever the other factor: 0 · ln 0 in an entropy is 0
-        product = np.where((a == 0) | (b == 0), 0.0, product)
+        product = np.where((a == 0) | (b == 0), product.dtype.type(0.0), product)
     return product
 
 
-def _join(*terms: Error) -> Array:
-    [first, *others] = [term for term in terms if term is not None]
-    return sum(others, first)
+def _add_bounds(first: Error, second: Error) -> Array:
+    if first is None or second is None:
+        return _only(first, second)
+    return np.asarray(first + second)
 
 
-def _weighted(weight: Callable[[], Array], error: Error) -> Error:
-    return None if error is None else _multiply(np.abs(weight()), error)
+def _only(*errors: Error) -> Array:
+    """Return the error of the one operand that is not exact."""
+    [found] = [error for error in errors if error is not None]
+    return found
+
+
+def _weighted(weight: Array, error: Array) -> Array:
+    return _multiply(np.abs(weight), error)
+
+
+def _bound_sum(at: At, errors: Sequence[Error]) -> Array:
+    return _add_bounds(errors[0], errors[1])
 
 
 def _bound_multiple(at: At, errors: Sequence[Error]) -> Array:
-    return _join(_weighted(lambda: at(1), errors[0]), _weighted(lambda: at(0), errors[1]))
+    left, right = errors
+    return _add_bounds(
+        None if left is None else _weighted(at(1), left), None if right is None else _weighted(at(0), right)
+    )
 
 
 def _bound_quotient(at: At, errors: Sequence[Error]) -> Array:
-    return np.asarray(_join(errors[0], _weighted(lambda: at(-1), errors[1])) / np.abs(at(1)))
-
-
-def _bound_product(at: At, errors: Sequence[Error]) -> Array:
     left, right = errors
-    return _join(
-        None if left is None else _spread(left, at(0)) @ np.abs(at(1)),
-        None if right is None else np.abs(at(0)) @ _spread(right, at(1)),
+    above = left if right is None else _add_bounds(left, _weighted(at(-1), right))
+    return np.asarray(above / np.abs(at(1)))
+
+
+def _bound_power(at: At, errors: Sequence[Error]) -> Array:
+    (base, exponent), (of_base, of_exponent) = (at(0), at(1)), errors
+    return _add_bounds(
+        None if of_base is None else _weighted(exponent * base ** (exponent - 1.0), of_base),
+        None if of_exponent is None else _weighted(at(-1) * np.log(base), of_exponent),
     )
+
+
+def _bilinear(multiply: Callable[[Array, Array], Array]) -> ErrorBound:
+    """Return the bound of a product of two matrices."""
+
+    def bound(at: At, errors: Sequence[Error]) -> Array:
+        left, right = errors
+        return _add_bounds(
+            None if left is None else multiply(_spread(left, at(0)), np.abs(at(1))),
+            None if right is None else multiply(np.abs(at(0)), _spread(right, at(1))),
+        )
+
+    return bound
 
 
 def _spread(error: Array, value: Array) -> Array:
@@ -122,27 +152,25 @@ def _spread(error: Array, value: Array) -> Array:
     )
 
 
-def _bound_sum(at: At, errors: Sequence[Error]) -> Array:
-    return _join(*errors)
-
-
 def _follow(slope: Callable[[Array, Array], Array]) -> ErrorBound:
     """Return the bound of a function of one operand from ``slope(operand, value)``."""
-
-    def bound(at: At, errors: Sequence[Error]) -> Array:
-        return _multiply(np.abs(slope(at(0), at(-1))), _join(errors[0]))
-
-    return bound
-
-
-def _bound_power(at: At, errors: Sequence[Error]) -> Array:
-    base, exponent = at(0), at(1)
-    return np.asarray(np.abs(exponent * base ** (exponent - 1.0)) * _join(errors[0]))
+    return lambda at, errors: _weighted(slope(at(0), at(-1)), _only(*errors))
 
 
 def _do_same(rearrange: Callable[[Array], Array]) -> ErrorBound:
     """Return the bound of what picks, reorders or adds up entries: the same of their errors."""
-    return lambda at, errors: rearrange(_spread(_join(errors[0]), at(0)))
+    return lambda at, errors: rearrange(_spread(_only(*errors), at(0)))
+
+
+def _shift(move: Callable[..., Array]) -> ErrorBound:
+    """Return the bound of what grows with every operand: how far it moves when all of them move one way."""
+
+    def bound(at: At, errors: Sequence[Error]) -> Array:
+        operands = [(at(place), 0.0 if error is None else error) for place, error in enumerate(errors)]
+        above, below = (move(*(value + sign * error for value, error in operands)) for sign in (1.0, -1.0))
+        return np.maximum(above - at(-1), at(-1) - below)
+
+    return bound
 
 
 def _bound_place(at: At, errors: Sequence[Error]) -> Array:
@@ -150,48 +178,30 @@ def _bound_place(at: At, errors: Sequence[Error]) -> Array:
     return np.zeros(())
 
 
-def _add_up(*axes: int) -> Callable[[Array], Array]:
-    return lambda a: np.asarray(np.sum(a, axis=axes, keepdims=True))
+def _adding(name: str, latex: str, *axes: int, average: bool = False) -> Operation:
+    reduce = np.mean if average else np.add.reduce
 
+    def collect(a: Array) -> Array:
+        return np.asarray(reduce(a, axis=axes, keepdims=True))
 
-def _average(*axes: int) -> Callable[[Array], Array]:
-    return lambda a: np.asarray(np.mean(a, axis=axes, keepdims=True))
-
-
-def _adding(name: str, latex: str, *axes: int, average: bool = False, spellings: tuple[str, ...] = ()) -> Operation:
-    collect = (_average if average else _add_up)(*axes)
-    return Operation(
-        name=name,
-        value=collect,
-        error=_do_same(collect),
-        latex=latex,
-        adds=True,
-        axes=axes,
-        spellings=spellings,
-    )
+    return Operation(name=name, value=collect, error=_do_same(collect), latex=latex, adds=True, axes=axes)
 
 
 def _largest(name: str, latex: str, *axes: int) -> Operation:
     def collect(a: Array) -> Array:
-        return np.asarray(np.max(a, axis=axes, keepdims=True))
+        return np.asarray(np.maximum.reduce(a, axis=axes, keepdims=True))
 
-    return Operation(
-        name=name,
-        value=collect,
-        error=_do_same(collect),
-        latex=latex,
-        axes=axes,
-    )
+    return Operation(name=name, value=collect, error=_shift(collect), latex=latex, axes=axes)
 
 
 def _mark_largest(a: Array) -> Array:
-    rows = np.zeros(a.shape)
+    rows = np.zeros_like(a)
     np.put_along_axis(rows, a.argmax(axis=-1, keepdims=True), 1.0, axis=-1)
     return rows
 
 
 def _to_diagonal(column: Array) -> Array:
-    return np.asarray(column * np.eye(column.shape[-2]))
+    return np.asarray(column * np.eye(column.shape[-2], dtype=column.dtype))
 
 
 def _kron(a: Array, b: Array) -> Array:
@@ -199,15 +209,11 @@ def _kron(a: Array, b: Array) -> Array:
     return np.asarray(blocks.reshape(*blocks.shape[:-4], a.shape[-2] * b.shape[-2], a.shape[-1] * b.shape[-1]))
 
 
-def _repeat(a: Array) -> Array:
-    return np.ones(a.shape)
-
-
 _ERF = np.frompyfunc(math.erf, 1, 1)
 
 
 def _compare(test: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
-    return lambda a, b: np.where(test(a, b), 1.0, 0.0)
+    return lambda a, b: test(a, b).astype(np.result_type(a, b))
 
 
 OPERATIONS: Registry[Operation] = Registry(
@@ -240,7 +246,7 @@ OPERATIONS: Registry[Operation] = Registry(
         sign="+",
         precedence=Precedence.SUM,
         n_operands=2,
-        value=lambda a, b: np.asarray(a + b),
+        value=operator.add,
         error=_bound_sum,
         latex="{0} + {1}",
         is_entrywise=True,
@@ -252,7 +258,7 @@ OPERATIONS: Registry[Operation] = Registry(
         spellings=("-",),
         precedence=Precedence.SUM,
         n_operands=2,
-        value=lambda a, b: np.asarray(a - b),
+        value=operator.sub,
         error=_bound_sum,
         latex="{0} - {1}",
         is_entrywise=True,
@@ -261,8 +267,8 @@ OPERATIONS: Registry[Operation] = Registry(
         name="negate",
         sign="−",
         precedence=Precedence.SUM,
-        value=lambda a: np.asarray(-a),
-        error=_bound_sum,
+        value=operator.neg,
+        error=lambda at, errors: _only(*errors),
         latex="-{0}",
         is_entrywise=True,
     ),
@@ -272,8 +278,8 @@ OPERATIONS: Registry[Operation] = Registry(
         spellings=("@",),
         precedence=Precedence.PRODUCT,
         n_operands=2,
-        value=lambda a, b: np.asarray(a @ b),
-        error=_bound_product,
+        value=operator.matmul,
+        error=_bilinear(np.matmul),
         latex="{0} {1}",
     ),
     Operation(
@@ -302,7 +308,7 @@ OPERATIONS: Registry[Operation] = Registry(
         sign="/",
         precedence=Precedence.PRODUCT,
         n_operands=2,
-        value=lambda a, b: np.asarray(a / b),
+        value=operator.truediv,
         error=_bound_quotient,
         latex=r"\frac{{{0}}}{{{1}}}",
         groups=True,
@@ -314,10 +320,7 @@ OPERATIONS: Registry[Operation] = Registry(
         precedence=Precedence.PRODUCT,
         n_operands=2,
         value=_kron,
-        error=lambda at, errors: _join(
-            None if errors[0] is None else _kron(_spread(errors[0], at(0)), np.abs(at(1))),
-            None if errors[1] is None else _kron(np.abs(at(0)), _spread(errors[1], at(1))),
-        ),
+        error=_bilinear(_kron),
         latex=r"{0} \otimes {1}",
     ),
     Operation(
@@ -326,7 +329,7 @@ OPERATIONS: Registry[Operation] = Registry(
         spellings=("**",),
         precedence=Precedence.POWER,
         n_operands=2,
-        value=lambda a, b: np.asarray(a**b),
+        value=operator.pow,
         error=_bound_power,
         latex="{0}^{{{1}}}",
         is_entrywise=True,
@@ -374,7 +377,7 @@ OPERATIONS: Registry[Operation] = Registry(
     ),
     Operation(
         name="erf",
-        value=lambda a: np.asarray(_ERF(a), dtype=np.float64),
+        value=lambda a: np.asarray(_ERF(a), dtype=a.dtype),
         error=_follow(lambda a, value: 2.0 / math.sqrt(math.pi) * np.exp(-a * a)),
         latex=r"\operatorname{{erf}}\left({0}\right)",
         groups=True,
@@ -392,7 +395,7 @@ OPERATIONS: Registry[Operation] = Registry(
         name="max",
         n_operands=2,
         value=np.maximum,
-        error=lambda at, errors: np.maximum(*(np.zeros(()) if error is None else error for error in errors)),
+        error=_shift(np.maximum),
         latex=r"\max\left({0}, {1}\right)",
         groups=True,
         is_entrywise=True,
@@ -422,7 +425,7 @@ OPERATIONS: Registry[Operation] = Registry(
     ),
     Operation(
         name="ones",
-        value=_repeat,
+        value=np.ones_like,
         error=_bound_place,
         latex=r"\operatorname{{ones}}\left({0}\right)",
         groups=True,

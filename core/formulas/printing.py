@@ -39,8 +39,7 @@ def to_text(expression: Expression) -> str:
         return operation.sign + _enclosed(operands[0], Precedence.PRODUCT)
     if name == "power":
         return f"{_enclosed(operands[0], Precedence.POSTFIX)}^{_enclosed(operands[1], Precedence.ATOM)}"
-    left = _enclosed(operands[0], operation.precedence)
-    right = _enclosed(operands[1], Precedence(operation.precedence + 1))
+    left, right = map(_enclosed, operands, _needed(operation, 2))
     is_spaced = operation.precedence <= Precedence.SUM
     return f"{left} {operation.sign} {right}" if is_spaced else f"{left}{operation.sign}{right}"
 
@@ -64,28 +63,53 @@ def to_latex(expression: Expression, functions: Mapping[str, str] | None = None)
         if isinstance(part, Name):
             return latex_of(part.text)
         if isinstance(part, Number):
-            return number_to_text(part.value).replace("−", "-")
+            return _number_to_latex(part.value)
         operation = OPERATIONS.get(part.operation)
         if operation is None:
             function = functions.get(part.operation) or _upright(part.operation)
             return rf"{function}\left({', '.join(map(write, part.operands))}\right)"
-        needed = _needed(operation, len(part.operands))
         return operation.latex.format(
             *(
-                write(operand) if operation.groups or is_safe(operand, least) else rf"\left({write(operand)}\right)"
-                for operand, least in zip(part.operands, needed, strict=True)
+                rf"\left({write(operand)}\right)" if _is_enclosed(operation, place, operand) else write(operand)
+                for place, operand in enumerate(part.operands)
             )
         )
 
     return write(expression)
 
 
-def is_safe(expression: Expression, least: Precedence) -> bool:
-    """Tell whether an expression may stand as an operand without parentheses in LaTeX."""
-    groups = (
-        isinstance(expression, Apply) and expression.operation in OPERATIONS and OPERATIONS[expression.operation].groups
+def _is_enclosed(operation: Operation, place: int, operand: Expression) -> bool:
+    """Tell whether the LaTeX has parentheses around an operand."""
+    if operation.groups:
+        return False
+    least = _needed(operation, operation.n_operands)[place]
+    if not _is_safe(operand, least):
+        return True
+    # what follows a sum would seem to be part of it
+    return place == 0 and operation.sign != "" and operation.precedence >= Precedence.PRODUCT and _ends_in_sum(operand)
+
+
+def _is_safe(expression: Expression, least: Precedence) -> bool:
+    """Tell whether an expression binds tightly enough to stand without parentheses in LaTeX."""
+    if isinstance(expression, Name):
+        # a fraction is no base of a power
+        return least < Precedence.ATOM or "/" not in expression.text
+    if isinstance(expression, Number):
+        return _precedence(expression) >= least and ("e" not in repr(expression.value) or least <= Precedence.PRODUCT)
+    operation = OPERATIONS.get(expression.operation)
+    return (operation is not None and operation.groups and least <= Precedence.POWER) or (
+        _precedence(expression) >= least
     )
-    return (groups and least <= Precedence.PRODUCT) or _precedence(expression) >= least
+
+
+def _ends_in_sum(expression: Expression) -> bool:
+    if not isinstance(expression, Apply) or expression.operation not in OPERATIONS:
+        return False
+    operation, last = OPERATIONS[expression.operation], len(expression.operands) - 1
+    if operation.groups or operation.precedence in {Precedence.POWER, Precedence.POSTFIX}:
+        return False
+    operand = expression.operands[last]
+    return not operation.sign or (not _is_enclosed(operation, last, operand) and _ends_in_sum(operand))
 
 
 def number_to_text(value: float) -> str:
@@ -99,8 +123,15 @@ def number_to_text(value: float) -> str:
     -------
     str
     """
-    digits = repr(float(abs(value))).removesuffix(".0").replace("e+", "e")
+    mantissa, e, exponent = repr(float(abs(value))).partition("e")
+    digits = mantissa.removesuffix(".0") + (f"e{int(exponent)}" if e else "")
     return f"−{digits}" if value < 0 else digits
+
+
+def _number_to_latex(value: float) -> str:
+    mantissa, e, exponent = number_to_text(value).replace("−", "-").partition("e")
+    factor = "" if mantissa == "1" else rf"{mantissa} \cdot "
+    return f"{factor}10^{{{exponent}}}" if e else mantissa
 
 
 def _needed(operation: Operation, n_operands: int) -> tuple[Precedence, ...]:
@@ -111,6 +142,8 @@ def _needed(operation: Operation, n_operands: int) -> tuple[Precedence, ...]:
         return (Precedence.ATOM, Precedence.COMPARISON)[:n_operands]
     if n_operands == 1:
         return (Precedence.PRODUCT,)
+    if operation.precedence is Precedence.COMPARISON:
+        return (Precedence.SUM, Precedence.SUM)
     return (operation.precedence, Precedence(operation.precedence + 1))
 
 

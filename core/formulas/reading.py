@@ -3,8 +3,8 @@
     comparison   sum [(> | ≥) sum]
     sum          [−] product {(+ | −) product}
     product      factor {(· | @ | ∘ | * | ⊗ | /) factor}
-    factor       [−] operand [(^ | **) factor]
-    operand      (number | name | function(…) | (comparison)) {ᵀ | .T | ²}
+    factor       {−} operand [(^ | **) [−] operand]
+    operand      (number | name | function(comparison {, comparison} [, axis=…]) | (comparison)) {ᵀ | .T | ²}
 
 ``·`` is the product of matrices where both sides are arrays, and a multiple where one of them is a number. Nothing is
 executed.
@@ -15,22 +15,27 @@ import re
 from collections.abc import Collection
 from typing import NoReturn
 
-from core.errors import DomainError
+from core.errors import DomainError, counted
 from core.formulas.expression import Apply, Expression, Name, Number
 from core.formulas.operations import OPERATIONS, SPELLINGS
+from core.formulas.printing import SQUARE
 from core.formulas.symbols import is_number
 
-MAX_LENGTH = 2_000
+MAX_LENGTH = 4_000
 MAX_DEPTH = 40
-"""The most characters of a formula, and parentheses in one another: Python's stack has room for them."""
+"""The most characters of a formula, and parentheses in one another."""
+
+MAX_HEIGHT = 100
+"""The most operations in one another: half of Python's stack has room for whatever is done with a formula."""
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)"
-    r"|(?P<name>d[A-Z]\d*/d[A-Za-z]\d*|dL_d[A-Z]\d*|(?:np\.|numpy\.)?[A-Za-zΑ-Ωα-ω][A-Za-z0-9_]*[′₀₋]*)"
+    r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?|\.[0-9]+(?:e[+-]?[0-9]+)?)"
+    r"|(?P<derivative>d[A-Z][0-9]*/d[A-Za-z][0-9]*|dL_d[A-Z][0-9]*)(?![A-Za-z0-9_])"
+    r"|(?P<name>(?:(?:np|numpy)\.(?=[A-Za-z0-9_]+\s*\())?[A-Za-zΑ-Ωα-ω][A-Za-z0-9_]*[′₀₋]*)"
     r"|(?P<sign>\*\*|>=|\.mT|\.T|[-−+·@∘*⊙⊗/^ᵀ²>≥(),=]))"
 )
 _SUPERSCRIPT = "²"
-_AXES = {"0": "samples", "-2": "samples", "1": "outputs", "-1": "outputs"}
+_AXES = {"0": "_samples", "-2": "_samples", "1": "_outputs", "-1": "_outputs"}
 
 
 def parse_formula(text: str, functions: Collection[str] = ()) -> Expression:
@@ -95,7 +100,8 @@ class _Reader:
 
     @property
     def _found(self) -> str:
-        return {"end": "the end", "number": "a number", "name": "a name"}.get(self._kind, f"the sign {self._text}")
+        kinds = {"end": "the end", "number": "a number", "name": "a name", "derivative": "a name"}
+        return kinds.get(self._kind, f"the sign {self._text}")
 
     def _refuse(self, position: int, found: str, needed: str = "") -> NoReturn:
         raise DomainError(f"the formula cannot be read at character {position + 1}: found {found}{needed}")
@@ -111,26 +117,34 @@ class _Reader:
         if self._take(sign) is None:
             self._refuse(self._position, self._found, f"; needed {sign}")
 
+    def _apply(self, operation: str, *operands: Expression) -> Expression:
+        expression = Apply(operation, operands)
+        if expression.height > MAX_HEIGHT:
+            self._refuse(self._position, f"more than {MAX_HEIGHT} operations in one another")
+        return expression
+
     def _comparison(self) -> Expression:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self._refuse(self._position, f"more than {MAX_DEPTH} parentheses in one another")
         left = self._sum()
         if sign := self._take(">", "≥", ">="):
-            left = Apply(SPELLINGS[sign], (left, self._sum()))
+            left = self._apply(SPELLINGS[sign], left, self._sum())
         self.depth -= 1
         return left
 
     def _sum(self) -> Expression:
-        left = Apply("negate", (self._product(),)) if self._take("−", "-") else self._product()
+        left = self._apply("negate", self._product()) if self._take("−", "-") else self._product()
         while sign := self._take("+", "−", "-"):
-            left = Apply("add" if sign == "+" else "subtract", (left, self._product()))
+            left = self._apply("add" if sign == "+" else "subtract", left, self._product())
         return left
 
     def _product(self) -> Expression:
         left = self._factor()
         while sign := self._take("·", "@", "∘", "*", "⊙", "⊗", "/"):
-            left = multiply(SPELLINGS[sign], left, self._factor())
+            right = self._factor()
+            is_multiple = sign in {"·", "@", "*"} and (is_number(left) or is_number(right))
+            left = self._apply("scale" if is_multiple else SPELLINGS[sign], left, right)
         return left
 
     def _factor(self) -> Expression:
@@ -140,81 +154,64 @@ class _Reader:
         base = self._operand()
         if self._take("^", "**"):
             exponent = self._exponent()
-            base = Apply("exp", (exponent,)) if base == Name("e") else Apply("power", (base, exponent))
+            base = self._apply("exp", exponent) if base == Name("e") else self._apply("power", base, exponent)
         for _ in range(signs):
-            base = Apply("negate", (base,))
+            base = self._apply("negate", base)
         return base
 
     def _exponent(self) -> Expression:
-        return Apply("negate", (self._operand(),)) if self._take("−", "-") else self._operand()
+        return self._apply("negate", self._operand()) if self._take("−", "-") else self._operand()
 
     def _operand(self) -> Expression:
         kind, text, position = self.tokens[self.at]
         if kind == "number":
             self.at += 1
-            found: Expression = Number(_number(text))
+            found: Expression = Number(self._number(text, position))
+        elif kind == "derivative":
+            self.at += 1
+            found = Name(text.replace("_", "/"))
         elif kind == "name":
             self.at += 1
-            called = self.tokens[self.at][1] == "("
-            found = (
-                self._call(text, position)
-                if called
-                else Name(text.replace("_d", "/d", 1) if text.startswith("dL_d") else text)
-            )
+            found = self._call(text, position) if self._take("(") else Name(text)
         elif self._take("("):
             found = self._comparison()
             self._require(")")
         else:
             self._refuse(position, self._found, "; needed a number, a name, or a parenthesis")
         while sign := self._take("ᵀ", ".T", ".mT", _SUPERSCRIPT):
-            found = Apply("power", (found, Number(2.0))) if sign == _SUPERSCRIPT else Apply("transpose", (found,))
+            found = self._apply("power", found, SQUARE) if sign == _SUPERSCRIPT else self._apply("transpose", found)
         return found
+
+    def _number(self, text: str, position: int) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            self._refuse(position, "a number that does not fit float64")
+        return value
 
     def _call(self, text: str, position: int) -> Expression:
         name = text.removeprefix("numpy.").removeprefix("np.")
-        self._require("(")
-        operands = [self._comparison()]
-        axis = ""
-        while self._take(","):
+        operands, axis = [self._comparison()], ""
+        while not axis and self._take(","):
             if self._text == "axis":
-                self.at += 1
-                self._require("=")
-                axis = ((self._take("-", "−") and "-") or "") + self._text
-                self.at += 1
+                axis = self._axis()
             else:
                 operands.append(self._comparison())
         self._require(")")
-        if axis:
-            name = f"{name}_{_AXES.get(axis, axis)}"
+        name += axis
         operation = name if name in self.functions else SPELLINGS.get(name, "")
         if not operation:
             self._refuse(position, "a function that is not known here")
         needed = OPERATIONS[operation].n_operands if operation in OPERATIONS and operation not in self.functions else 1
         if len(operands) != needed:
-            self._refuse(position, f"{len(operands)} operands", f"; {name} takes {needed}")
-        return Apply(operation, tuple(operands))
+            self._refuse(position, counted(len(operands), "operand"), f"; {name} takes {needed}")
+        return self._apply(operation, *operands)
 
-
-def multiply(operation: str, left: Expression, right: Expression) -> Expression:
-    """Join two factors; a product with a number is a multiple.
-
-    Parameters
-    ----------
-    operation : str
-        ``"product"``, ``"multiply"`` or ``"divide"``.
-    left, right : Expression
-
-    Returns
-    -------
-    Expression
-    """
-    if operation == "product" and (is_number(left) or is_number(right)):
-        operation = "scale"
-    return Apply(operation, (left, right))
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise DomainError("the formula has a number that does not fit float64")
-    return value
+    def _axis(self) -> str:
+        self.at += 1
+        self._require("=")
+        position = self._position
+        axis = ("-" if self._take("−", "-") else "") + self._text
+        if axis not in _AXES:
+            self._refuse(position, f"axis={axis[:12]}", "; needed 0 for samples, or 1 or -1 for outputs")
+        self.at += 1
+        return _AXES[axis]

@@ -41,7 +41,7 @@ COLUMNS = ("losses",)
 _DIGITS = re.compile(r"\d+$")
 _DERIVATIVE = re.compile(r"d(\w+)/d(\w+)")
 _LETTERS_AND_NUMBER = re.compile(r"(\w*?[^\W\d])(\d*)([′₀₋]*)")
-_MARKS = {"′": "'", "₀": "_0", "₋": "_-"}
+_SUBSCRIPTS = {"₀": "0", "₋": "-"}
 
 
 def bare(name: str) -> str:
@@ -100,7 +100,13 @@ def latex_of(name: str) -> str:
         return rf"\frac{{\partial {of}}}{{\partial {by}}}"
     match = _LETTERS_AND_NUMBER.fullmatch(name)
     if match is None:
-        return rf"\text{{{name}}}"
+        return _in_words(name)
     letters, number, marks = match.groups()
-    written = letters if len(letters) == 1 else rf"\text{{{letters}}}"
-    return written + (f"_{{{number}}}" if number else "") + "".join(_MARKS[mark] for mark in marks)
+    below = number + "".join(_SUBSCRIPTS.get(mark, "") for mark in marks)
+    written = letters if len(letters) == 1 else _in_words(letters)
+    return written + "'" * marks.count("′") + (f"_{{{below}}}" if below else "")
+
+
+def _in_words(name: str) -> str:
+    escaped = name.replace("_", r"\_")
+    return rf"\text{{{escaped}}}"

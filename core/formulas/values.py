@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from core.arrays import Array
-from core.formulas.expression import Apply, Expression, Name, Number
+from core.formulas.expression import Apply, Expression, Name, names_in
 from core.formulas.operations import OPERATIONS, Operation
 from core.formulas.symbols import CONSTANTS, NUMBERS, axes_of, is_number
 
@@ -44,24 +44,31 @@ def compile_formula(
     places = {name: place for place, name in enumerate(names)}
 
     def build(part: Expression) -> Callable[[Values], Array]:
+        if places.keys().isdisjoint(names_in(part)):
+            # a Python number takes the type of what it meets: in float32 all stays float32
+            value: Any = float(_constant(part).item())
+            return lambda values: value
         if isinstance(part, Name):
-            if part.text in places:
-                return itemgetter(places[part.text])
-            return _always(CONSTANTS[part.text])
-        if isinstance(part, Number):
-            return _always(part.value)
-        apply = _operation(part.operation, functions).value
+            return itemgetter(places[part.text])
+        # with a name in it, it is no number
+        part = cast("Apply", part)
+        apply = (functions.get(part.operation) or OPERATIONS[part.operation]).value
         operands = [build(operand) for operand in part.operands]
         if len(operands) == 1:
             [only] = operands
             return lambda values: apply(only(values))
-        if len(operands) == 2:
-            left, right = operands
-            return lambda values: apply(left(values), right(values))
-        return lambda values: apply(*(operand(values) for operand in operands))
+        left, right = operands
+        return lambda values: apply(left(values), right(values))
 
     run = build(expression)
     return lambda *values: run(values)
+
+
+def _constant(part: Expression) -> Array:
+    if isinstance(part, Apply):
+        with np.errstate(all="ignore"):
+            return OPERATIONS[part.operation].value(*map(_constant, part.operands))
+    return np.full((1, 1), CONSTANTS[part.text] if isinstance(part, Name) else part.value)
 
 
 def compile_bound(expression: Expression, names: Sequence[str]) -> BoundRun:
@@ -80,22 +87,23 @@ def compile_bound(expression: Expression, names: Sequence[str]) -> BoundRun:
         where the value is exact. The error of an exact name is None. ``written(value, error)`` is what writing numbers
         down on the way adds: an array that is computed entry by entry is written down before it is added to others.
     """
-    if isinstance(expression, Number) or (isinstance(expression, Name) and expression.text not in names):
-        return lambda written, values, errors: None
-    if isinstance(expression, Name):
+    if isinstance(expression, Name) and expression.text in names:
         place = names.index(expression.text)
         return lambda written, values, errors: errors[place]
+    if not isinstance(expression, Apply):
+        return lambda written, values, errors: None
     operation = OPERATIONS[expression.operation]
     compute = compile_formula(expression, names)
     operands = [compile_formula(operand, names) for operand in expression.operands]
     bounds = [compile_bound(operand, names) for operand in expression.operands]
-    is_written = [operation.adds and _is_computed(operand) for operand in expression.operands]
+    rounded = [place for place, operand in enumerate(expression.operands) if operation.adds and _is_computed(operand)]
 
     def bound(written: Written, values: Values, errors: Sequence[Array | None]) -> Array | None:
         found = [of_operand(written, values, errors) for of_operand in bounds]
-        for place, is_rounded in enumerate(is_written):
-            if is_rounded:
-                found[place] = _write_down(operands[place](*values), found[place], written)
+        for place in rounded:
+            error = found[place]
+            writing = written(operands[place](*values), NO_ERROR if error is None else error)
+            found[place] = writing if error is None else error + writing
         if all(error is None for error in found):
             return None
         return operation.error(lambda place: (compute if place < 0 else operands[place])(*values), found)
@@ -103,24 +111,11 @@ def compile_bound(expression: Expression, names: Sequence[str]) -> BoundRun:
     return bound
 
 
-def _write_down(value: Array, bound: Array | None, written: Written) -> Array:
-    return written(value, NO_ERROR) if bound is None else bound + written(value, bound)
-
-
 def _is_computed(expression: Expression) -> bool:
     if not isinstance(expression, Apply) or is_number(expression):
         return False
     # what was added up has had its terms written down, and a sign changes no digit
     return OPERATIONS[expression.operation].is_entrywise and expression.operation not in {"add", "subtract", "negate"}
-
-
-def _operation(name: str, functions: Functions) -> Operation:
-    return functions.get(name) or OPERATIONS[name]
-
-
-def _always(value: float) -> Callable[[Values], Array]:
-    # a Python number takes the type of what it meets: in float32 all stays float32
-    return lambda values: value  # type: ignore[return-value]
 
 
 def lift(name: str, value: Array) -> Array:

@@ -40,11 +40,11 @@ class Rounding:
         Returns
         -------
         ndarray
-            0 for an exact number that the decimals write in full.
+            It broadcasts against the numbers; 0 for an exact one that the decimals write in full.
         """
+        if np.count_nonzero(error) == np.size(error):
+            return np.asarray(0.5 * self.unit)
         has_none = np.asarray(error) == 0
-        if not has_none.any():
-            return np.full(np.shape(value), 0.5 * self.unit)
         units = np.abs(value) / self.unit
         is_exact = np.abs(units - np.rint(units)) <= EXACT_WITHIN_UNITS + 1e-15 * units
         return np.where(is_exact & has_none, 0.0, 0.5 * self.unit)

@@ -282,7 +282,7 @@ class Rule:
     def follow_errors(self, context: RuleContext, rounding: Rounding, errors: Sequence[Array], *inputs: Array) -> Array:
         """Bound the error of the output by following errors through the formula; see `bound`."""
         follow, lifted = _compiled_bound(self, len(inputs), *self._kinds(context))
-        values, found = list(inputs), [error if error.any() else None for error in errors]
+        values, found = list(inputs), [error if np.count_nonzero(error) else None for error in errors]
         for place, symbol in lifted:
             values[place], error = lift(symbol, inputs[place]), found[place]
             found[place] = None if error is None else lift(symbol, error)
