@@ -16,16 +16,17 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from core.arrays import Array
 from core.registry import Registry
 
-Error: TypeAlias = Array | None
 At: TypeAlias = Callable[[int], Array]
-ErrorBound: TypeAlias = Callable[[At, Sequence[Error]], Array]
+Errors: TypeAlias = Sequence[Any]
+"""One for each operand: an array, or None of what is exact."""
+ErrorBound: TypeAlias = Callable[[At, Errors], Array]
 
 
 class Precedence(IntEnum):
@@ -92,56 +93,42 @@ def _multiply(a: Array, b: Array) -> Array:
     return product
 
 
-def _add_bounds(first: Error, second: Error) -> Array:
-    if first is None or second is None:
-        return _only(first, second)
-    return np.asarray(first + second)
+def _add_bounds(first: Any, second: Any) -> Any:
+    return first if second is None else second if first is None else first + second
 
 
-def _only(*errors: Error) -> Array:
-    """Return the error of the one operand that is not exact."""
-    [found] = [error for error in errors if error is not None]
-    return found
+def _weighted(error: Any, weight: Callable[[], Array]) -> Any:
+    return None if error is None else _multiply(np.abs(weight()), error)
 
 
-def _weighted(weight: Array, error: Array) -> Array:
-    return _multiply(np.abs(weight), error)
+def _bound_sum(at: At, errors: Errors) -> Array:
+    return np.asarray(_add_bounds(*errors))
 
 
-def _bound_sum(at: At, errors: Sequence[Error]) -> Array:
-    return _add_bounds(errors[0], errors[1])
-
-
-def _bound_multiple(at: At, errors: Sequence[Error]) -> Array:
+def _bound_multiple(at: At, errors: Errors) -> Array:
     left, right = errors
-    return _add_bounds(
-        None if left is None else _weighted(at(1), left), None if right is None else _weighted(at(0), right)
-    )
+    return np.asarray(_add_bounds(_weighted(left, lambda: at(1)), _weighted(right, lambda: at(0))))
 
 
-def _bound_quotient(at: At, errors: Sequence[Error]) -> Array:
+def _bound_quotient(at: At, errors: Errors) -> Array:
     left, right = errors
-    above = left if right is None else _add_bounds(left, _weighted(at(-1), right))
-    return np.asarray(above / np.abs(at(1)))
+    return np.asarray(_add_bounds(left, _weighted(right, lambda: at(-1))) / np.abs(at(1)))
 
 
-def _bound_power(at: At, errors: Sequence[Error]) -> Array:
-    (base, exponent), (of_base, of_exponent) = (at(0), at(1)), errors
-    return _add_bounds(
-        None if of_base is None else _weighted(exponent * base ** (exponent - 1.0), of_base),
-        None if of_exponent is None else _weighted(at(-1) * np.log(base), of_exponent),
-    )
+def _bound_power(at: At, errors: Errors) -> Array:
+    base, exponent = at(0), at(1)
+    by_base = _weighted(errors[0], lambda: exponent * base ** (exponent - 1.0))
+    return np.asarray(_add_bounds(by_base, _weighted(errors[1], lambda: at(-1) * np.log(base))))
 
 
 def _bilinear(multiply: Callable[[Array, Array], Array]) -> ErrorBound:
     """Return the bound of a product of two matrices."""
 
-    def bound(at: At, errors: Sequence[Error]) -> Array:
+    def bound(at: At, errors: Errors) -> Array:
         left, right = errors
-        return _add_bounds(
-            None if left is None else multiply(_spread(left, at(0)), np.abs(at(1))),
-            None if right is None else multiply(np.abs(at(0)), _spread(right, at(1))),
-        )
+        by_left = None if left is None else multiply(_spread(left, at(0)), np.abs(at(1)))
+        by_right = None if right is None else multiply(np.abs(at(0)), _spread(right, at(1)))
+        return np.asarray(_add_bounds(by_left, by_right))
 
     return bound
 
@@ -154,18 +141,18 @@ def _spread(error: Array, value: Array) -> Array:
 
 def _follow(slope: Callable[[Array, Array], Array]) -> ErrorBound:
     """Return the bound of a function of one operand from ``slope(operand, value)``."""
-    return lambda at, errors: _weighted(slope(at(0), at(-1)), _only(*errors))
+    return lambda at, errors: _multiply(np.abs(slope(at(0), at(-1))), errors[0])
 
 
 def _do_same(rearrange: Callable[[Array], Array]) -> ErrorBound:
     """Return the bound of what picks, reorders or adds up entries: the same of their errors."""
-    return lambda at, errors: rearrange(_spread(_only(*errors), at(0)))
+    return lambda at, errors: rearrange(_spread(errors[0], at(0)))
 
 
 def _shift(move: Callable[..., Array]) -> ErrorBound:
     """Return the bound of what grows with every operand: how far it moves when all of them move one way."""
 
-    def bound(at: At, errors: Sequence[Error]) -> Array:
+    def bound(at: At, errors: Errors) -> Array:
         operands = [(at(place), 0.0 if error is None else error) for place, error in enumerate(errors)]
         above, below = (move(*(value + sign * error for value, error in operands)) for sign in (1.0, -1.0))
         return np.maximum(above - at(-1), at(-1) - below)
@@ -173,7 +160,7 @@ def _shift(move: Callable[..., Array]) -> ErrorBound:
     return bound
 
 
-def _bound_place(at: At, errors: Sequence[Error]) -> Array:
+def _bound_place(at: At, errors: Errors) -> Array:
     # a place does not move by less than what makes it another one
     return np.zeros(())
 
@@ -268,7 +255,7 @@ OPERATIONS: Registry[Operation] = Registry(
         sign="−",
         precedence=Precedence.SUM,
         value=operator.neg,
-        error=lambda at, errors: _only(*errors),
+        error=lambda at, errors: errors[0],
         latex="-{0}",
         is_entrywise=True,
     ),

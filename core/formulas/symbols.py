@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from core.formulas.expression import Expression, Name, Number
@@ -49,6 +50,7 @@ def bare(name: str) -> str:
     return _DIGITS.sub("", name)
 
 
+@lru_cache(maxsize=1024)
 def axes_of(name: str) -> int | None:
     """Return which axis a symbol's array lacks, counted from the last.
 

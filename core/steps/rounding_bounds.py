@@ -27,7 +27,7 @@ def bound_activation(context: RuleContext, rounding: Rounding, errors: Errors, z
     if context.activation.gives_distribution:
         return _bound_softmax(rounding, errors[0], z)
     a = context.activation.value(z)
-    through = _through(context, z, a, errors[0])
+    through = _slope(context, z, a) * errors[0]
     # an exponential is written down, and the value follows it no faster than itself
     return through + rounding.of(a, through) if context.activation.uses_exponential else through
 
@@ -49,13 +49,6 @@ def _bound_quotient(rounding: Rounding, error: Array, exponentials: Array) -> tu
     summed = own * (1.0 - a) + a * (owns - own)
     apart = own + a * rounding.of(total, owns) if exponentials.shape[-1] > 1 else summed
     return np.maximum(summed, apart) / total, total
-
-
-def bound_penalty(
-    context: RuleContext, rounding: Rounding, errors: Errors, l2_coefficient: Array, *parameters: Array
-) -> Array:
-    """Bound the error of an L2 term: nothing but its own rounding."""
-    return np.zeros(())
 
 
 def bound_losses(
@@ -93,7 +86,8 @@ def bound_activation_gradient(
         centred = np.abs(grad - (a * grad).sum(axis=-1, keepdims=True)) * errors[2]
         through = _through_softmax(a, errors[0])
         return np.asarray(through + centred + a * (np.abs(grad) * errors[2]).sum(axis=-1, keepdims=True))
-    return np.asarray(_through(context, z, a, errors[0]) + np.abs(grad) * _slope_error(context, rounding, errors, z, a))
+    slope = _slope(context, z, a)
+    return np.asarray(slope * errors[0] + np.abs(grad) * _slope_error(context, rounding, errors, slope))
 
 
 def bound_local_activation(
@@ -103,9 +97,9 @@ def bound_local_activation(
     # the matrix is written down before it multiplies rows other than the identity, which have no error
     is_written = bool(errors[0].any())
     if not context.activation.gives_distribution:
-        through = _through(context, z[:, None, :], a[:, None, :], errors[0])
-        slope_error = _slope_error(context, rounding, errors, z, a, is_written=is_written)
-        return np.asarray(through + np.abs(rows) * slope_error[:, None, :])
+        slope = _slope(context, z, a)
+        slope_error = _slope_error(context, rounding, errors, slope, is_written=is_written)
+        return np.asarray(slope[:, None, :] * errors[0] + np.abs(rows) * slope_error[:, None, :])
     # J = diag(s) − s·sᵀ, so s_i·(1 − s_i) on the diagonal and −s_i·s_j off it
     through = _through_softmax(a[:, None, :], errors[0])
     own, sizes = errors[2], np.abs(rows)
@@ -122,21 +116,17 @@ def bound_local_activation(
 
 
 def _slope_error(
-    context: RuleContext, rounding: Rounding, errors: Errors, z: Array, a: Array, *, is_written: bool = True
+    context: RuleContext, rounding: Rounding, errors: Errors, slope: Array, *, is_written: bool = True
 ) -> Array:
     activation = context.activation
     # some slopes are computed from the activation, others from the pre-activation
     by_value = MAX_SLOPE_PER_ACTIVATION * errors[2] if activation.slope else 0.0
     error = np.maximum(by_value, activation.steepest * errors[1])
-    return error + rounding.of(_slope(context, z, a), error) if is_written else error
+    return error + rounding.of(slope, error) if is_written else error
 
 
 def _slope(context: RuleContext, z: Array, a: Array) -> Array:
-    return context.activation.vjp(z, a, np.ones(z.shape))
-
-
-def _through(context: RuleContext, z: Array, a: Array, error: Array) -> Array:
-    return np.abs(_slope(context, z, a)) * error
+    return np.abs(context.activation.vjp(z, a, np.ones(z.shape)))
 
 
 def _through_softmax(a: Array, error: Array) -> Array:

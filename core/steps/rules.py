@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from core.activations import ACTIVATIONS, Activation
 from core.arrays import Array
 from core.conventions import Conventions, Switch
 from core.formulas import (
+    NUMBERS,
     ZERO,
     Apply,
     BoundRun,
@@ -277,11 +279,11 @@ class Rule:
         -------
         ndarray
         """
-        return _compiled(self, len(inputs), *self._kinds(context))(*inputs)
+        return _compiled(self, self._absent(inputs), *self._kinds(context))(*inputs)
 
     def follow_errors(self, context: RuleContext, rounding: Rounding, errors: Sequence[Array], *inputs: Array) -> Array:
         """Bound the error of the output by following errors through the formula; see `bound`."""
-        follow, lifted = _compiled_bound(self, len(inputs), *self._kinds(context))
+        follow, lifted = _compiled_bound(self, self._absent(inputs), *self._kinds(context))
         values, found = list(inputs), [error if np.count_nonzero(error) else None for error in errors]
         for place, symbol in lifted:
             values[place], error = lift(symbol, inputs[place]), found[place]
@@ -302,7 +304,8 @@ class Rule:
         -------
         Expression
         """
-        return _filled(self, len(self.inputs) if n_inputs is None else n_inputs, *self._kinds(context))
+        absent = () if n_inputs is None else tuple(self._symbols[n_inputs:])
+        return _filled(self, absent, *self._kinds(context))
 
     def _kinds(self, context: RuleContext) -> tuple[str, float, str]:
         problem = context.problem
@@ -310,11 +313,30 @@ class Rule:
             return "identity", 0.0, ""
         return context.layer.activation, context.conventions.relu_at_zero, problem.loss or ""
 
+    def _absent(self, inputs: Sequence[Array]) -> tuple[str, ...]:
+        """Return the symbols of what is 0 here: what the layer lacks, and the coefficient of a penalty without one."""
+        symbols = self._symbols
+        zeros = [symbols[place] for place in self._numbers if place < len(inputs) and _is_zero(inputs[place])]
+        return (*zeros, *symbols[len(inputs) :])
+
+    @cached_property
+    def _symbols(self) -> tuple[str, ...]:
+        return tuple(self.inputs)
+
+    @cached_property
+    def _numbers(self) -> tuple[int, ...]:
+        return tuple(place for place, symbol in enumerate(self.inputs) if symbol in NUMBERS)
+
+
+def _is_zero(value: Array) -> bool:
+    return value.ndim == 0 and not value
+
 
 @lru_cache(maxsize=512)
-def _compiled(rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, loss: str) -> Callable[..., Array]:
-    compute = compile_formula(_filled(rule, n_inputs, activation, relu_at_zero, loss), list(rule.inputs)[:n_inputs])
-    lifted = _lifted(rule, n_inputs)
+def _compiled(rule: Rule, absent: tuple[str, ...], *kinds: Any) -> Callable[..., Array]:
+    compute, lifted = compile_formula(_filled(rule, absent, *kinds), list(rule.inputs)), _lifted(rule, absent)
+    if not lifted and not is_lifted(rule.symbol):
+        return compute
 
     def run(*inputs: Array) -> Array:
         values = list(inputs)
@@ -326,19 +348,16 @@ def _compiled(rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, l
 
 
 @lru_cache(maxsize=512)
-def _compiled_bound(
-    rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, loss: str
-) -> tuple[BoundRun, list[tuple[int, str]]]:
-    formula = _filled(rule, n_inputs, activation, relu_at_zero, loss)
-    return compile_bound(formula, list(rule.inputs)[:n_inputs]), _lifted(rule, n_inputs)
+def _compiled_bound(rule: Rule, absent: tuple[str, ...], *kinds: Any) -> tuple[BoundRun, list[tuple[int, str]]]:
+    return compile_bound(_filled(rule, absent, *kinds), list(rule.inputs)), _lifted(rule, absent)
 
 
-def _lifted(rule: Rule, n_inputs: int) -> list[tuple[int, str]]:
-    return [(place, symbol) for place, symbol in enumerate(list(rule.inputs)[:n_inputs]) if is_lifted(symbol)]
+def _lifted(rule: Rule, absent: tuple[str, ...]) -> list[tuple[int, str]]:
+    return [(place, symbol) for place, symbol in enumerate(rule.inputs) if is_lifted(symbol) and symbol not in absent]
 
 
 @lru_cache(maxsize=512)
-def _filled(rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, loss: str) -> Expression:
+def _filled(rule: Rule, absent: tuple[str, ...], activation: str, relu_at_zero: float, loss: str) -> Expression:
     if rule.formula is None:
         raise ValueError(f"the rule {rule.name} has no formula")
     kind = find_activation(activation, relu_at_zero)
@@ -355,7 +374,7 @@ def _filled(rule: Rule, n_inputs: int, activation: str, relu_at_zero: float, los
         return LOSSES[loss].derivative if part.operation == "loss′" else part
 
     # outer parts first: a coupled slope has no value of its own
-    absent: dict[Expression, Expression] = {Name(symbol): ZERO for symbol in list(rule.inputs)[n_inputs:]}
+    zeros: dict[Expression, Expression] = {Name(symbol): ZERO for symbol in absent}
     filled = rewrite(rule.formula, fill)
-    filled = substitute(filled, {SLOPE: kind.derivative, **absent})
+    filled = substitute(filled, {SLOPE: kind.derivative, **zeros})
     return simplify(filled)
