@@ -338,6 +338,14 @@ OPERATIONS: Registry[Operation] = Registry(
         groups=True,
     ),
     Operation(
+        name="abs",
+        value=np.abs,
+        error=lambda at, errors: errors[0],
+        latex=r"\left|{0}\right|",
+        groups=True,
+        is_entrywise=True,
+    ),
+    Operation(
         name="exp",
         value=np.exp,
         error=_follow(lambda a, value: value),

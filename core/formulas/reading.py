@@ -12,7 +12,7 @@ executed.
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NoReturn
 
 from core.errors import DomainError, counted
@@ -123,14 +123,19 @@ class _Reader:
             self._refuse(self._position, f"more than {MAX_HEIGHT} operations in one another")
         return expression
 
-    def _comparison(self) -> Expression:
+    def _deeper(self, read: Callable[[], Expression]) -> Expression:
+        """Read what stands in parentheses, or will when it is printed: a reader of that text comes as deep."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self._refuse(self._position, f"more than {MAX_DEPTH} parentheses in one another")
+        expression = read()
+        self.depth -= 1
+        return expression
+
+    def _comparison(self) -> Expression:
         left = self._sum()
         if sign := self._take(">", "≥", ">="):
             left = self._apply(SPELLINGS[sign], left, self._sum())
-        self.depth -= 1
         return left
 
     def _sum(self) -> Expression:
@@ -148,19 +153,18 @@ class _Reader:
         return left
 
     def _factor(self) -> Expression:
-        signs = 0
-        while self._take("−", "-"):
-            signs += 1
+        if self._take("−", "-"):
+            return self._apply("negate", self._deeper(self._factor))
         base = self._operand()
-        if self._take("^", "**"):
-            exponent = self._exponent()
-            base = self._apply("exp", exponent) if base == Name("e") else self._apply("power", base, exponent)
-        for _ in range(signs):
-            base = self._apply("negate", base)
-        return base
+        if not self._take("^", "**"):
+            return base
+        exponent = self._exponent()
+        return self._apply("exp", exponent) if base == Name("e") else self._apply("power", base, exponent)
 
     def _exponent(self) -> Expression:
-        return self._apply("negate", self._operand()) if self._take("−", "-") else self._operand()
+        if self._take("−", "-"):
+            return self._apply("negate", self._deeper(self._operand))
+        return self._operand()
 
     def _operand(self) -> Expression:
         kind, text, position = self.tokens[self.at]
@@ -174,7 +178,7 @@ class _Reader:
             self.at += 1
             found = self._call(text, position) if self._take("(") else Name(text)
         elif self._take("("):
-            found = self._comparison()
+            found = self._deeper(self._comparison)
             self._require(")")
         else:
             self._refuse(position, self._found, "; needed a number, a name, or a parenthesis")
@@ -190,12 +194,14 @@ class _Reader:
 
     def _call(self, text: str, position: int) -> Expression:
         name = text.removeprefix("numpy.").removeprefix("np.")
-        operands, axis = [self._comparison()], ""
+        # e^(…) has parentheses of its own where ᵀ or ² follows
+        operand = (lambda: self._deeper(self._comparison)) if name == "exp" else self._comparison
+        operands, axis = [self._deeper(operand)], ""
         while not axis and self._take(","):
             if self._text == "axis":
                 axis = self._axis()
             else:
-                operands.append(self._comparison())
+                operands.append(self._deeper(self._comparison))
         self._require(")")
         name += axis
         operation = name if name in self.functions else SPELLINGS.get(name, "")

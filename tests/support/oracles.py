@@ -52,6 +52,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "product": operator.matmul,
     "power": lambda base, exponent: base ** int(exponent),
     "transpose": np.transpose,
+    "abs": _elementwise(abs),
     "exp": _elementwise(mp.exp),
     "ln": _elementwise(mp.ln),
     "tanh": _elementwise(mp.tanh),
