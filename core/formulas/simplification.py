@@ -8,6 +8,8 @@ from core.formulas.symbols import is_number
 ZERO = Number(0.0)
 ONE = Number(1.0)
 
+_LARGEST = 1e300
+
 
 def simplify(expression: Expression) -> Expression:
     """Leave out terms of 0 and factors of 1.
@@ -35,7 +37,7 @@ def _add(part: Apply) -> Expression:
 
 def _subtract(part: Apply) -> Expression:
     left, right = part.operands
-    return Apply("negate", (right,)) if left == ZERO else left if right == ZERO else part
+    return left if right == ZERO else _negate(Apply("negate", (right,))) if left == ZERO else part
 
 
 def _multiply(part: Apply) -> Expression:
@@ -49,7 +51,8 @@ def _divide(part: Apply) -> Expression:
     left, right = part.operands
     if isinstance(right, Number) and isinstance(left, Apply) and left.operation == "scale":
         factor, rest = left.operands
-        if isinstance(factor, Number):
+        # a quotient that does not fit float64 stays as it is written
+        if isinstance(factor, Number) and abs(factor.value) < _LARGEST * abs(right.value):
             return _multiply(Apply("scale", (Number(factor.value / right.value), rest)))
     return ZERO if left == ZERO else left if right == ONE else part
 
@@ -67,17 +70,18 @@ def _add_up(part: Apply) -> Expression:
     if not isinstance(only, Apply):
         return part
     if only.operation in {"sum_outputs", "sum_samples"}:
-        return Apply("sum", only.operands)
+        return _add_up(Apply("sum", only.operands))
     if only.operation == "negate":
-        return Apply("negate", (_shorter(Apply("sum", only.operands)),))
+        return _negate(Apply("negate", (_add_up(Apply("sum", only.operands)),)))
     if only.operation == "divide" and is_number(only.operands[1]):
-        return Apply("divide", (_shorter(Apply("sum", only.operands[:1])), only.operands[1]))
+        return _divide(Apply("divide", (_add_up(Apply("sum", only.operands[:1])), only.operands[1])))
     return part
 
 
 _SHORTER: Mapping[str, Callable[[Apply], Expression]] = {
     "add": _add,
     "subtract": _subtract,
+    "product": _multiply,
     "scale": _multiply,
     "multiply": _multiply,
     "divide": _divide,

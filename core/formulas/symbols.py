@@ -90,7 +90,7 @@ def is_number(expression: Expression) -> bool:
     operation = OPERATIONS.get(expression.operation)
     if operation is not None and len(operation.axes) == 2:
         return True
-    return all(map(is_number, expression.operands)) and (operation is None or operation.is_entrywise)
+    return all(map(is_number, expression.operands))
 
 
 def latex_of(name: str) -> str:
