@@ -32,6 +32,10 @@ def _shorter(part: Apply) -> Expression:
 
 def _add(part: Apply) -> Expression:
     left, right = part.operands
+    if isinstance(right, Apply) and right.operation == "add":
+        # a + (b + c), without parentheses
+        first, second = right.operands
+        return _add(Apply("add", (_add(Apply("add", (left, first))), second)))
     return right if left == ZERO else left if right == ZERO else part
 
 
@@ -49,6 +53,8 @@ def _multiply(part: Apply) -> Expression:
 
 def _divide(part: Apply) -> Expression:
     left, right = part.operands
+    if isinstance(left, Apply) and left.operation == "negate":
+        return _negate(Apply("negate", (_divide(Apply("divide", (left.operands[0], right))),)))
     if isinstance(right, Number) and isinstance(left, Apply) and left.operation == "scale":
         factor, rest = left.operands
         # a quotient that does not fit float64 stays as it is written

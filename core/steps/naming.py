@@ -9,18 +9,21 @@ from functools import reduce
 
 from core.arrays import Array
 from core.conventions import LOG_BASES
-from core.errors import UnknownNameError
+from core.errors import TooLargeError, UnknownNameError
 from core.formulas import ONE, ZERO, Apply, Expression, Name, Number, names_in, simplify, substitute
 from core.nodes import parameters_of
 from core.problem import Problem
 from core.quantities import public_name
-from core.steps.evaluation import evaluate
+from core.steps.evaluation import LOSS_OUTPUTS, evaluate
 from core.steps.loss import bias_l2_coefficient_of, divisor_of, l2_coefficient_of
 from core.steps.rules import RuleContext
 from core.steps.table import Step, fill, steps_of, structure_of
 
 TARGETS = "Y"
 COUNT = "N"
+
+MAX_TERMS = 32
+"""The most layers whose penalties are written out, one beside the other: `parse_formula` reads no more back."""
 
 
 def formula_of(problem: Problem, key: str) -> Expression:
@@ -41,6 +44,8 @@ def formula_of(problem: Problem, key: str) -> Expression:
     ------
     UnknownNameError
         If no step computes it.
+    TooLargeError
+        If it has a penalty of more than `MAX_TERMS` layers.
     """
     steps = {step.output: step for step in steps_of(structure_of(problem))}
     if key not in steps:
@@ -50,7 +55,8 @@ def formula_of(problem: Problem, key: str) -> Expression:
 
 def symbol_of_quantity(problem: Problem, key: str) -> str:
     """Return what a quantity is called in a problem's formulas: ``"dL/dW2"`` for ``"dL_dW2"``, ``"S"`` for ``"A2"``."""
-    return public_name(key, problem).replace("_d", "/d", 1)
+    # the loss, and what it is made of, have no layer
+    return key if key in LOSS_OUTPUTS else public_name(key, problem).replace("_d", "/d", 1)
 
 
 def values_of_names(problem: Problem, formula: Expression) -> Mapping[str, Array]:
@@ -91,8 +97,13 @@ def _fill_in(problem: Problem, steps: Mapping[str, Step], step: Step) -> Express
         rest: dict[Expression, Expression] = {
             Name(one): _written(problem, steps, name) for one, name in _single_inputs(problem, step)
         }
-        terms = [substitute(formula, {**rest, Name(symbol): _written(problem, steps, name)}) for name in names]
-        return reduce(lambda left, right: Apply("add", (left, right)), terms) if terms else ZERO
+        formula = simplify(substitute(formula, rest))
+        if formula == ZERO or not names:
+            return ZERO
+        if len(names) > MAX_TERMS:
+            raise TooLargeError(f"the penalty of {len(names)} layers is not written out: needed at most {MAX_TERMS}")
+        terms = [substitute(formula, {Name(symbol): _written(problem, steps, name)}) for name in names]
+        return reduce(lambda left, right: Apply("add", (left, right)), terms)
     return substitute(
         formula, {Name(symbol): _written(problem, steps, name) for symbol, name in _single_inputs(problem, step)}
     )

@@ -279,11 +279,14 @@ class Rule:
         -------
         ndarray
         """
-        return _compiled(self, self._absent(inputs), *self._kinds(context))(*inputs)
+        return _compiled(self, self._symbols[len(inputs) :], *self._kinds(context))(*inputs)
 
     def follow_errors(self, context: RuleContext, rounding: Rounding, errors: Sequence[Array], *inputs: Array) -> Array:
         """Bound the error of the output by following errors through the formula; see `bound`."""
-        follow, lifted = _compiled_bound(self, self._absent(inputs), *self._kinds(context))
+        # a penalty without strength is no term, of which something would be written down
+        absent = [self._symbols[place] for place in self._numbers if place < len(inputs) and _is_zero(inputs[place])]
+        absent += self._symbols[len(inputs) :]
+        follow, lifted = _compiled_bound(self, tuple(absent), *self._kinds(context))
         values, found = list(inputs), [error if np.count_nonzero(error) else None for error in errors]
         for place, symbol in lifted:
             values[place], error = lift(symbol, inputs[place]), found[place]
@@ -304,20 +307,13 @@ class Rule:
         -------
         Expression
         """
-        absent = () if n_inputs is None else tuple(self._symbols[n_inputs:])
-        return _filled(self, absent, *self._kinds(context))
+        return _filled(self, self._symbols[n_inputs:] if n_inputs else (), *self._kinds(context))
 
     def _kinds(self, context: RuleContext) -> tuple[str, float, str]:
         problem = context.problem
         if self.is_plain:
             return "identity", 0.0, ""
         return context.layer.activation, context.conventions.relu_at_zero, problem.loss or ""
-
-    def _absent(self, inputs: Sequence[Array]) -> tuple[str, ...]:
-        """Return the symbols of what is 0 here: what the layer lacks, and the coefficient of a penalty without one."""
-        symbols = self._symbols
-        zeros = [symbols[place] for place in self._numbers if place < len(inputs) and _is_zero(inputs[place])]
-        return (*zeros, *symbols[len(inputs) :])
 
     @cached_property
     def _symbols(self) -> tuple[str, ...]:

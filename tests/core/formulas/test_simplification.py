@@ -1,4 +1,4 @@
-"""A formula without terms of 0 and factors of 1 is worth the same."""
+"""A formula without terms of 0, factors of 1 and needless parentheses is worth the same."""
 
 import numpy as np
 import pytest
@@ -44,6 +44,9 @@ from tests.support.formulas import expressions
         ("0.02·sum(W²)/2", "0.01·sum(W²)"),
         ("2·sum(W²)/2", "sum(W²)"),
         ("X·1/N", "X/N"),
+        ("(−X)/N", "−X/N"),
+        ("(−sum(−X))/1", "sum(X)"),
+        ("X + (Y + W) + (0 + (Z + A))", "X + Y + W + Z + A"),
         ("X/(N·1)", "X/N"),
         # nothing to leave out
         ("2·X/0", "2·X/0"),
