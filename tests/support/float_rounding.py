@@ -1,4 +1,4 @@
-"""What float64's own rounding explains: a formula as it stands loses digits where terms cancel, an exact form does not."""
+"""What float64's own rounding explains: a formula as it stands loses digits where terms cancel."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from core.steps import Rounding
 class FloatRounding(Rounding):
     """Rounding as float64 does it: by half a unit of the last binary digit."""
 
-    def of(self, value: Array, error: Array | float = 0.0) -> Array:
+    def of(self, value: Array, error: Array | float = 0.0) -> Array:  # noqa: ARG002 - it is part of what `of` takes
         return np.asarray(np.finfo(value.dtype).eps * np.abs(value))
 
 
