@@ -87,18 +87,17 @@ def is_finite(array: npt.NDArray[Any]) -> bool:
 
     Notes
     -----
-    A sum of squares that is finite has finite terms, and takes one pass where ``isfinite`` and ``all`` take two;
+    A sum of squares that is finite has finite terms, and takes one pass where ``isfinite`` and a search take two;
     it is not finite for large numbers either, which are then looked at one by one. Of few entries it is not taken:
-    it lets go of Python's lock each time, and a thread that does so every other microsecond starves those that wait.
+    it releases the GIL each time, and a thread that does so every other microsecond starves those that wait.
     """
-    if array.ndim == 0:
-        return math.isfinite(abs(array))
-    if array.dtype.kind == "f" and array.size >= MIN_ENTRIES_TO_SQUARE:
+    if array.size >= MIN_ENTRIES_TO_SQUARE and array.dtype.kind == "f":
         entries = array.ravel(order="K")
         # of NumPy's products this one gives no warning
         if math.isfinite(np.vdot(entries, entries)):
             return True
-    return bool(np.isfinite(array).all())
+    # a search of bytes takes a quarter of the time of ``all()`` where entries are few
+    return 0 not in np.isfinite(array).tobytes()
 
 
 def along_last(array: npt.NDArray[Any], columns: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], ...]:

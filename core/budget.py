@@ -84,4 +84,4 @@ def forward_operations(network: Network, n_samples: int) -> int:
     -------
     int
     """
-    return n_samples * network.sample_operations + 2 * CALL_COST * network.depth
+    return n_samples * network.sample_operations + 2 * CALL_COST * len(network.layers)

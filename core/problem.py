@@ -6,12 +6,12 @@ Frozen dataclasses that check their own invariants; a change is `dataclasses.rep
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from core.activations import ACTIVATIONS
-from core.arrays import Array, require_array
+from core.arrays import MIN_ENTRIES_TO_SQUARE, Array, require_array
 from core.conventions import Conventions, Switch
 from core.errors import DomainError, ShapeError, counted
 from core.losses import LOSSES
@@ -131,6 +131,32 @@ class Network:
         return ACTIVATIONS[self.output_activation].gives_distribution
 
 
+class Traits(NamedTuple):
+    """What decides how a problem is computed; its numbers do not. A tuple, because it is looked up at every call.
+
+    Parameters
+    ----------
+    biases : tuple of bool
+        Whether each layer has a bias.
+    loss : str or None
+    has_labels : bool
+        Whether the targets are class indices.
+    has_penalty : bool
+        Whether L2 adds something to the loss.
+    is_single : bool
+        Whether there is one sample.
+    has_few_outputs : bool
+        Whether the outputs of all samples are so few that a call takes longer than what it does with them.
+    """
+
+    biases: tuple[bool, ...]
+    loss: str | None
+    has_labels: bool
+    has_penalty: bool
+    is_single: bool
+    has_few_outputs: bool
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """A network at given inputs and, where a loss is involved, its targets, loss and conventions.
@@ -195,6 +221,18 @@ class Problem:
         layers = self.network.layers
         parameters = [p for layer in layers for p in (layer.weights, layer.bias) if p is not None]
         return np.result_type(self.inputs, *parameters)
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What decides how it is computed."""
+        return Traits(
+            biases=self.network.biases,
+            loss=self.loss,
+            has_labels=self.has_labels,
+            has_penalty=self.conventions.l2.strength > 0.0,
+            is_single=self.n_samples == 1,
+            has_few_outputs=self.n_samples * self.n_out < MIN_ENTRIES_TO_SQUARE,
+        )
 
     @property
     def n_out(self) -> int:

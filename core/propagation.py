@@ -6,11 +6,11 @@ References
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Conventions
-from core.nodes import parameters_of
 from core.problem import Problem
 from core.steps import evaluate
 from core.verification import Check, check_gradients
@@ -135,7 +135,13 @@ def parameter_gradient_names(problem: Problem) -> tuple[str, ...]:
     tuple of str
         ``("dL_dW1", "dL_db1", "dL_dW2", ...)``; no ``dL_db{l}`` where layer l has no bias.
     """
-    return tuple(f"dL_d{parameter}" for parameter in parameters_of(problem.network))
+    return _parameter_gradient_names(problem.network.biases)
+
+
+@lru_cache(maxsize=256)
+def _parameter_gradient_names(biases: tuple[bool, ...]) -> tuple[str, ...]:
+    layers = enumerate(biases, start=1)
+    return tuple(name for n, has_bias in layers for name in (f"dL_dW{n}", f"dL_db{n}")[: 1 + has_bias])
 
 
 def gradient_names(problem: Problem) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ With t_k = exp(z_k − max z) and s = Σ t, the loss's derivative by the logits 
 
 So the exponentials are made into a gradient that still wants its factor 1/s: the target's entry becomes
 minus the sum of the others, added up and not subtracted, and every digit is kept. The factor goes into
-the smaller matrix of each product that follows. One sample of few classes has a kernel of its own, for it is
-the calls that take its time. Kernels take arrays as a `Problem` has checked them.
+the smaller matrix of each product that follows. Few logits have a kernel of their own, for it is the calls
+that take their time. Kernels take arrays as a `Problem` has checked them.
 
 References
 ----------
@@ -15,7 +15,7 @@ References
 """
 
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +31,8 @@ BLOCK_BYTES = 1 << 19
 MAX_CACHED_LENGTH = 4096
 """Vectors of up to so many entries that are always the same are kept for the next time."""
 
-MAX_ACCURATE_LOSS = 80.0
-"""Above this loss the probability of the target may have few digits left, and its quotient fewer."""
+MAX_PLAIN_EXPONENT = 40.0
+"""Exponentials of numbers up to this size fit float32, and so do their sums and quotients: they need no shift."""
 
 Labels: TypeAlias = npt.NDArray[Any]
 """An array of class indices, integers of any width."""
@@ -60,7 +60,25 @@ def compute_logits(inputs: Array, weights: Array, bias: Array | None = None) -> 
     return logits
 
 
-def to_unscaled_gradient(logits: Array, labels: Labels, target_shifts: Array | None = None) -> Array:
+def find_largest_size(logits: Array) -> float:
+    """Return the largest absolute value; one that is not finite where a logit is not.
+
+    Parameters
+    ----------
+    logits : ndarray
+        Of `compute_logits`.
+
+    Returns
+    -------
+    float
+    """
+    entries = logits.ravel(order="K")
+    return float(max(entries.max(), -entries.min()))
+
+
+def to_unscaled_gradient(
+    logits: Array, labels: Labels, target_shifts: Array | None = None, *, is_shifted: bool = True
+) -> Array:
     """Turn logits, in place, into the gradient by them that still has to be divided by a row's sum.
 
     Parameters
@@ -69,7 +87,9 @@ def to_unscaled_gradient(logits: Array, labels: Labels, target_shifts: Array | N
         Of `compute_logits`; overwritten.
     labels : ndarray of int, shape (n_samples,)
     target_shifts : ndarray, shape (n_samples,), optional
-        Takes z_y − max z, for `losses_of`.
+        Takes z_y − max z, for `losses_of`; z_y where nothing is shifted.
+    is_shifted : bool
+        Whether the logits need shifting: some exceed `MAX_PLAIN_EXPONENT` in size.
 
     Returns
     -------
@@ -78,17 +98,13 @@ def to_unscaled_gradient(logits: Array, labels: Labels, target_shifts: Array | N
     """
     n_samples, n_classes = logits.shape
     if n_classes > MAX_CLASSES_ON_SLOW_AXIS:
-        return _many_classes(logits, labels, target_shifts)
+        return _many_classes(logits, labels, target_shifts, is_shifted=is_shifted)
     by_class = logits.T
     entries = by_class.ravel()
-    if n_samples == 1:
-        # the entries are the classes, and the calls are what takes the time
-        targets, largest = labels, entries[entries.argmax()]
-    else:
-        # a narrow integer type would overflow
-        targets = np.multiply(labels, n_samples, dtype=np.intp) + _count(n_samples)
-        largest = np.maximum.reduce(by_class, 0)
-    by_class -= largest
+    # a narrow integer type would overflow
+    targets = labels * np.intp(n_samples) + _count(n_samples)
+    if is_shifted:
+        by_class -= np.maximum.reduce(by_class, 0)
     if target_shifts is not None:
         target_shifts[:] = entries[targets]
     np.exp(by_class, by_class)
@@ -120,62 +136,40 @@ def losses_of(unscaled: Array, labels: Labels, sums: Array, target_shifts: Array
     )
 
 
-class OneSample(NamedTuple):
-    """Softmax and cross-entropy of one sample, all but the losses of shape (1, n_classes), the losses of shape (1,)."""
-
-    logits: Array
-    probabilities: Array
-    losses: Array
-    grad_outputs: Array
-    grad_logits: Array
-
-
-def compute_one_sample(inputs: Array, weights: Array, label: int, bias: Array | None = None) -> OneSample | None:
-    """Compute what the rules do for one sample, to the last bit, without the calls that batches take.
+def split_powers(logits: Array, labels: Labels) -> tuple[Array, npt.NDArray[np.intp], Array, Array] | None:
+    """Compute a softmax's exponentials where the logits are so few that it is the calls that take the time.
 
     Parameters
     ----------
-    inputs : ndarray, shape (1, n_in)
-    weights : ndarray, shape (n_in, n_classes)
-    label : int
-        The class index, from 0.
-    bias : ndarray, shape (n_classes,), optional
+    logits : ndarray, shape (n_samples, n_classes)
+        Row by row in memory.
+    labels : ndarray of int, shape (n_samples,)
 
     Returns
     -------
-    OneSample or None
-        None where a number is not finite, or the loss exceeds `MAX_ACCURATE_LOSS`.
+    powers : ndarray, shape (n_samples, n_classes)
+        exp(z - c), with a c for each sample; 0 in place of the target's.
+    targets : ndarray of int, shape (n_samples,)
+        Where the targets' entries stand in memory.
+    own, others : ndarray, shape (n_samples,)
+        The target's power, and the sum of all others.
+
+    All of it is None where a logit is not finite.
     """
-    logits = inputs @ weights if bias is None else inputs @ weights + bias
-    z = logits[0]
-    top = _index_of_largest(z)
-    shifted = z - z[top]
-    powers = np.exp(shifted)
-    probabilities = powers / powers.sum()
-    powers[top] = 0.0
-    losses = 0.0 - (shifted[label : label + 1] - np.log1p(powers.sum()))
-    # a pre-activation that is not finite, or a loss that is not, leaves nothing else so
-    if not losses[0] <= MAX_ACCURATE_LOSS or not is_finite(logits):
-        return None
-    grad_outputs, grad_logits = np.zeros_like(logits), probabilities.copy()
-    grad_outputs[0, label] = 0.0 - 1.0 / probabilities[label]
-    if _index_of_largest(probabilities) == label:
-        grad_logits[label] = 0.0
-        others = grad_logits.sum()
+    # what is not a number is not less either
+    if 0 not in (np.abs(logits) < MAX_PLAIN_EXPONENT).tobytes():
+        powers = np.exp(logits)
+    elif is_finite(logits):
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     else:
-        others = probabilities.sum() - probabilities[label]
-    grad_logits[label] = 0.0 - others
-    return OneSample(logits, probabilities[None], losses, grad_outputs, grad_logits[None])
+        return None
+    entries, targets = powers.ravel(), labels + _few_starts(*powers.shape)
+    own = entries[targets]
+    entries[targets] = 0.0
+    return powers, targets, own, np.add.reduce(powers, -1)
 
 
-def _index_of_largest(entries: Array) -> int:
-    # argmax releases the GIL; in steps as short as these, so often that threads waiting for it starve
-    values = entries.tolist()
-    index: int = values.index(max(values))
-    return index
-
-
-def _many_classes(logits: Array, labels: Labels, target_shifts: Array | None) -> Array:
+def _many_classes(logits: Array, labels: Labels, target_shifts: Array | None, *, is_shifted: bool) -> Array:
     n_samples, n_classes = logits.shape
     entries = logits.ravel()
     targets = _count(n_samples) * n_classes + labels
@@ -183,7 +177,8 @@ def _many_classes(logits: Array, labels: Labels, target_shifts: Array | None) ->
     n_rows = max(1, BLOCK_BYTES // (n_classes * logits.itemsize))
     for start in range(0, n_samples, n_rows):
         block, rows = logits[start : start + n_rows], slice(start, start + n_rows)
-        block -= np.maximum.reduce(block, 1)[:, None]
+        if is_shifted:
+            block -= np.maximum.reduce(block, 1)[:, None]
         if target_shifts is not None:
             target_shifts[rows] = entries[targets[rows]]
         np.exp(block, block)
@@ -201,6 +196,11 @@ def _count(n: int) -> npt.NDArray[np.intp]:
 
 def _ones(n: int, dtype: np.dtype[np.float64]) -> Array:
     return _few_ones(n, dtype) if n <= MAX_CACHED_LENGTH else np.ones(n, dtype)
+
+
+@lru_cache(maxsize=256)
+def _few_starts(n_samples: int, n_classes: int) -> npt.NDArray[np.intp]:
+    return np.arange(n_samples) * n_classes
 
 
 _few_numbers = lru_cache(maxsize=16)(np.arange)

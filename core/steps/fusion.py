@@ -5,25 +5,35 @@ own rules stay the definition: they run wherever the kernel does not apply, or m
 finite, so that refusals are theirs; and tests compare the two.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.arrays import Array, is_finite
+from core.conventions import LOG_BASES, REDUCTIONS
+from core.kernels.outer_product import compute_outer_product
 from core.kernels.softmax_cross_entropy import (
     MAX_CLASSES_ON_SLOW_AXIS,
+    MAX_PLAIN_EXPONENT,
     compute_logits,
-    compute_one_sample,
+    find_largest_size,
     losses_of,
+    split_powers,
     to_unscaled_gradient,
 )
-from core.steps.loss import bias_l2_coefficient_of, divisor_of, l2_coefficient_of, log_of_base
+from core.problem import Problem, Traits
+from core.steps.loss import bias_l2_coefficient_of, l2_coefficient_of
 from core.steps.rules import RuleContext, Structure
 from core.steps.table import Step, fill
 
-MIN_FUSED_LOGITS = 256
-"""The least number of logits for which one kernel is faster than the steps."""
+MAX_ACCURATE_LOSS = 80.0
+"""Above this loss in nats the probability of the target may have few digits left, and a quotient by it fewer."""
+
+LOGS_OF_BASES = {name: math.log(base) for name, base in LOG_BASES.items()}
+
+Found = Mapping[str, Array] | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,23 +45,26 @@ class FusedRule:
     name : str
     inputs : tuple of str
         Templates of what it takes.
-    hidden : tuple of str
-        Templates of what it does not compute, though the rules would on the way.
     outputs : tuple of str
         Templates of what it computes.
+    hidden : tuple of str
+        Templates of what it does not compute, though the rules would on the way.
+    is_repeated : bool
+        Whether it stands in at every layer, rather than at the last one.
     applies : callable
-        ``applies(context)``: whether it computes what the rules do, and faster.
+        ``applies(traits)``: whether it computes what the rules do, and faster.
     apply : callable
-        ``apply(context, wanted, *inputs)`` gives the wanted outputs by template; None where one of their numbers, or
-        one on the way to them, is not finite.
+        ``apply(wanted, problem, *inputs)`` gives the wanted outputs by template, and maybe others; None where one of
+        their numbers, or one on the way to them, is not finite, or may have lost digits.
     """
 
     name: str
     inputs: tuple[str, ...]
-    hidden: tuple[str, ...]
     outputs: tuple[str, ...]
-    applies: Callable[[RuleContext], bool]
-    apply: Callable[..., Mapping[str, Array] | None]
+    hidden: tuple[str, ...] = ()
+    is_repeated: bool = False
+    applies: Callable[[Traits], bool]
+    apply: Callable[..., Found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,53 +80,23 @@ class FusedStep:
         Numbered names of what it takes.
     outputs : mapping of str to str
         Numbered names of what is needed of it, by template.
-    hidden : frozenset of str
-        Numbered names of what it does not compute.
-    start : str
-        The first of the steps that it replaces; empty if there is none.
+    replaced : frozenset of str
+        Numbered names of what its steps compute, needed or not.
     """
 
     rule: FusedRule
     number: int
     inputs: tuple[str, ...]
     outputs: Mapping[str, str]
-    hidden: frozenset[str]
-    start: str
-
-    def replaces(self, step: Step) -> bool:
-        """Tell whether a step is needless where this one is computed."""
-        return step.output in self.hidden or step.output in self.outputs.values()
-
-    def stands_in(self, steps: Sequence[Step], wanted: Collection[str]) -> bool:
-        """Tell whether steps need all that it leaves out, on the way to its own outputs only."""
-        elsewhere = {name for step in steps if not self.replaces(step) for name in step.inputs}
-        return self.hidden <= {step.output for step in steps} and self.hidden.isdisjoint(elsewhere.union(wanted))
-
-    def compute(self, context: RuleContext, values: Mapping[str, Array]) -> dict[str, Array] | None:
-        """Compute what is needed of it.
-
-        Parameters
-        ----------
-        context : RuleContext
-        values : mapping of str to ndarray
-            The inputs, by numbered names.
-
-        Returns
-        -------
-        dict of str to ndarray, or None
-            By numbered names; None where a number is not finite.
-        """
-        found = self.rule.apply(context, self.outputs.keys(), *(values[name] for name in self.inputs))
-        if found is None:
-            return None
-        return {self.outputs[template]: value for template, value in found.items()}
+    replaced: frozenset[str]
 
 
-def fuse(structure: Structure, steps: Sequence[Step], wanted: Collection[str]) -> tuple[FusedStep, ...]:
+def fuse(traits: Traits, structure: Structure, steps: Sequence[Step], wanted: Collection[str]) -> tuple[FusedStep, ...]:
     """Find the fused rules that can stand in for steps.
 
     Parameters
     ----------
+    traits : Traits
     structure : Structure
     steps : sequence of Step
         Those that are needed.
@@ -123,121 +106,173 @@ def fuse(structure: Structure, steps: Sequence[Step], wanted: Collection[str]) -
     Returns
     -------
     tuple of FusedStep
+        No two of which compute the same.
     """
-    fused = (_fill(rule, structure, [step.output for step in steps]) for rule in FUSED_RULES)
-    return tuple(step for step in fused if step.stands_in(steps, wanted))
+    rest, found = list(steps), []
+    for rule in FUSED_RULES:
+        if rule.applies(traits):
+            for layer in range(1 if rule.is_repeated else structure.depth, structure.depth + 1):
+                fused = _stand_in(rule, layer, structure, rest, wanted)
+                if fused:
+                    found.append(fused)
+                    rest = [step for step in rest if step.output not in fused.replaced]
+    return tuple(found)
 
 
-def _fill(rule: FusedRule, structure: Structure, needed: Sequence[str]) -> FusedStep:
+def _stand_in(
+    rule: FusedRule, layer: int, structure: Structure, steps: Sequence[Step], wanted: Collection[str]
+) -> FusedStep | None:
     def named(templates: tuple[str, ...]) -> dict[str, str]:
-        return {template: name for template in templates for name in fill(template, structure.depth, structure)}
+        return {template: name for template in templates for name in fill(template, layer, structure)}
 
-    hidden = frozenset(named(rule.hidden).values())
-    outputs = {template: name for template, name in named(rule.outputs).items() if name in needed}
-    return FusedStep(
-        rule=rule,
-        number=structure.depth,
-        inputs=tuple(named(rule.inputs).values()),
-        outputs=outputs,
-        hidden=hidden,
-        start=next((name for name in needed if name in hidden.union(outputs.values())), ""),
-    )
-
-
-def _is_large_and_labelled(context: RuleContext) -> bool:
-    problem = context.problem
-    return (
-        problem.loss == "cross_entropy" and problem.has_labels and problem.n_samples * problem.n_out >= MIN_FUSED_LOGITS
-    )
-
-
-def _softmax_cross_entropy(
-    context: RuleContext, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
-) -> dict[str, Array] | None:
-    labels = np.asarray(context.problem.targets)
-    logits = compute_logits(inputs, weights, bias)
-    if not is_finite(logits):
+    hidden, outputs = frozenset(named(rule.hidden).values()), named(rule.outputs)
+    computed, replaced = {step.output for step in steps}, hidden.union(outputs.values())
+    elsewhere = {name for step in steps if step.output not in replaced for name in step.inputs}.union(wanted)
+    outputs = {template: name for template, name in outputs.items() if name in computed & elsewhere}
+    # all that it leaves out has to be needed, on the way to its own outputs only
+    if not outputs or not hidden <= computed - elsewhere:
         return None
-    target_shifts = np.empty(len(logits), logits.dtype)
-    sums = to_unscaled_gradient(logits, labels, target_shifts)
+    inputs = tuple(named(rule.inputs).values())
+    return FusedStep(rule=rule, number=layer, inputs=inputs, outputs=outputs, replaced=replaced)
+
+
+def _divisor_and_log(problem: Problem) -> tuple[float, float]:
+    # plain numbers: they leave float32 as it is, and cost less than arrays without axes
+    conventions = problem.conventions
+    divisor = REDUCTIONS[conventions.reduction](problem.n_samples, problem.n_out)
+    return float(divisor), LOGS_OF_BASES[conventions.log_base]
+
+
+def _has_many_labelled(traits: Traits) -> bool:
+    return traits.loss == "cross_entropy" and traits.has_labels and not traits.has_few_outputs
+
+
+def _many_outputs(
+    wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None = None
+) -> Found:
+    labels, (divisor, log_of_base) = np.asarray(problem.targets), _divisor_and_log(problem)
+    logits = compute_logits(inputs, weights, bias)
+    largest = find_largest_size(logits)
+    if not math.isfinite(largest):
+        return None
+    target_shifts = np.empty(len(logits), logits.dtype) if "losses" in wanted else None
+    sums = to_unscaled_gradient(logits, labels, target_shifts, is_shifted=largest > MAX_PLAIN_EXPONENT)
     found: dict[str, Array] = {}
-    if "losses" in wanted:
-        found["losses"] = losses_of(logits, labels, sums, target_shifts) / log_of_base(context)
-    scale = 1.0 / (sums * (divisor_of(context) * log_of_base(context)))
-    # dL/dZ = scale ∘ unscaled gradient, row by row; of many classes only what is multiplied by it is scaled
-    few = logits.shape[1] <= MAX_CLASSES_ON_SLOW_AXIS
-    if few:
-        logits *= scale[:, None]
+    if target_shifts is not None:
+        found["losses"] = losses_of(logits, labels, sums, target_shifts) / log_of_base
+    sums *= divisor * log_of_base
+    # dL/dZ = unscaled gradient / sums, row by row; of many classes only what is multiplied by it is scaled
+    is_scaled = logits.shape[1] <= MAX_CLASSES_ON_SLOW_AXIS
+    if is_scaled:
+        logits /= sums[:, None]
     if "dL_dW{l}" in wanted:
-        scaled = inputs if few else inputs * scale[:, None]
-        found["dL_dW{l}"] = _add_penalty(scaled.T.dot(logits), l2_coefficient_of(context), weights)
+        scaled = inputs if is_scaled else inputs / sums[:, None]
+        found["dL_dW{l}"] = scaled.T.dot(logits)
     if bias is not None and "dL_db{l}?" in wanted:
-        grad_bias = logits.sum(axis=0) if few else scale.dot(logits)
-        found["dL_db{l}?"] = _add_penalty(grad_bias, bias_l2_coefficient_of(context), bias)
+        found["dL_db{l}?"] = logits.sum(axis=0) if is_scaled else (1.0 / sums).dot(logits)
     if "dL_dA{l-1}" in wanted:
         grad_inputs = logits.dot(weights.T)
-        found["dL_dA{l-1}"] = grad_inputs if few else np.multiply(grad_inputs, scale[:, None], out=grad_inputs)
+        found["dL_dA{l-1}"] = grad_inputs if is_scaled else np.divide(grad_inputs, sums[:, None], out=grad_inputs)
+    if problem.conventions.l2.strength:
+        _add_penalties(found, problem, weights, bias)
     return found if all(is_finite(value) for value in found.values()) else None
 
 
-GRADIENT_PRODUCTS = ("dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}")
+def _add_penalties(found: dict[str, Array], problem: Problem, weights: Array, bias: Array | None) -> None:
+    context = RuleContext(problem, problem.network.depth)
+    if "dL_dW{l}" in found:
+        found["dL_dW{l}"] += l2_coefficient_of(context) * weights
+    if bias is not None and "dL_db{l}?" in found:
+        found["dL_db{l}?"] += bias_l2_coefficient_of(context) * bias
 
 
-def _is_one_small_sample(context: RuleContext) -> bool:
-    problem = context.problem
-    # then divisor and log_of_base are 1, and nothing is added to the loss and its derivatives
-    conventions = problem.conventions
-    is_plain = problem.n_samples == 1 and conventions.log_base == "e" and not conventions.l2.strength
-    return is_plain and problem.loss == "cross_entropy" and problem.has_labels and problem.n_out < MIN_FUSED_LOGITS
+def _has_few_labelled(traits: Traits) -> bool:
+    is_labelled = traits.loss == "cross_entropy" and traits.has_labels
+    # without a penalty nothing is added to the loss and its derivatives
+    return is_labelled and traits.has_few_outputs and not traits.has_penalty
 
 
-def _one_sample(
-    context: RuleContext, wanted: Collection[str], inputs: Array, weights: Array, bias: Array | None = None
-) -> dict[str, Array] | None:
-    sample = compute_one_sample(inputs, weights, int(np.asarray(context.problem.targets)[0]), bias)
-    if sample is None:
+GRADIENT_PRODUCTS: dict[str, Callable[[Array, Array, Array], Array]] = {
+    "dL_dW{l}": lambda inputs, grad, weights: inputs.T @ grad,
+    "dL_db{l}?": lambda inputs, grad, weights: np.add.reduce(grad, -2),
+    "dL_dA{l-1}": lambda inputs, grad, weights: grad @ weights.T,
+}
+BY_PROBABILITY = frozenset({"losses", "L", "dL_dA{l}"})
+"""What is made with the target's probability, of which an unlikely target leaves few digits."""
+
+
+def _few_outputs(
+    wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None = None
+) -> Found:
+    divisor, log_of_base = _divisor_and_log(problem)
+    factor = divisor * log_of_base
+    logits = inputs @ weights
+    if bias is not None:
+        logits += bias
+    split = split_powers(logits, np.asarray(problem.targets))
+    if split is None:
         return None
-    grad = sample.grad_logits
-    found = {
-        "Z{l}": sample.logits,
-        "A{l}": sample.probabilities,
-        "losses": sample.losses,
-        "L": sample.losses.sum(axis=-1),
-        "dL_dA{l}": sample.grad_outputs,
-        "dL_dZ{l}": grad,
-    }
-    if "dL_dW{l}" in wanted:
-        found["dL_dW{l}"] = inputs.T @ grad
-    if "dL_db{l}?" in wanted:
-        found["dL_db{l}?"] = grad.sum(axis=-2)
-    if "dL_dA{l-1}" in wanted:
-        found["dL_dA{l-1}"] = grad @ weights.T
-    # the probabilities are at most 1, so only products with what is given can be too large
-    products = [found[template] for template in GRADIENT_PRODUCTS if template in wanted]
-    return {template: found[template] for template in wanted} if all(map(is_finite, products)) else None
+    powers, targets, own, others = split
+    sums, found = own + others, {"Z{l}": logits}
+    if not wanted.isdisjoint(BY_PROBABILITY):
+        # ln(1/p) = ln(1 + others/own), of which a sure prediction keeps every digit
+        losses = np.log1p(others / own)
+        numbers = losses.tolist()
+        if not max(numbers) <= MAX_ACCURATE_LOSS:
+            return None
+        found["losses"], found["L"] = losses / log_of_base, np.array(sum(numbers) / factor, losses.dtype)
+    if "A{l}" in wanted:
+        found["A{l}"] = probabilities = powers / sums[:, None]
+        probabilities.ravel()[targets] = own / sums
+    if "dL_dA{l}" in wanted:
+        found["dL_dA{l}"] = grad_outputs = np.zeros_like(powers)
+        grad_outputs.ravel()[targets] = sums / (own * -factor)
+    # the target's entry is minus the sum of the others, added up and not subtracted
+    powers.ravel()[targets] = 0.0 - others
+    # by a number in half of the time that a column takes
+    powers /= sums.item() * factor if len(powers) == 1 else (sums * factor)[:, None]
+    found["dL_dZ{l}"] = powers
+    for template, multiply in GRADIENT_PRODUCTS.items():
+        if template in wanted:
+            found[template] = product = multiply(inputs, powers, weights)
+            # what became of finite logits is finite until it is multiplied by what is given
+            if not is_finite(product):
+                return None
+    return found
 
 
-def _add_penalty(grad: Array, l2_coefficient: Array, parameter: Array) -> Array:
-    if l2_coefficient:
-        grad += l2_coefficient * parameter
-    return grad
+def _is_single(traits: Traits) -> bool:
+    return traits.is_single and not traits.has_penalty
+
+
+def _grad_weights_of_one_sample(wanted: frozenset[str], problem: Problem, inputs: Array, grad: Array) -> Found:
+    product = compute_outer_product(inputs, grad)
+    return None if product is None else {"dL_dW{l}": product}
 
 
 FUSED_RULES = (
     FusedRule(
-        name="softmax_cross_entropy",
+        name="softmax_cross_entropy_of_many",
         inputs=("A{l-1}", "W{l}", "b{l}?"),
         hidden=("Z{l}", "A{l}", "y", "dL_dZ{l}"),
-        outputs=("losses", "dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}"),
-        applies=_is_large_and_labelled,
-        apply=_softmax_cross_entropy,
+        outputs=("losses", *GRADIENT_PRODUCTS),
+        applies=_has_many_labelled,
+        apply=_many_outputs,
     ),
     FusedRule(
-        name="softmax_cross_entropy_of_one_sample",
+        name="softmax_cross_entropy_of_few",
         inputs=("A{l-1}", "W{l}", "b{l}?"),
         hidden=("y",),
         outputs=("Z{l}", "A{l}", "losses", "L", "dL_dA{l}", "dL_dZ{l}", *GRADIENT_PRODUCTS),
-        applies=_is_one_small_sample,
-        apply=_one_sample,
+        applies=_has_few_labelled,
+        apply=_few_outputs,
+    ),
+    FusedRule(
+        name="grad_weights_of_one_sample",
+        inputs=("A{l-1}", "dL_dZ{l}"),
+        outputs=("dL_dW{l}",),
+        is_repeated=True,
+        applies=_is_single,
+        apply=_grad_weights_of_one_sample,
     ),
 )

@@ -1,10 +1,12 @@
 """Running the table of steps: part of it, from the sources or from values given."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from core.activations import ACTIVATIONS
 from core.arrays import Array
 from core.conventions import L2, Conventions
 from core.errors import NonFiniteError, ShapeError, UnknownNameError
@@ -172,3 +174,52 @@ def test_a_penalty_that_is_off_cannot_overflow() -> None:
     )
     found = evaluate(problem, ["L", *gradient_names(problem)])
     assert {name: float(value.item()) for name, value in found.items()} == dict.fromkeys(found, 0.0)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_gradient_that_is_not_finite_stays_so_through_every_activation(name: str) -> None:
+    # so that it is enough to look for one further down
+    z = np.array([[-2.0, 0.0, 3.0]])
+    with np.errstate(all="ignore"):
+        a = ACTIVATIONS[name].value(z)
+        for number in (np.inf, -np.inf, np.nan):
+            for column in range(3):
+                grad = np.ones((1, 3))
+                grad[0, column] = number
+                assert not np.isfinite(ACTIVATIONS[name].vjp(z, a, grad)).all()
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("n_samples", [1, 3, 300])
+def test_the_first_result_that_does_not_fit_is_named_whatever_is_asked_for(loss: str, n_samples: int) -> None:
+    last = {"squared_error": "identity", "cross_entropy": "softmax"}[loss]
+    layers = (
+        Layer(weights=np.array([[1e200, 1e-200]]), activation="identity"),
+        Layer(weights=np.array([[1e200, 1.0], [1.0, 1.0]]), activation="tanh"),
+        Layer(weights=np.array([[1.0, 1.0], [1.0, -1.0]]), activation=last),
+    )
+    targets: Any = np.zeros(n_samples, dtype=np.int64) if last == "softmax" else np.zeros((n_samples, 2))
+    problem = Problem(network=Network(layers=layers), inputs=np.ones((n_samples, 1)), targets=targets, loss=loss)
+    # tanh would make a number of it again
+    for name in ("A2", "Z3", "L", "dL_dW3", "dL_dW1", "dL_dX"):
+        with pytest.raises(NonFiniteError, match=r"^Z2, or a number on the way to it"):
+            evaluate(problem, [name])
+
+
+@pytest.mark.parametrize("n_samples", [1, 3, 300])
+def test_a_gradient_that_does_not_fit_is_named_before_what_it_spoils(n_samples: int) -> None:
+    layers = (
+        Layer(weights=np.full((1, 2), 1e-200), activation="identity"),
+        Layer(weights=np.full((2, 1), 1e200), activation="identity"),
+        Layer(weights=np.array([[1e200, -1e200]]), activation="softmax"),
+    )
+    problem = Problem(
+        network=Network(layers=layers),
+        inputs=np.full((n_samples, 1), 1e-250),
+        targets=np.zeros(n_samples, dtype=np.int64),
+        loss="cross_entropy",
+        conventions=Conventions(reduction="sum"),
+    )
+    for name in ("dL_dA1", "dL_dW1", "dL_dX"):
+        with pytest.raises(NonFiniteError, match=r"^dL_dA1, or a number on the way to it"):
+            evaluate(problem, [name])

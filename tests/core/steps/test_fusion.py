@@ -1,29 +1,33 @@
 """Fused rules: the same numbers as the steps that they stand in for, and only where they may."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from core.arrays import Array
+from core.arrays import MIN_ENTRIES_TO_SQUARE, Array
 from core.conventions import L2, LOG_BASES, Conventions
 from core.errors import NonFiniteError
-from core.kernels.softmax_cross_entropy import MAX_CLASSES_ON_SLOW_AXIS, Labels
+from core.kernels.outer_product import MIN_ENTRIES_TO_PAD
+from core.kernels.softmax_cross_entropy import MAX_CLASSES_ON_SLOW_AXIS, MAX_PLAIN_EXPONENT, Labels
 from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
-from core.steps import RuleContext, evaluate, fill, steps_of, structure_of
-from core.steps.evaluation import needed_steps, sources_of
-from core.steps.fusion import FUSED_RULES, MIN_FUSED_LOGITS, FusedStep, fuse
+from core.steps import evaluate, fill, sources_of, steps_of, structure_of
+from core.steps.fusion import FUSED_RULES, FusedStep, fuse
+from core.steps.plan import needed_steps
 
 CLASSES = [1, 2, 10, MAX_CLASSES_ON_SLOW_AXIS, MAX_CLASSES_ON_SLOW_AXIS + 1, 300]
 
 
-def draw(seed: int) -> Problem:
-    """Draw a problem that is large enough, of one to three layers, with labels, under any conventions."""
+def draw(seed: int, *, is_large: bool = True) -> Problem:
+    """Draw a problem of one to three layers, with labels, under any conventions; a small one has no penalty."""
     rng = np.random.default_rng(seed)
-    n_classes = int(rng.choice(CLASSES))
-    n_samples = MIN_FUSED_LOGITS // n_classes + int(rng.integers(1, 5))
+    n_classes = int(rng.choice(CLASSES if is_large else CLASSES[:-1]))
+    n_samples = MIN_ENTRIES_TO_SQUARE // n_classes + int(rng.integers(1, 5))
+    if not is_large:
+        n_samples = int(rng.integers(1, (MIN_ENTRIES_TO_SQUARE - 1) // n_classes + 1))
     widths = [*rng.integers(1, 6, rng.integers(1, 4)), n_classes]
     # sure predictions, some of them right and some wrong, beside unsure ones
     scale = float(rng.choice([1.0, 30.0, 1e4]))
@@ -37,7 +41,7 @@ def draw(seed: int) -> Problem:
     )
     conventions = Conventions(
         reduction=str(rng.choice(["mean", "sum"])),
-        l2=L2(strength=float(rng.choice([0.0, 0.3])), biases=bool(rng.integers(2))),
+        l2=L2(strength=float(rng.choice([0.0, 0.3])) if is_large else 0.0, biases=bool(rng.integers(2))),
         log_base=tuple(LOG_BASES)[int(rng.integers(3))],
     )
     inputs = rng.normal(size=(n_samples, widths[0]))
@@ -47,57 +51,68 @@ def draw(seed: int) -> Problem:
     )
 
 
-def fused_steps(problem: Problem, wanted: list[str]) -> list[FusedStep]:
+def fused_steps(problem: Problem, wanted: Collection[str]) -> list[FusedStep]:
     """List the fused steps that run for what is wanted."""
     structure = structure_of(problem)
     steps = needed_steps(steps_of(structure), wanted, sources_of(problem))
-    places = [RuleContext(problem, number) for number in range(structure.depth + 1)]
-    return [step for step in fuse(structure, steps, wanted) if step.rule.applies(places[step.number])]
+    return list(fuse(problem.traits, structure, steps, wanted))
+
+
+def names_of(steps: list[FusedStep]) -> list[str]:
+    """Name the rules."""
+    return [step.rule.name for step in steps]
 
 
 def outputs_of(problem: Problem) -> list[str]:
-    """Name all that some fused rule computes, and what follows from it."""
+    """Name all that a fused rule computes of a large problem, and what follows from it."""
     return ["L", "losses", *gradient_names(problem)]
 
 
+def require_same(found: Array, plain: Array, name: str) -> None:
+    """Check that numbers are those of the steps but for roundings, of logits up to 1e4 among them, in another order."""
+    assert (found.shape, found.dtype) == (plain.shape, plain.dtype), name
+    room = 1e-12 * max(float(np.abs(plain).max()), 1e-300)
+    assert np.abs(found - plain).max() <= room, name
+
+
 @pytest.mark.parametrize("seed", range(80))
-def test_every_fused_rule_computes_what_the_steps_do(seed: int) -> None:
+def test_many_logits_give_what_the_steps_do(seed: int) -> None:
     problem = draw(seed)
     wanted = outputs_of(problem)
-    assert [step.rule.name for step in fused_steps(problem, wanted)] == ["softmax_cross_entropy"]
+    assert names_of(fused_steps(problem, wanted))[:1] == ["softmax_cross_entropy_of_many"]
     found = evaluate(problem, wanted)
     # whoever asks for the logits gets the plain steps
     last = f"Z{problem.network.depth}"
     plain = evaluate(problem, [*wanted, last])
-    assert not fused_steps(problem, [*wanted, last])
+    assert "softmax_cross_entropy_of_many" not in names_of(fused_steps(problem, [*wanted, last]))
     for name in wanted:
-        assert found[name].shape == plain[name].shape
-        # roundings, of logits up to 1e4 among them, in another order
-        room = 1e-12 * max(float(np.abs(plain[name]).max()), 1e-300)
-        assert np.abs(found[name] - plain[name]).max() <= room, name
+        require_same(found[name], plain[name], name)
 
 
-@pytest.mark.parametrize("seed", range(120))
-def test_one_small_sample_gives_the_steps_numbers_to_the_last_bit(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    drawn = draw(seed)
-    labels: Labels = rng.integers(0, drawn.n_out, 1)
+def everything_of(problem: Problem) -> list[str]:
+    """Name all that a fused rule computes of a small problem, and what follows from it."""
+    n = problem.network.depth
+    return [f"Z{n}", f"A{n}", "L", "losses", f"dL_dZ{n}", *gradient_names(problem)]
+
+
+@pytest.mark.parametrize("seed", range(160))
+def test_few_logits_give_what_the_steps_do(seed: int) -> None:
+    problem = draw(seed, is_large=False)
     if seed % 3 == 0:
         # right, and sure where the logits are large
-        outputs = f"A{drawn.network.depth}"
-        labels[0] = evaluate(drawn, [outputs])[outputs][0].argmax()
-    conventions = replace(drawn.conventions, log_base="e", l2=L2())
-    problem = replace(drawn, inputs=drawn.inputs[:1], targets=labels, conventions=conventions)
-    if problem.n_out >= MIN_FUSED_LOGITS:
-        problem = replace(problem, network=narrowed(problem.network), targets=labels % 7)
-    n = problem.network.depth
-    wanted = [f"Z{n}", f"A{n}", "L", "losses", f"dL_dZ{n}", *gradient_names(problem)]
-    assert [step.rule.name for step in fused_steps(problem, wanted)] == ["softmax_cross_entropy_of_one_sample"]
-    for name, value in evaluate(problem, [*wanted, "y"]).items():
-        assert name == "y" or evaluate(problem, wanted)[name].tobytes() == value.tobytes(), name
+        outputs = f"A{problem.network.depth}"
+        problem = replace(problem, targets=evaluate(problem, [outputs])[outputs].argmax(axis=-1))
+    wanted = everything_of(problem)
+    assert names_of(fused_steps(problem, wanted))[:1] == ["softmax_cross_entropy_of_few"]
+    found, plain = evaluate(problem, wanted), evaluate(problem, [*wanted, "y"])
+    assert names_of(fused_steps(problem, [*wanted, "y"]))[:1] != ["softmax_cross_entropy_of_few"]
+    for name in wanted:
+        require_same(found[name], plain[name], name)
+        # each alone, and all together: but for what a large loss leaves to the steps
+        require_same(evaluate(problem, [name])[name], plain[name], name)
 
 
-def test_one_small_sample_with_a_penalty_or_another_logarithm_is_left_to_the_steps() -> None:
+def test_a_small_problem_has_the_penalty_and_the_logarithm_that_its_conventions_say() -> None:
     layer = Layer(weights=np.array([[0.5, -1.0, 2.0]]), bias=np.array([0.1, 0.2, -0.3]), activation="softmax")
     plain = Problem(
         network=Network(layers=(layer,)), inputs=np.ones((1, 1)), targets=np.array([1]), loss="cross_entropy"
@@ -113,14 +128,7 @@ def test_one_small_sample_with_a_penalty_or_another_logarithm_is_left_to_the_ste
     np.testing.assert_allclose(halved["dL_dW1"], base["dL_dW1"] / np.log(2.0), rtol=1e-14)
 
 
-def narrowed(network: Network) -> Network:
-    """Keep seven outputs of a network."""
-    *below, last = network.layers
-    bias = None if last.bias is None else last.bias[:7]
-    return Network(layers=(*below, replace(last, weights=last.weights[:, :7], bias=bias)))
-
-
-@pytest.mark.parametrize("logits", [[0.0, 90.0], [0.0, 700.0], [700.0, 0.0], [0.0, 0.0], [0.0, 720.0]])
+@pytest.mark.parametrize("logits", [[0.0, 90.0], [0.0, 700.0], [700.0, 0.0], [0.0, 0.0], [39.0, -39.0], [0.0, 720.0]])
 def test_one_sample_however_sure_has_the_steps_gradient_by_the_outputs(logits: list[float]) -> None:
     layer = Layer(weights=np.array([logits]), activation="softmax")
     problem = Problem(
@@ -131,7 +139,56 @@ def test_one_sample_however_sure_has_the_steps_gradient_by_the_outputs(logits: l
         assert refusal(problem, wanted) == refusal(problem, [*wanted, "y"])
         return
     found, plain = evaluate(problem, wanted), evaluate(problem, [*wanted, "y"])
-    assert all(found[name].tobytes() == plain[name].tobytes() for name in wanted)
+    for name in wanted:
+        np.testing.assert_allclose(found[name], plain[name], rtol=1e-14)  # roundings in another order
+
+
+@pytest.mark.parametrize("scale", [1.0, MAX_PLAIN_EXPONENT - 1, MAX_PLAIN_EXPONENT + 1, 300.0])
+@pytest.mark.parametrize("n_classes", [2, 10, 100])
+def test_digits_are_kept_whether_or_not_the_logits_need_shifting(scale: float, n_classes: int) -> None:
+    logits = np.linspace(-scale, scale, n_classes)[None]
+    # the first class is the least likely, the last one sure
+    for n_samples, label in [(1, 0), (1, n_classes - 1), (300, 0), (300, n_classes - 1)]:
+        problem = Problem(
+            network=Network(layers=(Layer(weights=logits, activation="softmax"),)),
+            inputs=np.ones((n_samples, 1)),
+            targets=np.full(n_samples, label),
+            loss="cross_entropy",
+        )
+        found, plain = evaluate(problem, ["losses", "dL_dW1"]), evaluate(problem, ["losses", "dL_dW1", "y"])
+        for name, value in found.items():
+            # an entry of each size has its digits: a rounding of logits as large as these, and of their exponentials
+            np.testing.assert_allclose(value, plain[name], rtol=1e-15 * max(scale, 10.0), atol=1e-300)
+
+
+@pytest.mark.parametrize("widths", [(2, 3, 2), (90, 70, 3)])
+def test_one_sample_has_the_steps_weight_gradients_to_the_last_bit(widths: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    layers = tuple(
+        Layer(weights=rng.normal(size=shape), bias=rng.normal(size=shape[1]), activation="relu")
+        for shape in pairwise(widths)
+    )
+    # zeros among them, of which a product of zero and a negative number would be -0
+    inputs = rng.normal(size=(1, widths[0])).round()
+    targets = rng.normal(size=(1, widths[-1]))
+    problem = Problem(network=Network(layers=layers), inputs=inputs, targets=targets, loss="squared_error")
+    assert names_of(fused_steps(problem, ["dL_dW1", "dL_dW2"])) == ["grad_weights_of_one_sample"] * 2
+    assert (widths[0] * widths[1] > MIN_ENTRIES_TO_PAD) == (widths[0] == 90)
+    found = evaluate(problem, ["dL_dW1", "dL_dW2"])
+    taken = evaluate(problem, ["A1", "dL_dZ1", "dL_dZ2"])
+    assert found["dL_dW1"].tobytes() == (inputs.T * taken["dL_dZ1"] + 0.0).tobytes()
+    assert found["dL_dW2"].tobytes() == (taken["A1"].T * taken["dL_dZ2"] + 0.0).tobytes()
+
+
+@pytest.mark.parametrize("n_in", [1, 3000])
+def test_a_weight_gradient_of_one_sample_that_does_not_fit_is_refused_in_the_steps_words(n_in: int) -> None:
+    layer = Layer(weights=np.full((n_in, 1), 1e-300), activation="identity")
+    problem = Problem(
+        network=Network(layers=(layer,)), inputs=np.full((1, n_in), 1e200), targets=np.full((1, 1), 1e200),
+        loss="squared_error",
+    )  # fmt: skip
+    assert fused_steps(problem, ["dL_dW1"])
+    assert refusal(problem, ["dL_dW1"]).startswith("dL_dW, or a number on the way to it, does not fit float64")
 
 
 @pytest.mark.parametrize("wanted", ["L", "losses", "dL_dW2", "dL_db2", "dL_dA1", "dL_dX"])
@@ -164,7 +221,8 @@ def test_what_lies_between_is_computed_by_its_own_step_when_it_is_asked_for(aske
 def test_other_problems_are_left_to_the_steps() -> None:
     problem = deep(64)
     assert not fused_steps(problem, ["L"])
-    assert not fused_steps(deep(MIN_FUSED_LOGITS // 10), ["dL_dW2"])
+    penalised = replace(deep(4), conventions=Conventions(l2=L2(strength=0.5)))
+    assert not fused_steps(penalised, ["dL_dW2"])
     assert not fused_steps(replace(problem, targets=problem.target_distribution()), ["dL_dW2"])
     assert not fused_steps(replace(problem, loss="squared_error"), ["dL_dW2"])
 
@@ -194,8 +252,8 @@ def test_logits_that_do_not_fit_float64_are_refused_in_the_steps_words(n_classes
     layer = Layer(weights=weights, activation="softmax")
     problem = Problem(
         network=Network(layers=(layer,)),
-        inputs=np.full((MIN_FUSED_LOGITS, 1), -1e200),
-        targets=np.zeros(MIN_FUSED_LOGITS, dtype=np.int64),
+        inputs=np.full((MIN_ENTRIES_TO_SQUARE, 1), -1e200),
+        targets=np.zeros(MIN_ENTRIES_TO_SQUARE, dtype=np.int64),
         loss="cross_entropy",
     )
     assert fused_steps(problem, ["dL_dW1"])
@@ -208,8 +266,8 @@ def test_a_gradient_that_does_not_fit_float64_is_refused_in_the_steps_words(n_cl
     layer = Layer(weights=np.zeros((1, n_classes)), activation="softmax")
     problem = Problem(
         network=Network(layers=(layer,)),
-        inputs=np.full((MIN_FUSED_LOGITS, 1), 1e308),
-        targets=np.zeros(MIN_FUSED_LOGITS, dtype=np.int64),
+        inputs=np.full((MIN_ENTRIES_TO_SQUARE, 1), 1e308),
+        targets=np.zeros(MIN_ENTRIES_TO_SQUARE, dtype=np.int64),
         loss="cross_entropy",
         conventions=Conventions(reduction="sum"),
     )

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from core.steps import RULES, Structure, fill, steps_of, structure_of
-from core.steps.evaluation import needed_steps
+from core.steps.plan import needed_steps
 from tests.support.problems import two_layers
 
 STRUCTURES = [
