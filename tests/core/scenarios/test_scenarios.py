@@ -94,8 +94,9 @@ def test_forty_layers_are_no_deeper_than_they_have_to_be() -> None:
     names = ["dL_dX", "dL_db1", "dL_dW40", "L"]
     scenarios = Scenarios(problem, [SUMMED])
     for name, value in evaluate(problem, names).items():
-        np.testing.assert_array_equal(scenarios.value(name), value)
-        np.testing.assert_allclose(scenarios.value(name, select(0)), 2 * value, rtol=1e-14)  # two samples
+        # a fused rule's roundings, through forty layers
+        np.testing.assert_allclose(scenarios.value(name), value, rtol=1e-12)
+        np.testing.assert_allclose(scenarios.value(name, select(0)), 2 * value, rtol=1e-12)  # two samples
         assert scenarios.rounding_bound(name, 4).shape == value.shape
     np.testing.assert_array_equal(scenarios.value("dA40_dX"), multiply_path(problem, "A40", "X", Budget()))
 
