@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from core.activations import ACTIVATIONS
-from core.arrays import MIN_ENTRIES_TO_SQUARE, Array, require_array
+from core.arrays import Array, require_array
 from core.conventions import Conventions, Switch
 from core.errors import DomainError, ShapeError, counted
 from core.losses import LOSSES
@@ -145,8 +145,6 @@ class Traits(NamedTuple):
         Whether L2 adds something to the loss.
     is_single : bool
         Whether there is one sample.
-    has_few_outputs : bool
-        Whether the outputs of all samples are so few that a call takes longer than what it does with them.
     """
 
     biases: tuple[bool, ...]
@@ -154,7 +152,6 @@ class Traits(NamedTuple):
     has_labels: bool
     has_penalty: bool
     is_single: bool
-    has_few_outputs: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -231,7 +228,6 @@ class Problem:
             has_labels=self.has_labels,
             has_penalty=self.conventions.l2.strength > 0.0,
             is_single=self.n_samples == 1,
-            has_few_outputs=self.n_samples * self.n_out < MIN_ENTRIES_TO_SQUARE,
         )
 
     @property

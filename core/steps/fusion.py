@@ -28,6 +28,9 @@ from core.steps.loss import bias_l2_coefficient_of, l2_coefficient_of
 from core.steps.rules import RuleContext, Structure
 from core.steps.table import Step, fill
 
+MIN_LOGITS_FOR_PASSES = 256
+"""From here on the passes over the logits take longer than the calls that make them."""
+
 MAX_ACCURATE_LOSS = 80.0
 """Above this loss in nats the probability of the target may have few digits left, and a quotient by it fewer."""
 
@@ -143,23 +146,85 @@ def _divisor_and_log(problem: Problem) -> tuple[float, float]:
     return float(divisor), LOGS_OF_BASES[conventions.log_base]
 
 
-def _has_many_labelled(traits: Traits) -> bool:
-    return traits.loss == "cross_entropy" and traits.has_labels and not traits.has_few_outputs
+def _is_labelled(traits: Traits) -> bool:
+    return traits.loss == "cross_entropy" and traits.has_labels
 
 
-def _many_outputs(
+GRADIENT_PRODUCTS = ("dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}")
+
+
+def _softmax_cross_entropy(
     wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None = None
 ) -> Found:
+    has_few = len(inputs) * weights.shape[1] < MIN_LOGITS_FOR_PASSES
+    found = (_few_logits if has_few else _many_logits)(wanted, problem, inputs, weights, bias)
+    if found is None:
+        return None
+    if problem.conventions.l2.strength:
+        context = RuleContext(problem, problem.network.depth)
+        if "dL_dW{l}" in found:
+            found["dL_dW{l}"] += l2_coefficient_of(context) * weights
+        if bias is not None and "dL_db{l}?" in found:
+            found["dL_db{l}?"] += bias_l2_coefficient_of(context) * bias
+    # what became of finite logits is finite until it is multiplied by what is given
+    for template in GRADIENT_PRODUCTS:
+        if template in found and not is_finite(found[template]):
+            return None
+    return found
+
+
+def _few_logits(
+    wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None
+) -> dict[str, Array] | None:
+    divisor, log_of_base = _divisor_and_log(problem)
+    logits = inputs @ weights
+    if bias is not None:
+        logits += bias
+    split = split_powers(logits, np.asarray(problem.targets))
+    if split is None:
+        return None
+    powers, targets, own, others = split
+    sums, found = own + others, dict[str, Array]()
+    if not wanted.isdisjoint(LOSSES):
+        # ln(1/p) = ln(1 + others/own), of which a sure prediction keeps every digit
+        losses = np.log1p(others / own)
+        numbers = losses.tolist()
+        if not max(numbers) <= MAX_ACCURATE_LOSS:
+            return None
+        found["losses"] = losses / log_of_base
+        found["L"] = np.array(sum(numbers) / (divisor * log_of_base), losses.dtype)
+    # the target's entry is minus the sum of the others, added up and not subtracted
+    powers.ravel()[targets] = 0.0 - others
+    # by a number in half of the time that a column takes
+    powers /= sums.item() * (divisor * log_of_base) if len(sums) == 1 else (sums * (divisor * log_of_base))[:, None]
+    if "dL_dW{l}" in wanted:
+        found["dL_dW{l}"] = inputs.T @ powers
+    if "dL_db{l}?" in wanted:
+        found["dL_db{l}?"] = np.add.reduce(powers, 0)
+    if "dL_dA{l-1}" in wanted:
+        found["dL_dA{l-1}"] = powers @ weights.T
+    return found
+
+
+LOSSES = frozenset({"losses", "L"})
+
+
+def _many_logits(
+    wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None
+) -> dict[str, Array] | None:
     labels, (divisor, log_of_base) = np.asarray(problem.targets), _divisor_and_log(problem)
     logits = compute_logits(inputs, weights, bias)
     largest = find_largest_size(logits)
     if not math.isfinite(largest):
         return None
-    target_shifts = np.empty(len(logits), logits.dtype) if "losses" in wanted else None
+    target_shifts = None if wanted.isdisjoint(LOSSES) else np.empty(len(logits), logits.dtype)
     sums = to_unscaled_gradient(logits, labels, target_shifts, is_shifted=largest > MAX_PLAIN_EXPONENT)
-    found: dict[str, Array] = {}
+    found = dict[str, Array]()
     if target_shifts is not None:
         found["losses"] = losses_of(logits, labels, sums, target_shifts) / log_of_base
+        found["L"] = np.asarray(found["losses"].sum() / divisor)
+        if not is_finite(found["L"]):
+            return None
     sums *= divisor * log_of_base
     # dL/dZ = unscaled gradient / sums, row by row; of many classes only what is multiplied by it is scaled
     is_scaled = logits.shape[1] <= MAX_CLASSES_ON_SLOW_AXIS
@@ -168,76 +233,11 @@ def _many_outputs(
     if "dL_dW{l}" in wanted:
         scaled = inputs if is_scaled else inputs / sums[:, None]
         found["dL_dW{l}"] = scaled.T.dot(logits)
-    if bias is not None and "dL_db{l}?" in wanted:
+    if "dL_db{l}?" in wanted:
         found["dL_db{l}?"] = logits.sum(axis=0) if is_scaled else (1.0 / sums).dot(logits)
     if "dL_dA{l-1}" in wanted:
         grad_inputs = logits.dot(weights.T)
         found["dL_dA{l-1}"] = grad_inputs if is_scaled else np.divide(grad_inputs, sums[:, None], out=grad_inputs)
-    if problem.conventions.l2.strength:
-        _add_penalties(found, problem, weights, bias)
-    return found if all(is_finite(value) for value in found.values()) else None
-
-
-def _add_penalties(found: dict[str, Array], problem: Problem, weights: Array, bias: Array | None) -> None:
-    context = RuleContext(problem, problem.network.depth)
-    if "dL_dW{l}" in found:
-        found["dL_dW{l}"] += l2_coefficient_of(context) * weights
-    if bias is not None and "dL_db{l}?" in found:
-        found["dL_db{l}?"] += bias_l2_coefficient_of(context) * bias
-
-
-def _has_few_labelled(traits: Traits) -> bool:
-    is_labelled = traits.loss == "cross_entropy" and traits.has_labels
-    # without a penalty nothing is added to the loss and its derivatives
-    return is_labelled and traits.has_few_outputs and not traits.has_penalty
-
-
-GRADIENT_PRODUCTS: dict[str, Callable[[Array, Array, Array], Array]] = {
-    "dL_dW{l}": lambda inputs, grad, weights: inputs.T @ grad,
-    "dL_db{l}?": lambda inputs, grad, weights: np.add.reduce(grad, -2),
-    "dL_dA{l-1}": lambda inputs, grad, weights: grad @ weights.T,
-}
-BY_PROBABILITY = frozenset({"losses", "L", "dL_dA{l}"})
-"""What is made with the target's probability, of which an unlikely target leaves few digits."""
-
-
-def _few_outputs(
-    wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None = None
-) -> Found:
-    divisor, log_of_base = _divisor_and_log(problem)
-    factor = divisor * log_of_base
-    logits = inputs @ weights
-    if bias is not None:
-        logits += bias
-    split = split_powers(logits, np.asarray(problem.targets))
-    if split is None:
-        return None
-    powers, targets, own, others = split
-    sums, found = own + others, {"Z{l}": logits}
-    if not wanted.isdisjoint(BY_PROBABILITY):
-        # ln(1/p) = ln(1 + others/own), of which a sure prediction keeps every digit
-        losses = np.log1p(others / own)
-        numbers = losses.tolist()
-        if not max(numbers) <= MAX_ACCURATE_LOSS:
-            return None
-        found["losses"], found["L"] = losses / log_of_base, np.array(sum(numbers) / factor, losses.dtype)
-    if "A{l}" in wanted:
-        found["A{l}"] = probabilities = powers / sums[:, None]
-        probabilities.ravel()[targets] = own / sums
-    if "dL_dA{l}" in wanted:
-        found["dL_dA{l}"] = grad_outputs = np.zeros_like(powers)
-        grad_outputs.ravel()[targets] = sums / (own * -factor)
-    # the target's entry is minus the sum of the others, added up and not subtracted
-    powers.ravel()[targets] = 0.0 - others
-    # by a number in half of the time that a column takes
-    powers /= sums.item() * factor if len(powers) == 1 else (sums * factor)[:, None]
-    found["dL_dZ{l}"] = powers
-    for template, multiply in GRADIENT_PRODUCTS.items():
-        if template in wanted:
-            found[template] = product = multiply(inputs, powers, weights)
-            # what became of finite logits is finite until it is multiplied by what is given
-            if not is_finite(product):
-                return None
     return found
 
 
@@ -250,22 +250,24 @@ def _grad_weights_of_one_sample(wanted: frozenset[str], problem: Problem, inputs
     return None if product is None else {"dL_dW{l}": product}
 
 
-FUSED_RULES = (
-    FusedRule(
-        name="softmax_cross_entropy_of_many",
+def _fused_softmax_cross_entropy(name: str, *outputs: str, applies: Callable[[Traits], bool]) -> FusedRule:
+    return FusedRule(
+        name=name,
         inputs=("A{l-1}", "W{l}", "b{l}?"),
         hidden=("Z{l}", "A{l}", "y", "dL_dZ{l}"),
-        outputs=("losses", *GRADIENT_PRODUCTS),
-        applies=_has_many_labelled,
-        apply=_many_outputs,
+        outputs=(*outputs, "losses", *GRADIENT_PRODUCTS),
+        applies=applies,
+        apply=_softmax_cross_entropy,
+    )
+
+
+FUSED_RULES = (
+    _fused_softmax_cross_entropy(
+        "softmax_cross_entropy", "L", applies=lambda traits: _is_labelled(traits) and not traits.has_penalty
     ),
-    FusedRule(
-        name="softmax_cross_entropy_of_few",
-        inputs=("A{l-1}", "W{l}", "b{l}?"),
-        hidden=("y",),
-        outputs=("Z{l}", "A{l}", "losses", "L", "dL_dA{l}", "dL_dZ{l}", *GRADIENT_PRODUCTS),
-        applies=_has_few_labelled,
-        apply=_few_outputs,
+    # the penalty is one of all layers' parameters
+    _fused_softmax_cross_entropy(
+        "softmax_cross_entropy_with_penalty", applies=lambda traits: _is_labelled(traits) and traits.has_penalty
     ),
     FusedRule(
         name="grad_weights_of_one_sample",
