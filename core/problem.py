@@ -143,15 +143,12 @@ class Traits(NamedTuple):
         Whether the targets are class indices.
     has_penalty : bool
         Whether L2 adds something to the loss.
-    is_single : bool
-        Whether there is one sample.
     """
 
     biases: tuple[bool, ...]
     loss: str | None
     has_labels: bool
     has_penalty: bool
-    is_single: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -227,7 +224,6 @@ class Problem:
             loss=self.loss,
             has_labels=self.has_labels,
             has_penalty=self.conventions.l2.strength > 0.0,
-            is_single=self.n_samples == 1,
         )
 
     @property

@@ -6,6 +6,7 @@ finite, so that refusals are theirs; and tests compare the two.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,9 @@ MAX_ACCURATE_LOSS = 80.0
 """Above this loss in nats the probability of the target may have few digits left, and a quotient by it fewer."""
 
 LOGS_OF_BASES = {name: math.log(base) for name, base in LOG_BASES.items()}
+
+WANTED = ""
+"""Who takes what is wanted itself, among the names of those that take something."""
 
 Found = Mapping[str, Array] | None
 
@@ -70,7 +74,7 @@ class FusedRule:
     apply: Callable[..., Found]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FusedStep:
     """A fused rule in a problem's table, in place of the steps that it makes needless.
 
@@ -111,32 +115,39 @@ def fuse(traits: Traits, structure: Structure, steps: Sequence[Step], wanted: Co
     tuple of FusedStep
         No two of which compute the same.
     """
-    rest, found = list(steps), []
+    by_output, found = {step.output: step for step in steps}, list[FusedStep]()
+    takers = defaultdict[str, set[str]](set, {name: {WANTED} for name in wanted})
+    for step in steps:
+        for name in step.inputs:
+            takers[name].add(step.output)
     for rule in FUSED_RULES:
         if rule.applies(traits):
             for layer in range(1 if rule.is_repeated else structure.depth, structure.depth + 1):
-                fused = _stand_in(rule, layer, structure, rest, wanted)
+                fused = _stand_in(rule, layer, structure, by_output, takers)
                 if fused:
                     found.append(fused)
-                    rest = [step for step in rest if step.output not in fused.replaced]
+                    for name in fused.replaced & by_output.keys():
+                        for taken in by_output.pop(name).inputs:
+                            takers[taken].discard(name)
+                    for name in fused.inputs:
+                        takers[name].add(rule.name)
     return tuple(found)
 
 
 def _stand_in(
-    rule: FusedRule, layer: int, structure: Structure, steps: Sequence[Step], wanted: Collection[str]
+    rule: FusedRule, layer: int, structure: Structure, computed: Collection[str], takers: Mapping[str, set[str]]
 ) -> FusedStep | None:
     def named(templates: tuple[str, ...]) -> dict[str, str]:
         return {template: name for template in templates for name in fill(template, layer, structure)}
 
     hidden, outputs = frozenset(named(rule.hidden).values()), named(rule.outputs)
-    computed, replaced = {step.output for step in steps}, hidden.union(outputs.values())
-    elsewhere = {name for step in steps if step.output not in replaced for name in step.inputs}.union(wanted)
-    outputs = {template: name for template, name in outputs.items() if name in computed & elsewhere}
+    replaced = hidden.union(outputs.values())
+    needed = {template: name for template, name in outputs.items() if name in computed and takers[name] - replaced}
     # all that it leaves out has to be needed, on the way to its own outputs only
-    if not outputs or not hidden <= computed - elsewhere:
+    if not needed or not all(name in computed and takers[name] <= replaced for name in hidden):
         return None
     inputs = tuple(named(rule.inputs).values())
-    return FusedStep(rule=rule, number=layer, inputs=inputs, outputs=outputs, replaced=replaced)
+    return FusedStep(rule=rule, number=layer, inputs=inputs, outputs=needed, replaced=replaced)
 
 
 def _divisor_and_log(problem: Problem) -> tuple[float, float]:
@@ -241,13 +252,21 @@ def _many_logits(
     return found
 
 
-def _is_single(traits: Traits) -> bool:
-    return traits.is_single and not traits.has_penalty
+def _has_no_penalty(traits: Traits) -> bool:
+    return not traits.has_penalty
 
 
-def _grad_weights_of_one_sample(wanted: frozenset[str], problem: Problem, inputs: Array, grad: Array) -> Found:
-    product = compute_outer_product(inputs, grad)
-    return None if product is None else {"dL_dW{l}": product}
+def _grad_weights(wanted: frozenset[str], problem: Problem, inputs: Array, grad: Array) -> Found:
+    if len(inputs) == 1:
+        outer = compute_outer_product(inputs, grad)
+        return None if outer is None else {"dL_dW{l}": outer}
+    product = inputs.T @ grad
+    return {"dL_dW{l}": product} if is_finite(product) else None
+
+
+def _grad_bias(wanted: frozenset[str], problem: Problem, grad: Array) -> Found:
+    total = np.add.reduce(grad, 0)
+    return {"dL_db{l}": total} if is_finite(total) else None
 
 
 def _fused_softmax_cross_entropy(name: str, *outputs: str, applies: Callable[[Traits], bool]) -> FusedRule:
@@ -269,12 +288,21 @@ FUSED_RULES = (
     _fused_softmax_cross_entropy(
         "softmax_cross_entropy_with_penalty", applies=lambda traits: _is_labelled(traits) and traits.has_penalty
     ),
+    # without a penalty its coefficients need not be computed, nor looked at
     FusedRule(
-        name="grad_weights_of_one_sample",
+        name="grad_weights_without_penalty",
         inputs=("A{l-1}", "dL_dZ{l}"),
         outputs=("dL_dW{l}",),
         is_repeated=True,
-        applies=_is_single,
-        apply=_grad_weights_of_one_sample,
+        applies=_has_no_penalty,
+        apply=_grad_weights,
+    ),
+    FusedRule(
+        name="grad_bias_without_penalty",
+        inputs=("dL_dZ{l}",),
+        outputs=("dL_db{l}",),
+        is_repeated=True,
+        applies=_has_no_penalty,
+        apply=_grad_bias,
     ),
 )

@@ -97,7 +97,7 @@ def plan_of(problem: Problem, wanted: tuple[str, ...], given: frozenset[str]) ->
         If the problem has no such quantity.
     """
     traits = problem.traits
-    return (_many_plans if len(traits.biases) <= MAX_CACHED_DEPTH else _make_plan)(traits, wanted, given)
+    return (_many_plans if len(traits.biases) <= MAX_CACHED_DEPTH else _few_plans)(traits, wanted, given)
 
 
 def _make_plan(traits: Traits, wanted: tuple[str, ...], given: frozenset[str]) -> Plan:
@@ -128,20 +128,25 @@ def _make_plan(traits: Traits, wanted: tuple[str, ...], given: frozenset[str]) -
 
 
 _many_plans = lru_cache(maxsize=512)(_make_plan)
+_few_plans = lru_cache(maxsize=2)(_make_plan)
 
 
 def _put_in_place(
     fused: Sequence[FusedStep], steps: Sequence[Step], wanted: tuple[str, ...], known: Collection[str]
 ) -> list[Row]:
-    # each where the first of the steps was that it replaces, and the steps that are still needed
     taken = [name for one in fused for name in one.inputs]
-    rest = needed_steps(steps, (*wanted, *taken), {*known, *(name for one in fused for name in one.outputs.values())})
-    waiting, rows = list(fused), list[Row]()
+    known = {*known, *(name for one in fused for name in one.outputs.values())}
+    rest = {step.output for step in needed_steps(steps, (*wanted, *taken), known)}
+    standing_in = {name: one for one in fused for name in one.replaced}
+    rows, placed = list[Row](), set[FusedStep]()
     for step in steps:
-        starting = [one for one in waiting if step.output in one.replaced]
-        waiting = [one for one in waiting if one not in starting]
-        rows += starting
-        rows += [step] if step in rest else []
+        one = standing_in.get(step.output)
+        if one and one not in placed:
+            # where the first of its steps was: what it takes has been computed by then
+            rows.append(one)
+            placed.add(one)
+        if step.output in rest:
+            rows.append(step)
     return rows
 
 
