@@ -136,25 +136,22 @@ def losses_of(unscaled: Array, labels: Labels, sums: Array, target_shifts: Array
     )
 
 
-def split_powers(logits: Array, labels: Labels) -> tuple[Array, npt.NDArray[np.intp], Array, Array] | None:
-    """Compute a softmax's exponentials where the logits are so few that it is the calls that take the time.
+def compute_gradient_of_few(logits: Array, labels: Labels, divisor: float) -> tuple[Array, Array, Array] | None:
+    """Compute the gradient by logits that are so few that it is the calls that take the time.
 
     Parameters
     ----------
     logits : ndarray, shape (n_samples, n_classes)
         Row by row in memory.
     labels : ndarray of int, shape (n_samples,)
+    divisor : float
+        What the gradient of the sum of the losses is divided by.
 
     Returns
     -------
-    powers : ndarray, shape (n_samples, n_classes)
-        exp(z - c), with a c for each sample; 0 in place of the target's.
-    targets : ndarray of int, shape (n_samples,)
-        Where the targets' entries stand in memory.
-    own, others : ndarray, shape (n_samples,)
-        The target's power, and the sum of all others.
-
-    All of it is None where a logit is not finite.
+    tuple of ndarray, or None
+        The gradient, shape (n_samples, n_classes); each target's exponential, and the sum of all others, shape
+        (n_samples,). None where a logit is not finite.
     """
     # what is not a number is not less either
     if 0 not in (np.abs(logits) < MAX_PLAIN_EXPONENT).tobytes():
@@ -166,7 +163,12 @@ def split_powers(logits: Array, labels: Labels) -> tuple[Array, npt.NDArray[np.i
     entries, targets = powers.ravel(), labels + _few_starts(*powers.shape)
     own = entries[targets]
     entries[targets] = 0.0
-    return powers, targets, own, np.add.reduce(powers, -1)
+    others = np.add.reduce(powers, -1)
+    entries[targets] = 0.0 - others
+    sums = own + others
+    # by a number in half of the time that a column takes
+    powers /= sums.item() * divisor if len(sums) == 1 else (sums * divisor)[:, None]
+    return powers, own, others
 
 
 def _many_classes(logits: Array, labels: Labels, target_shifts: Array | None, *, is_shifted: bool) -> Array:

@@ -18,10 +18,10 @@ from core.kernels.outer_product import compute_outer_product
 from core.kernels.softmax_cross_entropy import (
     MAX_CLASSES_ON_SLOW_AXIS,
     MAX_PLAIN_EXPONENT,
+    compute_gradient_of_few,
     compute_logits,
     find_largest_size,
     losses_of,
-    split_powers,
     to_unscaled_gradient,
 )
 from core.problem import Problem, Traits
@@ -150,11 +150,14 @@ def _stand_in(
     return FusedStep(rule=rule, number=layer, inputs=inputs, outputs=needed, replaced=replaced)
 
 
-def _divisor_and_log(problem: Problem) -> tuple[float, float]:
-    # plain numbers: they leave float32 as it is, and cost less than arrays without axes
-    conventions = problem.conventions
-    divisor = REDUCTIONS[conventions.reduction](problem.n_samples, problem.n_out)
-    return float(divisor), LOGS_OF_BASES[conventions.log_base]
+# plain numbers: they leave float32 as it is, and cost less than arrays without axes
+def _log_of_base(problem: Problem) -> float:
+    return LOGS_OF_BASES[problem.conventions.log_base]
+
+
+def _divisor_of_gradient(problem: Problem) -> float:
+    divisor = REDUCTIONS[problem.conventions.reduction](len(problem.inputs), problem.n_out)
+    return divisor * _log_of_base(problem)
 
 
 def _is_labelled(traits: Traits) -> bool:
@@ -171,7 +174,7 @@ def _softmax_cross_entropy(
     found = (_few_logits if has_few else _many_logits)(wanted, problem, inputs, weights, bias)
     if found is None:
         return None
-    if problem.conventions.l2.strength:
+    if problem.traits.has_penalty:
         context = RuleContext(problem, problem.network.depth)
         if "dL_dW{l}" in found:
             found["dL_dW{l}"] += l2_coefficient_of(context) * weights
@@ -187,33 +190,29 @@ def _softmax_cross_entropy(
 def _few_logits(
     wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None
 ) -> dict[str, Array] | None:
-    divisor, log_of_base = _divisor_and_log(problem)
-    logits = inputs @ weights
+    logits, divisor = inputs @ weights, _divisor_of_gradient(problem)
     if bias is not None:
         logits += bias
-    split = split_powers(logits, np.asarray(problem.targets))
-    if split is None:
+    made = compute_gradient_of_few(logits, np.asarray(problem.targets), divisor)
+    if made is None:
         return None
-    powers, targets, own, others = split
-    sums, found = own + others, dict[str, Array]()
+    grad, own, others = made
+    found = dict[str, Array]()
     if not wanted.isdisjoint(LOSSES):
         # ln(1/p) = ln(1 + others/own), of which a sure prediction keeps every digit
         losses = np.log1p(others / own)
         numbers = losses.tolist()
         if not max(numbers) <= MAX_ACCURATE_LOSS:
             return None
-        found["losses"] = losses / log_of_base
-        found["L"] = np.array(sum(numbers) / (divisor * log_of_base), losses.dtype)
-    # the target's entry is minus the sum of the others, added up and not subtracted
-    powers.ravel()[targets] = 0.0 - others
-    # by a number in half of the time that a column takes
-    powers /= sums.item() * (divisor * log_of_base) if len(sums) == 1 else (sums * (divisor * log_of_base))[:, None]
+        found["L"] = np.array(sum(numbers) / divisor, losses.dtype)
+        if "losses" in wanted:
+            found["losses"] = losses / _log_of_base(problem)
     if "dL_dW{l}" in wanted:
-        found["dL_dW{l}"] = inputs.T @ powers
+        found["dL_dW{l}"] = inputs.T @ grad
     if "dL_db{l}?" in wanted:
-        found["dL_db{l}?"] = np.add.reduce(powers, 0)
+        found["dL_db{l}?"] = np.add.reduce(grad, 0)
     if "dL_dA{l-1}" in wanted:
-        found["dL_dA{l-1}"] = powers @ weights.T
+        found["dL_dA{l-1}"] = grad @ weights.T
     return found
 
 
@@ -223,7 +222,7 @@ LOSSES = frozenset({"losses", "L"})
 def _many_logits(
     wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None
 ) -> dict[str, Array] | None:
-    labels, (divisor, log_of_base) = np.asarray(problem.targets), _divisor_and_log(problem)
+    labels, log_of_base = np.asarray(problem.targets), _log_of_base(problem)
     logits = compute_logits(inputs, weights, bias)
     largest = find_largest_size(logits)
     if not math.isfinite(largest):
@@ -233,10 +232,10 @@ def _many_logits(
     found = dict[str, Array]()
     if target_shifts is not None:
         found["losses"] = losses_of(logits, labels, sums, target_shifts) / log_of_base
-        found["L"] = np.asarray(found["losses"].sum() / divisor)
+        found["L"] = np.asarray(found["losses"].sum() / (_divisor_of_gradient(problem) / log_of_base))
         if not is_finite(found["L"]):
             return None
-    sums *= divisor * log_of_base
+    sums *= _divisor_of_gradient(problem)
     # dL/dZ = unscaled gradient / sums, row by row; of many classes only what is multiplied by it is scaled
     is_scaled = logits.shape[1] <= MAX_CLASSES_ON_SLOW_AXIS
     if is_scaled:
