@@ -1,14 +1,16 @@
 """Names of a Jacobian's rows and columns."""
 
 from functools import lru_cache
-from itertools import product
 
 from core.nodes import n_components, split_node
 from core.problem import Problem
 from core.quantities import Quantity, spell
 
 MAX_CACHED_LABELS = 256
-"""Up to so many labels are kept for the next time."""
+"""Up to so many labels are kept for the next time, of 256 kinds."""
+
+MAX_CACHED_LABELS_OF_WEIGHTS = 32_768
+"""Up to so many are kept of four kinds: about 2 MB each, and what it takes to make them exceeds their Jacobian's."""
 
 
 def labels_of(problem: Problem, quantity: Quantity) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -43,24 +45,29 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
         ``"S1"``, ``"W21"``; ``"W[11,1]"`` where a dimension exceeds 9, ``"W2[2,1]"`` in several layers.
     """
     network = problem.network
-    few = n_components(node, problem) <= MAX_CACHED_LABELS
-    return (_few_labels if few else _make_labels)(
-        node, network.widths, network.gives_distribution, problem.conventions.column_order
-    )
+    count, make = n_components(node, problem), _make_labels
+    if count <= MAX_CACHED_LABELS:
+        make = _few_labels
+    elif count <= MAX_CACHED_LABELS_OF_WEIGHTS:
+        make = _many_labels
+    return make(node, network.widths, network.gives_distribution, problem.conventions.column_order)
 
 
 def _make_labels(node: str, widths: tuple[int, ...], gives_distribution: bool, order: str) -> tuple[str, ...]:
     name = spell(node, len(widths) - 1, gives_distribution=gives_distribution)
     symbol, layer = split_node(node)
     dimensions = symbol.shape_in_sample(widths, layer)
+    is_bracketed = max(dimensions) > 9 or name[-1].isdigit()
+    start, between, end = (f"{name}[", ",", "]") if is_bracketed else (name, "", "")
+    if len(dimensions) == 1:
+        return tuple([f"{start}{index}{end}" for index in range(1, dimensions[0] + 1)])
+    # joining two halves takes a sixth of the time that writing both numbers does
+    rows = [f"{start}{row}{between}" for row in range(1, dimensions[0] + 1)]
+    columns = [f"{column}{end}" for column in range(1, dimensions[1] + 1)]
     if order == "columns_first":
-        # columns of W one after the other: the last index is the slow one
-        indices = [index[::-1] for index in product(*(range(1, n + 1) for n in reversed(dimensions)))]
-    else:
-        indices = list(product(*(range(1, n + 1) for n in dimensions)))
-    if max(dimensions) > 9 or name != name.rstrip("0123456789"):
-        return tuple(f"{name}[{','.join(map(str, index))}]" for index in indices)
-    return tuple(name + "".join(map(str, index)) for index in indices)
+        return tuple([row + column for column in columns for row in rows])
+    return tuple([row + column for row in rows for column in columns])
 
 
 _few_labels = lru_cache(maxsize=256)(_make_labels)
+_many_labels = lru_cache(maxsize=4)(_make_labels)
