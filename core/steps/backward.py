@@ -90,6 +90,8 @@ BACKWARD_RULES = (
         inputs={"dL/dZ": "dL_dZ{l}", "W": "W{l}"},
         quantity="grad_inputs",
         formula=parse_formula("dL/dZ·Wᵀ"),
+        # as of the affine rule, for time
+        exact=lambda context, grad, weights: grad @ weights.mT,
         shape="(n_samples, n_in)",
         why="An input reaches the loss through every output, each by its own weight.",
     ),

@@ -7,13 +7,11 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from core.errors import UnknownNameError
-from core.losses import LOSSES
 from core.nodes import activations_node, split_node
 from core.problem import Problem, Traits
 from core.steps.backward import BACKWARD_RULES
 from core.steps.fusion import FusedStep, fuse
-from core.steps.rules import Structure
-from core.steps.table import MAX_CACHED_DEPTH, Step, steps_of
+from core.steps.table import MAX_CACHED_DEPTH, Step, steps_of, structure_with
 
 CARRIED = {"affine": 0, "activation_gradient": 0, "grad_weights": 1, "grad_bias": 0, "grad_inputs": 0}
 """By rule, which input it only multiplies and adds up: where that is not finite, neither is the result."""
@@ -101,8 +99,7 @@ def plan_of(problem: Problem, wanted: tuple[str, ...], given: frozenset[str]) ->
 
 
 def _make_plan(traits: Traits, wanted: tuple[str, ...], given: frozenset[str]) -> Plan:
-    loss = None if traits.loss is None else LOSSES[traits.loss]
-    structure = Structure(traits.biases, has_loss=loss is not None, has_logits=bool(loss and loss.logits))
+    structure = structure_with(traits)
     table = steps_of(structure)
     computed = {step.output for step in table}
     sources = {name for step in table for name in step.inputs} - computed

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.losses import LOSSES
-from core.problem import Problem
+from core.problem import Problem, Traits
 from core.registry import Registry
 from core.steps.backward import BACKWARD_RULES
 from core.steps.forward import FORWARD_RULES
@@ -41,11 +41,15 @@ def structure_of(problem: Problem) -> Structure:
     -------
     Structure
     """
-    return Structure(
-        biases=problem.network.biases,
-        has_loss=problem.loss is not None,
-        has_logits=problem.loss is not None and LOSSES[problem.loss].logits is not None,
-    )
+    return structure_with(problem.traits)
+
+
+@lru_cache(maxsize=256)
+def structure_with(traits: Traits) -> Structure:
+    """Return the structure of a problem of some traits: asked for at every call, so kept."""
+    has_loss = traits.loss is not None
+    has_logits = has_loss and LOSSES[str(traits.loss)].logits is not None
+    return Structure(traits.biases, has_loss=has_loss, has_logits=has_logits)
 
 
 def steps_of(structure: Structure) -> tuple[Step, ...]:
