@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from core.arrays import Array, along_last
+from core.arrays import MIN_ENTRIES_TO_SQUARE, Array, along_last
 from core.formulas import Expression, compile_formula, names_in, parse_formula, to_latex
 from core.kernels.softmax_jacobians import jacobian_softmax, jacobian_softmax_by_weights
 from core.registry import Registry
@@ -149,8 +149,8 @@ def _tanh_vjp(z: Array, a: Array, grad: Array) -> Array:
 def _relu(z: Array) -> Array:
     if np.iscomplexobj(z):
         return np.where(z.real > 0, z, 0.0)
-    # where() mispredicts half its branches, and a row of zeros takes half the time of a scalar
-    return np.maximum(z, np.zeros(z.shape[-1:], z.dtype))
+    # where() mispredicts half its branches, and a row of zeros takes half the time of a scalar for many rows
+    return np.maximum(z, np.zeros(z.shape[-1:], z.dtype) if z.size >= MIN_ENTRIES_TO_SQUARE else 0.0)
 
 
 def _relu_vjp(z: Array, a: Array, grad: Array) -> Array:

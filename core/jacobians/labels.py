@@ -9,8 +9,8 @@ from core.quantities import Quantity, spell
 MAX_CACHED_LABELS = 256
 """Up to so many labels are kept for the next time, of 256 kinds."""
 
-MAX_CACHED_LABELS_OF_WEIGHTS = 32_768
-"""Up to so many are kept of four kinds: about 2 MB each, and what it takes to make them exceeds their Jacobian's."""
+MAX_CACHED_MANY_LABELS = 32_768
+"""Up to so many are kept of four kinds, about 2 MB each: to make them takes longer than the Jacobian itself."""
 
 
 def labels_of(problem: Problem, quantity: Quantity) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -48,7 +48,7 @@ def labels(node: str, problem: Problem) -> tuple[str, ...]:
     count, make = n_components(node, problem), _make_labels
     if count <= MAX_CACHED_LABELS:
         make = _few_labels
-    elif count <= MAX_CACHED_LABELS_OF_WEIGHTS:
+    elif count <= MAX_CACHED_MANY_LABELS:
         make = _many_labels
     return make(node, network.widths, network.gives_distribution, problem.conventions.column_order)
 

@@ -10,18 +10,17 @@ from core.arrays import Array, is_finite, range_of
 from core.budget import Budget
 from core.errors import NonFiniteError
 from core.nodes import n_components, output_node, symbol_of
-from core.problem import Problem
+from core.problem import Problem, Traits
 from core.quantities import Quantity, public_name
 from core.steps import (
     MAX_CACHED_DEPTH,
     LocalJacobian,
     RuleContext,
     Step,
-    Structure,
     evaluate,
     fill,
     steps_of,
-    structure_of,
+    structure_with,
 )
 
 MIN_ROWS_FOR_MATRIX = 16
@@ -78,11 +77,12 @@ def path_between(problem: Problem, of: str, by: str) -> tuple[Link, ...]:
     tuple of Link
         From `of` downwards.
     """
-    structure = structure_of(problem)
-    return (_many_paths if structure.depth <= MAX_CACHED_DEPTH else _find_path)(structure, of, by)
+    traits = problem.traits
+    return (_many_paths if len(traits.biases) <= MAX_CACHED_DEPTH else _find_path)(traits, of, by)
 
 
-def _find_path(structure: Structure, of: str, by: str) -> tuple[Link, ...]:
+def _find_path(traits: Traits, of: str, by: str) -> tuple[Link, ...]:
+    structure = structure_with(traits)
     producers = {step.output: step for step in steps_of(structure)}
     links, node = [], of
     while node != by:

@@ -31,7 +31,7 @@ from core.steps.changes import (
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rounding import Rounding
 from core.steps.rules import LocalJacobian, Rule, RuleContext, Structure
-from core.steps.table import MAX_CACHED_DEPTH, RULES, Step, fill, steps_of, structure_of
+from core.steps.table import MAX_CACHED_DEPTH, RULES, Step, fill, steps_of, structure_of, structure_with
 
 __all__ = [
     "BACKWARD_RULES",
@@ -57,4 +57,5 @@ __all__ = [
     "sources_of",
     "steps_of",
     "structure_of",
+    "structure_with",
 ]
