@@ -200,7 +200,7 @@ def _few_logits(
     found = dict[str, Array]()
     if not wanted.isdisjoint(LOSSES):
         # ln(1/p) = ln(1 + others/own), of which a sure prediction keeps every digit
-        losses = np.log1p(others / own)
+        losses = np.log1p(np.divide(others, own)).astype(grad.dtype).reshape(-1)
         numbers = losses.tolist()
         if not max(numbers) <= MAX_ACCURATE_LOSS:
             return None
