@@ -33,9 +33,9 @@ FILL_GOALS = {1000: Goal(1.2)}
 JACREV = "torch jacrev"
 
 WHY = (
-    "`compute_jacobians` names every row and column, and up to 256 names of a kind are kept for the next call. At K = "
-    "1000 and at 30·10 and 256·64 the names are more, and take most of the time: the product alone is in its own row. "
-    "At K = 10 the calls of the table take the time."
+    "`compute_jacobians` names every row and column. Up to 256 names of a kind are kept for the next call, and up to "
+    "32768 of four kinds; to make 16384 anew takes 0.7 ms. Beside the product, in its own row, a call takes about 15 µs "
+    "to read the id, check sizes and name factors: half of it at K = 10 and K = 100."
 )
 
 
