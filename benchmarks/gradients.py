@@ -30,11 +30,11 @@ Gradient = Callable[[], Sequence[npt.ArrayLike]]
 Peers = dict[str, Gradient]
 
 CALLS = (
-    "Calls take most of this, not arithmetic: about 0.2 µs for NumPy to look at equal arrays, 0.7 for a matrix product, "
-    "a sum over an axis or a column that divides rows. At 4×10→3 the kernel makes fifteen of them, 7 of 10 µs; the plan "
-    "around it takes 2.5. `dot` would take a third of `@` there, but it releases the GIL each time, and a thread that "
-    "does so every few microseconds starves the event loop. In the small network relu and its slope take 4 µs, the "
-    "result's dataclasses 3."
+    "Calls take most of this, not arithmetic: NumPy takes 0.2 µs for an operation on equal shapes, 0.7 for a matrix "
+    "product, a sum over an axis, or a column that divides rows. At 4×10→3 the kernel makes fifteen such calls, 7 of "
+    "10 µs; the plan around it takes 2.5. `dot` would take a third of `@` there, but it releases the GIL each time, and "
+    "a thread that does so every few microseconds starves the event loop. In the small network relu and its slope take "
+    "4 µs, the result's dataclasses 3."
 )
 PRODUCTS = (
     "NumPy's products alone take about half of torch's time. In the network they are nine: 0.49 of it at N = 64, 0.55 "
@@ -44,9 +44,9 @@ PRODUCTS = (
     "the time of NumPy's products on this processor; torch and JAX do not use OpenBLAS."
 )
 OUTER = (
-    "With one sample dL_dW1 is an outer product. NumPy's `@` took 200 µs for it at 784×256, a loop of its own; a product "
-    "of rows padded with zeros, which goes to BLAS, takes 30 (47 with OPENBLAS_CORETYPE=Haswell). What remains is to "
-    "read and write each weight matrix once."
+    "With one sample dL_dW1 is an outer product. NumPy's `@` takes 200 µs for it at 784×256, in a loop of its own. A "
+    "product of rows padded with zeros goes to BLAS and takes 30 (47 with OPENBLAS_CORETYPE=Haswell). What remains is "
+    "to read and write each weight matrix once."
 )
 """Why rows miss their goals."""
 
