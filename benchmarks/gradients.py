@@ -32,9 +32,9 @@ Peers = dict[str, Gradient]
 CALLS = (
     "Calls take most of this, not arithmetic: NumPy takes 0.2 µs for an operation on equal shapes, 0.7 for a matrix "
     "product, a sum over an axis, or a column that divides rows. At 4×10→3 the kernel makes fifteen such calls, 7 of "
-    "10 µs; the plan around it takes 2.5. `dot` would take a third of `@` there, but it releases the GIL each time, and "
-    "a thread that does so every few microseconds starves the event loop. In the small network relu and its slope take "
-    "4 µs, the result's dataclasses 3."
+    "10 µs; the plan around it takes 2.5. `dot` would take a third of `@` there, but it releases the GIL each time, "
+    "and a thread that does so every few microseconds starves the event loop. In the small network relu and its slope "
+    "take 4 µs, the result's dataclasses 3."
 )
 PRODUCTS = (
     "NumPy's products alone take about half of torch's time. In the network they are nine: 0.49 of it at N = 64, 0.55 "

@@ -34,7 +34,7 @@ JACREV = "torch jacrev"
 
 WHY = (
     "`compute_jacobians` names every row and column. Up to 256 names of a kind are kept for the next call, and up to "
-    "32768 of four kinds; to make 16384 anew takes 0.7 ms. Beside the product, which has a row of its own, a call takes "
+    "32768 of four kinds; to make 16384 anew takes 0.7 ms. Beside the product, which has its own row, a call takes "
     "about 15 µs to read the id, check sizes and name factors: half of it at K = 10 and K = 100."
 )
 

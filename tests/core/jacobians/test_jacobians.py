@@ -7,8 +7,10 @@ import pytest
 
 from core.arrays import Array
 from core.budget import Budget
+from core.conventions import COLUMN_ORDERS, Conventions
 from core.errors import CoreError, DomainError, NonFiniteError, ShapeError, TooLargeError, UnknownNameError
 from core.jacobians import Jacobian, compute_jacobians
+from core.jacobians.labels import MAX_CACHED_MANY_LABELS
 from core.problem import Layer, Network, Problem
 from core.steps import evaluate
 from tests.support.problems import numbered_quantities, random_problem, two_layers
@@ -121,6 +123,22 @@ def l2_gradient(problem: Problem, by: str) -> Array:
 )
 def test_factors_are_named_from_the_left(text: str, factors: tuple[str, ...]) -> None:
     assert derivative(two_layers(), text).factors == factors
+
+
+@pytest.mark.parametrize("n_in", [3, 120, MAX_CACHED_MANY_LABELS // 4 + 1])
+@pytest.mark.parametrize("order", ["columns_first", "rows_first"])
+def test_however_many_columns_there_are_each_is_named_after_its_weight(n_in: int, order: str) -> None:
+    layer = Layer(weights=np.ones((n_in, 4)), activation="identity")
+    problem = Problem(
+        network=Network(layers=(layer,)), inputs=np.ones((1, n_in)), conventions=Conventions(column_order=order)
+    )
+    positions = np.arange(4 * n_in).reshape((n_in, 4), order=COLUMN_ORDERS[order])
+    columns = derivative(problem, "dZ_dW").columns
+    assert columns is not None
+    assert len(columns) == positions.size
+    for row, column in ((0, 0), (1, 0), (0, 3), (n_in - 1, 3)):
+        indices = f"{row + 1}{column + 1}" if n_in == 3 else f"[{row + 1},{column + 1}]"
+        assert columns[positions[row, column]] == f"W{indices}"
 
 
 def test_columns_stack_weights_by_columns() -> None:

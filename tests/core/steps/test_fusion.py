@@ -227,15 +227,18 @@ def refusal(problem: Problem, wanted: list[str]) -> str:
 
 @pytest.mark.parametrize("n_classes", [10, 100])
 @pytest.mark.parametrize("others", [-1e200, 0.0, 1e200])
-def test_logits_that_do_not_fit_float64_are_refused_in_the_steps_words(n_classes: int, others: float) -> None:
+@pytest.mark.parametrize("n_samples", [1, 2, MIN_LOGITS_FOR_PASSES])
+def test_logits_that_do_not_fit_float64_are_refused_in_the_steps_words(
+    n_classes: int, others: float, n_samples: int
+) -> None:
     # a logit of minus infinity alone would be a probability of 0
     weights = np.full((1, n_classes), others)
     weights[0, 1] = 1e200
     layer = Layer(weights=weights, activation="softmax")
     problem = Problem(
         network=Network(layers=(layer,)),
-        inputs=np.full((MIN_LOGITS_FOR_PASSES, 1), -1e200),
-        targets=np.zeros(MIN_LOGITS_FOR_PASSES, dtype=np.int64),
+        inputs=np.full((n_samples, 1), -1e200),
+        targets=np.zeros(n_samples, dtype=np.int64),
         loss="cross_entropy",
     )
     assert fused_steps(problem, ["dL_dW1"])
@@ -256,6 +259,19 @@ def test_a_gradient_that_does_not_fit_float64_is_refused_in_the_steps_words(n_cl
     assert fused_steps(problem, ["dL_dW1"])
     assert refusal(problem, ["dL_dW1"]) == refusal(problem, ["dL_dW1", "Z1"])
     assert refusal(problem, ["dL_dW1"]).startswith("dL_dW, or a number on the way to it, does not fit float64")
+
+
+def test_a_mean_loss_that_fits_is_given_though_the_sum_does_not() -> None:
+    problem = Problem(
+        network=Network(layers=(Layer(weights=np.array([[0.0, 1e308]]), activation="softmax"),)),
+        inputs=np.ones((MIN_LOGITS_FOR_PASSES, 1)),
+        targets=np.zeros(MIN_LOGITS_FOR_PASSES, dtype=np.int64),
+        loss="cross_entropy",
+    )
+    assert fuses_softmax(problem, ["L", "dL_dW1"])
+    found = evaluate(problem, ["L", "dL_dW1"])
+    assert float(found["L"]) == pytest.approx(1e308, rel=1e-14)
+    np.testing.assert_allclose(found["dL_dW1"], [[-1.0, 1.0]], rtol=1e-14)  # a sum of equal shares
 
 
 def single(problem: Problem) -> Problem:
