@@ -4,12 +4,13 @@ A formula is a tree of `Name`, `Number` and `Apply`, read from the text that peo
 known of each operation.
 """
 
+from core.formulas.edits import drop, put, replace_part
 from core.formulas.expression import Apply, Edit, Expression, Name, Number, names_in, parts_of, rewrite, substitute
 from core.formulas.operations import OPERATIONS, Operation
 from core.formulas.printing import number_to_text, to_latex, to_text
 from core.formulas.reading import parse_formula
-from core.formulas.simplification import ONE, ZERO, drop, simplify
-from core.formulas.symbols import NUMBERS, is_lifted, is_number, latex_of
+from core.formulas.simplification import ONE, ZERO, simplify
+from core.formulas.symbols import NUMBERS, axes_lacking, is_lifted, is_number, latex_of
 from core.formulas.values import BoundRun, Functions, compile_bound, compile_formula, lift, lower
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Name",
     "Number",
     "Operation",
+    "axes_lacking",
     "compile_bound",
     "compile_formula",
     "drop",
@@ -37,6 +39,8 @@ __all__ = [
     "number_to_text",
     "parse_formula",
     "parts_of",
+    "put",
+    "replace_part",
     "rewrite",
     "simplify",
     "substitute",

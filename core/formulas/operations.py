@@ -68,7 +68,7 @@ class Operation:
     adds : bool
         Whether it adds up. Whoever works by hand writes down each number before adding it.
     axes : tuple of int
-        The axes over which it adds or looks for the largest entry.
+        The axes along which it leaves one entry: it adds, or picks one.
     """
 
     name: str
@@ -410,6 +410,7 @@ OPERATIONS: Registry[Operation] = Registry(
         error=_do_same(lambda a: a[..., :1, :]),
         latex=r"\operatorname{{first}}\left({0}\right)",
         groups=True,
+        axes=(-2,),
     ),
     Operation(
         name="last",
@@ -417,6 +418,7 @@ OPERATIONS: Registry[Operation] = Registry(
         error=_do_same(lambda a: a[..., -1:, :]),
         latex=r"\operatorname{{last}}\left({0}\right)",
         groups=True,
+        axes=(-2,),
     ),
     Operation(
         name="ones",

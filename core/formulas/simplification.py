@@ -1,8 +1,8 @@
-"""What a formula leaves out: terms of 0, factors of 1, and what an operand's absence makes of it."""
+"""What a formula leaves out: terms of 0 and factors of 1."""
 
 from collections.abc import Callable, Mapping
 
-from core.formulas.expression import Apply, Edit, Expression, Name, Number, rewrite
+from core.formulas.expression import Apply, Expression, Number, rewrite
 from core.formulas.symbols import is_number
 
 ZERO = Number(0.0)
@@ -94,31 +94,3 @@ _SHORTER: Mapping[str, Callable[[Apply], Expression]] = {
     "negate": _negate,
     "sum": _add_up,
 }
-
-
-def drop(name: str) -> Edit:
-    """Return the edit that leaves an operand out.
-
-    Parameters
-    ----------
-    name : str
-        The symbol that is forgotten, wherever it stands.
-
-    Returns
-    -------
-    callable
-        Of a sum, a product or a quotient the other operand is left; of a function of the symbol, nothing is.
-    """
-    absent = Name(name)
-
-    def change(part: Expression) -> Expression:
-        if not isinstance(part, Apply) or absent not in part.operands:
-            return part
-        left = [operand for operand in part.operands if operand != absent]
-        if not left:
-            return absent
-        if part.operation == "subtract" and part.operands[0] == absent:
-            return Apply("negate", (left[0],))
-        return left[0]
-
-    return lambda expression: rewrite(expression, change)

@@ -39,6 +39,8 @@ ROWS = ("b", "dL/db")
 COLUMNS = ("losses",)
 """Symbols of what has an entry for each sample only."""
 
+BOTH_AXES = frozenset((-2, -1))
+
 _DIGITS = re.compile(r"\d+$")
 _DERIVATIVE = re.compile(r"d(\w+)/d(\w+)")
 _LETTERS_AND_NUMBER = re.compile(r"(\w*?[^\W\d])(\d*)([′₀₋]*)")
@@ -83,14 +85,34 @@ def is_number(expression: Expression) -> bool:
     -------
     bool
     """
+    return len(axes_lacking(expression)) == len(BOTH_AXES)
+
+
+def axes_lacking(expression: Expression) -> frozenset[int]:
+    """Return the axes along which an expression has one entry whatever the shapes of its names, counted from the last.
+
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    frozenset of int
+        Both for a number.
+    """
     if isinstance(expression, Number):
-        return True
+        return BOTH_AXES
     if isinstance(expression, Name):
-        return expression.text in NUMBERS
+        axis = axes_of(expression.text)
+        return BOTH_AXES if expression.text in NUMBERS else frozenset(() if axis is None else (axis,))
+    operands = [axes_lacking(operand) for operand in expression.operands]
+    if expression.operation == "product":
+        left, right = operands
+        return left & {-2} | right & {-1}
+    if expression.operation == "transpose":
+        return frozenset(-3 - axis for axis in operands[0])
     operation = OPERATIONS.get(expression.operation)
-    if operation is not None and len(operation.axes) == 2:
-        return True
-    return all(map(is_number, expression.operands))
+    return frozenset.intersection(*operands).union(operation.axes if operation else ())
 
 
 def latex_of(name: str) -> str:

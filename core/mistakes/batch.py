@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from core.formulas import put
 from core.mistakes.conditions import divides_otherwise, is_batch, is_fused
 from core.mistakes.mistake import Mistake, Transform, Variant, multiply
 from core.mistakes.wording import averages, name_count, say_divisor, say_half, say_sign, say_twice
 from core.problem import Problem
 from core.quantities import Quantity
-from core.steps import adjust_rule, everywhere, keep_convention, replace_rule, scale_rule
+from core.steps import adjust_rule, edit_rule, everywhere, keep_convention, replace_rule, scale_rule
 from core.steps.loss import divisor_of
 
 
@@ -34,7 +35,7 @@ BATCH_MISTAKES = (
     Mistake(
         name="summed_over_batch",
         family="batch",
-        produces="N·t",
+        formula="N·t",
         message=_say_summed,
         variants=(keep_convention(("reduction", "sum"), "divisor"),),
         applies=lambda problem: divides_otherwise(problem, "sum"),
@@ -42,7 +43,7 @@ BATCH_MISTAKES = (
     Mistake(
         name="averaged_over_batch",
         family="batch",
-        produces="t·N/n",
+        formula="t·N/n",
         message=lambda problem, quantity: f"You divided by the number of samples. {say_divisor(problem)}",
         variants=(keep_convention(("reduction", "mean"), "divisor"),),
         applies=lambda problem: divides_otherwise(problem, "mean"),
@@ -50,9 +51,10 @@ BATCH_MISTAKES = (
     Mistake(
         name="averaged_twice",
         family="batch",
-        produces="t/N",
+        formula="t/N",
         message=_say_twice_averaged,
         variants=(
+            # no edit: it works on what other mistakes have made of the rule
             (
                 adjust_rule(
                     "grad_weights",
@@ -74,7 +76,7 @@ BATCH_MISTAKES = (
     Mistake(
         name="averaged_over_all_entries",
         family="batch",
-        produces="t·N/(n·K)",
+        formula="t·N/(n·K)",
         message=lambda problem, quantity: (
             f"You divided by the number of all entries, samples times outputs. {say_divisor(problem)}"
         ),
@@ -84,7 +86,7 @@ BATCH_MISTAKES = (
     Mistake(
         name="sign_flipped",
         family="sign and scale",
-        produces="−t",
+        formula="−t",
         message=say_sign,
         variants=_times(-1.0),
         transforms=(Transform(apply=lambda problem, quantity, value, number: -value),),
@@ -92,7 +94,7 @@ BATCH_MISTAKES = (
     Mistake(
         name="factor_two",
         family="sign and scale",
-        produces="2·t",
+        formula="2·t",
         message=say_twice,
         variants=_times(2.0),
         transforms=(multiply(lambda problem, quantity: None if quantity.is_of_loss else 2.0),),
@@ -100,7 +102,7 @@ BATCH_MISTAKES = (
     Mistake(
         name="factor_half",
         family="sign and scale",
-        produces="t/2",
+        formula="t/2",
         message=say_half,
         variants=_times(0.5),
         transforms=(multiply(lambda problem, quantity: None if quantity.is_of_loss else 0.5),),
@@ -108,12 +110,11 @@ BATCH_MISTAKES = (
     Mistake(
         name="losses_not_reduced",
         family="batch",
-        produces="L = losses",
         message=lambda problem, quantity: (
             "You gave each sample's loss. The loss of the batch is one number: their sum"
             f"{', divided by ' + name_count(problem) if averages(problem) else ''}."
         ),
-        variants=((adjust_rule("loss", lambda exact, context, losses, *others: losses, reshapes=everywhere),),),
+        variants=((edit_rule("loss", put("losses"), reshapes=everywhere),),),
         applies=is_batch,
     ),
 )

@@ -1,8 +1,5 @@
 """Where mistakes can be made: conditions on problems and on rules of the table."""
 
-import numpy as np
-
-from core.arrays import Array
 from core.conventions import REDUCTIONS
 from core.problem import Problem
 from core.steps import RuleContext, structure_of
@@ -67,19 +64,3 @@ def is_handed_in(context: RuleContext, numbers: int) -> bool:
     bool
     """
     return numbers <= max(MAX_RESHAPED_NUMBERS, 2 * context.layer.weights.size)
-
-
-def one_hot(a: Array) -> Array:
-    """Return rows with a 1 at each row's largest entry.
-
-    Parameters
-    ----------
-    a : ndarray, shape (n_samples, n_out)
-
-    Returns
-    -------
-    ndarray, same shape
-    """
-    rows = np.zeros(a.shape)
-    np.put_along_axis(rows, a.argmax(axis=-1, keepdims=True), 1.0, axis=-1)
-    return rows

@@ -109,14 +109,14 @@ FINISHED_MISTAKES = (
     Mistake(
         name="transposed",
         family="orientation",
-        produces="tᵀ",
+        formula="tᵀ",
         message=_say_transposed,
         transforms=(Transform(apply=_transposed),),
     ),
     Mistake(
         name="reshaped_rows_first",
         family="orientation",
-        produces="dL/dW = by_rows(vec(t))",
+        formula="dL/dW = by_rows(vec(t))",
         message=(
             "You put the row of the chain back into the shape of W in another order than it stacks the weights. "
             "Your numbers are right, in the wrong places."
@@ -126,7 +126,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="not_reshaped",
         family="orientation",
-        produces="dL/dW = vec(t)",
+        formula="dL/dW = vec(t)",
         message=lambda problem, quantity: (
             "You gave one flat list. Put its numbers into the shape of W."
             if _is_weights_gradient(quantity)
@@ -137,7 +137,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="flattened_rows_first",
         family="orientation",
-        produces="dZ/dW = rows_first(t)",
+        formula="dZ/dW = rows_first(t)",
         message="Your columns follow the weights row by row. Here they follow them column by column.",
         variants=(keep_convention(("column_order", "rows_first"), "dZ{l}_dW{l}"),),
         applies=lambda problem: problem.conventions.column_order != "rows_first",
@@ -145,7 +145,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="flattened_columns_first",
         family="orientation",
-        produces="dZ/dW = columns_first(t)",
+        formula="dZ/dW = columns_first(t)",
         message="Your columns follow the weights column by column. Here they follow them row by row.",
         variants=(keep_convention(("column_order", "columns_first"), "dZ{l}_dW{l}"),),
         applies=lambda problem: problem.conventions.column_order != "columns_first",
@@ -153,7 +153,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="inputs_given_for_jacobian",
         family="orientation",
-        produces="dZ/dW = X",
+        formula="dZ/dW = X",
         message=(
             "You gave the inputs. The Jacobian has a row for each output and a column for each weight; the inputs "
             "stand in each row at the weights of its output."
@@ -163,7 +163,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="targets_given",
         family="labels",
-        produces="S = Y or dL/dS = Y or dL/dZ = Y",
+        formula="S = Y or dL/dS = Y or dL/dZ = Y",
         message="You wrote down the targets. They are given; what is asked for is computed from them or beside them.",
         transforms=(Transform(apply=_targets, is_other=True), Transform(apply=_labels, is_other=True)),
         applies=lambda problem: problem.targets is not None,
@@ -171,14 +171,14 @@ FINISHED_MISTAKES = (
     Mistake(
         name="all_zero",
         family="sign and scale",
-        produces="0·t",
+        formula="0·t",
         message="Every entry of yours is 0. The right ones are not all 0.",
         transforms=(Transform(apply=lambda problem, quantity, value, number: np.zeros(value.shape)),),
     ),
     Mistake(
         name="divided_by_constant",
         family="sign and scale",
-        produces="t/m",
+        formula="t/m",
         message="Your numbers are the right ones divided by a whole number. Look for a division that is too much.",
         transforms=(
             Transform(
@@ -192,7 +192,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="scaled",
         family="sign and scale",
-        produces="k·t",
+        formula="k·t",
         message=(
             "Your numbers are the right ones times one factor, the same for all. Look for a factor that is missing or "
             "does not belong here."
@@ -202,7 +202,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="negated_step",
         family="sign and scale",
-        produces="−η·t",
+        formula="−η·t",
         message=lambda problem, quantity: (
             "You gave the step of descent: the gradient times a negative factor. Give the gradient itself."
             if quantity.is_gradient
@@ -215,7 +215,7 @@ FINISHED_MISTAKES = (
     Mistake(
         name="new_weights_given",
         family="sign and scale",
-        produces="dL/dW = W − η·t",
+        formula="dL/dW = W − η·t",
         message="You gave the parameters after a step of descent. Give the gradient.",
         transforms=(Transform(apply=_stepped, accepts=lambda number: number > 0, examples=(0.1, 1.0)),),
     ),

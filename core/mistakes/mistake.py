@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from core.arrays import Array
+from core.formulas import ONE, ZERO, Expression, Name, simplify, substitute, to_text
 from core.nodes import n_components, shape_of
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, to_quantity
-from core.steps import Change
+from core.steps import Change, Rule, symbol_of
 
 Variant = tuple[Change, ...]
 
@@ -133,9 +134,10 @@ class Mistake:
         Its id.
     family : str
         What it is about, in a word or two.
-    produces : str
+    formula : str
         What comes out instead of the right answer, in `SYMBOLS`: ``"N·t"`` for whatever is asked for, or
-        ``"dL/dZ = S/N"`` for one quantity; several are joined by " or ".
+        ``"dL/dZ = S/N"`` for one quantity; several are joined by " or ". Not for edits of rules: theirs is read from
+        the first change of each variant.
     message : str or callable
         Feedback for the student: what is wrong and what to look at, without a number of the solution; or
         ``message(problem, quantity)``, where it depends on them. It begins so that it can follow "In dL/dZ, ".
@@ -154,8 +156,8 @@ class Mistake:
 
     name: str
     family: str
-    produces: str
     message: Message
+    formula: str = ""
     variants: tuple[Variant, ...] = ()
     transforms: tuple[Transform, ...] = ()
     applies: Callable[[Problem], bool] = _always
@@ -169,6 +171,12 @@ class Mistake:
                     "reorder and negate entries, because the search does that to many values at once. A constant "
                     "factor is written with multiply"
                 )
+
+    @property
+    def produces(self) -> str:
+        """What comes out instead of the right answer, in `SYMBOLS`."""
+        edited = (way[0].edited for way in self.variants if not self.formula)
+        return self.formula or " or ".join(dict.fromkeys(_write(rule) for rule in edited if rule))
 
     def say(self, problem: Problem, quantity: Quantity) -> str:
         """Return the feedback on a quantity of a problem.
@@ -184,6 +192,17 @@ class Mistake:
         str
         """
         return self.message if isinstance(self.message, str) else self.message(problem, quantity)
+
+
+def _write(rule: Rule) -> str:
+    """Write an edited rule: S for the last activations, X for what a layer takes, without what most problems lack."""
+    outputs: dict[Expression, Expression] = {
+        Name(symbol): Name("S") for symbol, template in rule.inputs.items() if template == "A{n}"
+    }
+    formula = substitute(rule.formula or ZERO, outputs)
+    usual = simplify(substitute(formula, {Name("ln_B"): ONE, Name("c"): ZERO}))
+    output = symbol_of(rule.output.replace("A{n}", "S").replace("A{l-1}", "X"))
+    return f"{output} = {to_text(formula if usual == ZERO else usual)}"
 
 
 def _is_choice(transform: Transform, quantity: Quantity) -> bool:

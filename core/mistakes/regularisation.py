@@ -6,10 +6,11 @@ import numpy as np
 
 from core.arrays import Array
 from core.conventions import L2_FACTORS, Switch
+from core.formulas import drop
 from core.mistakes.conditions import has_penalty, is_batch
 from core.mistakes.mistake import Mistake, Variant
 from core.problem import Problem
-from core.steps import RuleContext, Where, adjust_rule, everywhere, is_other, replace_rule
+from core.steps import RuleContext, Where, adjust_rule, edit_rule, everywhere, is_other, replace_rule
 
 Scale = Callable[[RuleContext], float]
 
@@ -17,6 +18,7 @@ Scale = Callable[[RuleContext], float]
 def _both(scale: Scale, *, switch: Switch | None = None) -> tuple[Variant, Variant]:
     """Put a factor on the penalty, in the gradients alone and everywhere."""
     where: Where = (lambda context: is_other(context, switch)) if switch else everywhere
+    # no edits: they work on what other mistakes have made of the rule
     in_gradients = (
         adjust_rule(
             "grad_weights",
@@ -64,7 +66,7 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_missing",
         family="L2",
-        produces="dL/dW = t − c·W",
+        formula="dL/dW = t − c·W",
         message="You left out the L2 term. It is in the loss, and in the gradient by each parameter that it covers.",
         variants=_both(lambda context: 0.0),
         applies=has_penalty,
@@ -72,7 +74,7 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_factor",
         family="L2",
-        produces="dL/dW = t − c·W + c′·W",
+        formula="dL/dW = t − c·W + c′·W",
         message=lambda problem, quantity: (
             "You used another factor in the L2 term. Here it is "
             f"{'½' if problem.conventions.l2.factor == 0.5 else '1'}: look at the conventions."
@@ -83,7 +85,7 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_sign",
         family="L2",
-        produces="dL/dW = t − 2·c·W",
+        formula="dL/dW = t − 2·c·W",
         message="You subtracted the L2 term. Add it: the loss has a plus before it.",
         variants=_both(lambda context: -1.0),
         applies=has_penalty,
@@ -91,7 +93,7 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_averaged",
         family="L2",
-        produces="dL/dW = t − c·W + c·W/n",
+        formula="dL/dW = t − c·W + c·W/n",
         message="You divided the L2 term by the number of samples. Here it is added as it is.",
         variants=_both(lambda context: 1.0 / context.problem.n_samples, switch=("l2.per_sample", True)),
         applies=lambda problem: has_penalty(problem) and is_batch(problem) and not _is_divided(problem),
@@ -99,7 +101,7 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_not_averaged",
         family="L2",
-        produces="dL/dW = t − c·W + n·c·W",
+        formula="dL/dW = t − c·W + n·c·W",
         message="You added the L2 term as it is. Here it is divided by the number of samples.",
         variants=_both(lambda context: float(context.problem.n_samples), switch=("l2.per_sample", False)),
         applies=lambda problem: has_penalty(problem) and is_batch(problem) and _is_divided(problem),
@@ -107,7 +109,7 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_on_bias",
         family="L2",
-        produces="dL/db = t + c·b",
+        formula="dL/db = t + c·b",
         message="You applied L2 to the biases as well. Here it covers the weights only.",
         variants=(
             (adjust_rule("grad_bias", _penalise_bias, extra=("l2_coefficient",)),),
@@ -122,7 +124,7 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_not_on_bias",
         family="L2",
-        produces="dL/db = t − c·b",
+        formula="dL/db = t − c·b",
         message="You left the biases out of the L2 term. Here it covers them.",
         variants=((replace_rule("bias_l2_coefficient", lambda context: np.asarray(0.0)),),),
         applies=lambda problem: has_penalty(problem) and problem.conventions.l2.biases,
@@ -130,16 +132,13 @@ REGULARISATION_MISTAKES = (
     Mistake(
         name="l2_only",
         family="L2",
-        produces="dL/dW = c·W",
         message="You gave the gradient of the L2 term alone. Add the gradient of the data's loss.",
         variants=(
             (
-                replace_rule(
-                    "grad_weights", lambda context, inputs, grad, weights, l2_coefficient: l2_coefficient * weights
-                ),
-                replace_rule(
+                edit_rule("grad_weights", drop("Xᵀ·dL/dZ")),
+                edit_rule(
                     "grad_bias",
-                    lambda context, grad, bias, l2_coefficient: l2_coefficient * bias,
+                    drop("sum_samples(dL/dZ)"),
                     where=lambda context: context.problem.conventions.l2.biases,
                 ),
             ),

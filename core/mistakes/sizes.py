@@ -36,7 +36,7 @@ SIZE_MISTAKES = (
     Mistake(
         name="multiplied_by_samples",
         family="sign and scale",
-        produces="n·t",
+        formula="n·t",
         message=lambda problem, quantity: (
             f"Your {name_quantity(quantity)} is the right one times the number of samples. No such factor belongs here."
         ),
@@ -47,7 +47,7 @@ SIZE_MISTAKES = (
     Mistake(
         name="divided_by_samples",
         family="sign and scale",
-        produces="t/n",
+        formula="t/n",
         message=lambda problem, quantity: (
             f"Your {name_quantity(quantity)} is the right one divided by the number of samples. {say_divisor(problem)}"
         ),
@@ -57,7 +57,7 @@ SIZE_MISTAKES = (
     Mistake(
         name="divided_by_features",
         family="sign and scale",
-        produces="dL/dW = t/D",
+        formula="dL/dW = t/D",
         message=lambda problem, quantity: f"You divided by the number of the layer's inputs. {say_divisor(problem)}",
         transforms=(multiply(_over_n_in),),
         applies=lambda problem: max(problem.network.widths[:-1]) > 1,
@@ -65,7 +65,7 @@ SIZE_MISTAKES = (
     Mistake(
         name="multiplied_by_features",
         family="sign and scale",
-        produces="dL/dW = D·t",
+        formula="dL/dW = D·t",
         message="Your gradient is the right one times the number of the layer's inputs. No such factor belongs here.",
         transforms=(multiply(_n_in),),
         applies=lambda problem: max(problem.network.widths[:-1]) > 1,
@@ -73,7 +73,7 @@ SIZE_MISTAKES = (
     Mistake(
         name="multiplied_by_outputs",
         family="sign and scale",
-        produces="K·t",
+        formula="K·t",
         message=lambda problem, quantity: (
             f"Your {name_quantity(quantity)} is the right one times the number of outputs. No such factor belongs here."
         ),

@@ -1,39 +1,42 @@
 """Mistakes in the softmax: its value, and its Jacobian."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from core.activations import ACTIVATIONS
 from core.arrays import Array
+from core.formulas import Expression, put
 from core.losses import log_softmax
-from core.mistakes.conditions import is_softmax, is_softmax_loss, one_hot
+from core.mistakes.conditions import is_softmax, is_softmax_loss
+from core.mistakes.layers import with_local_jacobian
 from core.mistakes.mistake import Mistake, Transform, Variant
 from core.nodes import logits_node, output_node
 from core.problem import Problem
 from core.quantities import Quantity
-from core.steps import RuleContext, adjust_rule, evaluate, everywhere, replace_rule
+from core.steps import RULES, RuleContext, adjust_rule, edit_rule, evaluate, everywhere, replace_rule
 
 LARGEST_EXPONENT = 709.0
 """e to more than this does not fit float64."""
 
 
-def _in_place_of_softmax(value: Callable[[Array], Array]) -> Variant:
-    return (replace_rule("activation", lambda context, z: value(z), where=is_softmax),)
+def _in_place_of_softmax(formula: Expression | str, exact: Callable[..., Array] | None = None) -> Variant:
+    change = edit_rule("activation", put(formula), exact=exact, where=is_softmax)
+    # the outputs of a softmax are S
+    return (replace(change, edited=change.edited and replace(change.edited, output="A{n}")),)
 
 
-def _by_jacobian(vjp: Callable[[Array, Array], Array]) -> Variant:
-    """Put a wrong Jacobian everywhere: ``vjp(a, rows)`` multiplies rows by it."""
+def _by_jacobian(gradient: str) -> Variant:
+    """Put a wrong Jacobian everywhere: the formula is that of rows dL/dA times the matrix of each sample."""
+    change = edit_rule("activation_gradient", put(gradient), where=is_softmax)
 
-    def through_the_loss(
-        context: RuleContext, z: Array, a: Array, y: Array, divisor: Array, log_of_base: Array
-    ) -> Array:
-        return vjp(a, context.loss.grad_outputs(z, a, y) / (divisor * log_of_base))
+    def through_the_loss(context: RuleContext, z: Array, a: Array, *others: Array) -> Array:
+        return change.apply(None, context, RULES["loss_gradient"].apply(context, z, a, *others), z, a)
 
     return (
         replace_rule("logits_gradient", through_the_loss, where=is_softmax_loss),
-        replace_rule("activation_gradient", lambda context, grad, z, a: vjp(a, grad), where=is_softmax),
-        replace_rule("dA{l}_dZ{l}", lambda context, rows, z, a: vjp(a[..., None, :], rows), where=is_softmax),
+        *with_local_jacobian(change),
     )
 
 
@@ -41,23 +44,13 @@ def _softmax(z: Array) -> Array:
     return ACTIVATIONS["softmax"].value(z)
 
 
-def _over_all(z: Array) -> Array:
+def _share(z: Array, *axes: int) -> Array:
     exponentials = np.exp(z - z.max(axis=(-2, -1), keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=(-2, -1), keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=axes, keepdims=True))
 
 
-def _over_batch(z: Array) -> Array:
-    exponentials = np.exp(z - z.max(axis=(-2, -1), keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-2, keepdims=True))
-
-
-def _unstabilised(z: Array) -> Array:
-    exponentials = np.exp(z)
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
-
-
-def _naive_losses(context: RuleContext, z: Array, a: Array, y: Array, log_of_base: Array) -> Array:
-    return np.asarray(-(y * np.log(a)).sum(axis=-1) / log_of_base)
+def _as_it_stands(formula: Expression) -> Expression:
+    return formula
 
 
 def _overflows(problem: Problem) -> bool:
@@ -96,50 +89,46 @@ SOFTMAX_MISTAKES = (
     Mistake(
         name="softmax_jacobian_diagonal",
         family="softmax Jacobian",
-        produces="dS/dZ = diag(s∘(1 − s))",
+        formula="dS/dZ = diag(s∘(1 − s))",
         message=(
             "You kept only the diagonal s_i·(1 − s_i). Every probability depends on every pre-activation, "
             "because all of them are in the denominator: off the diagonal stands −s_i·s_j."
         ),
-        variants=(_by_jacobian(lambda a, rows: rows * a * (1.0 - a)),),
+        variants=(_by_jacobian("dL/dA∘A∘(1 − A)"),),
         transforms=(Transform(apply=_diagonals),),
         applies=_distributes,
     ),
     Mistake(
         name="softmax_jacobian_sign",
         family="softmax Jacobian",
-        produces="dS/dZ = diag(s) + s·sᵀ − 2·diag(s∘s)",
+        formula="dS/dZ = diag(s) + s·sᵀ − 2·diag(s∘s)",
         message=(
             "Your sign off the diagonal is wrong. Raising one pre-activation lowers every other probability: "
             "off the diagonal stands −s_i·s_j."
         ),
-        variants=(
-            _by_jacobian(
-                lambda a, rows: rows * a * (1.0 - 2.0 * a) + a * (rows * a).sum(axis=-1, keepdims=True),
-            ),
-        ),
+        variants=(_by_jacobian("dL/dA∘A∘(1 − 2·A) + A∘sum_outputs(dL/dA∘A)"),),
         applies=_distributes,
     ),
     Mistake(
         name="softmax_jacobian_no_diagonal",
         family="softmax Jacobian",
-        produces="dS/dZ = −s·sᵀ",
+        formula="dS/dZ = −s·sᵀ",
         message="You left out diag(s). On the diagonal stands s_i·(1 − s_i), not −s_i².",
-        variants=(_by_jacobian(lambda a, rows: -a * (rows * a).sum(axis=-1, keepdims=True)),),
+        variants=(_by_jacobian("−A∘sum_outputs(dL/dA∘A)"),),
         applies=_distributes,
     ),
     Mistake(
         name="softmax_jacobian_no_product",
         family="softmax Jacobian",
-        produces="dS/dZ = diag(s)",
+        formula="dS/dZ = diag(s)",
         message="You left out s·sᵀ. It comes from the denominator of the softmax.",
-        variants=(_by_jacobian(lambda a, rows: rows * a),),
+        variants=(_by_jacobian("dL/dA∘A"),),
         applies=_distributes,
     ),
     Mistake(
         name="jacobian_columns_added",
         family="softmax Jacobian",
-        produces="dS/dW = sum_outputs(t)",
+        formula="dS/dW = sum_outputs(t)",
         message=_say_added,
         variants=(
             (
@@ -156,10 +145,10 @@ SOFTMAX_MISTAKES = (
     Mistake(
         name="softmax_twice",
         family="softmax",
-        produces="S = softmax(softmax(Z))",
+        formula="S = softmax(softmax(Z))",
         message="You applied the softmax twice. Perhaps you gave probabilities to a function that applies it itself.",
         variants=(
-            _in_place_of_softmax(lambda z: _softmax(_softmax(z))),
+            (replace_rule("activation", lambda context, z: _softmax(_softmax(z)), where=is_softmax),),
             (
                 replace_rule(
                     "losses",
@@ -178,83 +167,76 @@ SOFTMAX_MISTAKES = (
     Mistake(
         name="softmax_over_batch",
         family="softmax",
-        produces="S = e^Z/sum_samples(e^Z)",
         message="You normalised over the samples. Divide each row by its sum over the classes: every row sums to 1.",
-        variants=(_in_place_of_softmax(_over_batch),),
+        variants=(_in_place_of_softmax("e^Z/sum_samples(e^Z)", lambda context, z: _share(z, -2)),),
         applies=_distributes,
     ),
     Mistake(
         name="softmax_over_all",
         family="softmax",
-        produces="S = e^Z/sum(e^Z)",
         message="You normalised over the whole array. Divide each row by its own sum: every row sums to 1.",
-        variants=(_in_place_of_softmax(_over_all),),
+        variants=(_in_place_of_softmax("e^Z/sum(e^Z)", lambda context, z: _share(z, -2, -1)),),
         applies=lambda problem: _distributes(problem) and problem.n_samples > 1,
     ),
     Mistake(
         name="softmax_missing",
         family="softmax",
-        produces="S = Z",
         message="You left out the softmax. The pre-activations Z are no probabilities.",
-        variants=(_in_place_of_softmax(lambda z: z),),
+        variants=(_in_place_of_softmax("Z"),),
         applies=_distributes,
     ),
     Mistake(
         name="exp_missing",
         family="softmax",
-        produces="S = Z/sum_outputs(Z)",
         message="You left out the exponential. The softmax divides e^z by the sum of them, not z.",
-        variants=(_in_place_of_softmax(lambda z: z / z.sum(axis=-1, keepdims=True)),),
+        variants=(_in_place_of_softmax("Z/sum_outputs(Z)"),),
         applies=_distributes,
     ),
     Mistake(
         name="sigmoid_for_softmax",
         family="softmax",
-        produces="S = sigmoid(Z)",
         message=(
             "You took the sigmoid of each output on its own. The outputs of a softmax share one denominator "
             "and sum to 1."
         ),
-        variants=(_in_place_of_softmax(ACTIVATIONS["sigmoid"].value),),
+        variants=(_in_place_of_softmax(ACTIVATIONS["sigmoid"].formula),),
         applies=_distributes,
     ),
     Mistake(
         name="not_normalised",
         family="softmax",
-        produces="S = e^Z",
         message="You did not divide by the sum of the exponentials. The softmax divides e^z by the sum of its row.",
-        variants=(_in_place_of_softmax(np.exp),),
+        variants=(_in_place_of_softmax("e^Z"),),
         applies=_distributes,
     ),
     Mistake(
         name="log_softmax_for_softmax",
         family="softmax",
-        produces="S = ln(softmax(Z))",
         message="You took the logarithm of the probabilities. The outputs are the probabilities themselves.",
-        variants=(_in_place_of_softmax(log_softmax),),
+        variants=(_in_place_of_softmax("ln(e^Z/sum_outputs(e^Z))", lambda context, z: log_softmax(z)),),
         applies=_distributes,
     ),
     Mistake(
         name="prediction_given",
         family="softmax",
-        produces="S = onehot(Z) or S = argmax(Z)",
+        formula="S = onehot(Z) or S = argmax(Z)",
         message="You gave the predicted class. S has the probability of each class.",
-        variants=(_in_place_of_softmax(one_hot),),
+        variants=(_in_place_of_softmax("onehot(Z)"),),
         transforms=(Transform(apply=_predicted, is_other=True),),
         applies=_distributes,
     ),
     Mistake(
         name="overflowed",
         family="softmax",
-        produces="S = e^Z/sum_outputs(e^Z): no number where Z is above 709",
+        formula="S = e^Z/sum_outputs(e^Z): no number where Z is above 709",
         message=(
             "Your exponentials overflow. Subtract the largest pre-activation of each row first; that changes no "
             "probability."
         ),
         variants=(
             (
-                replace_rule("activation", lambda context, z: _unstabilised(z), where=is_softmax),
-                replace_rule("losses", _naive_losses, where=is_softmax_loss),
+                edit_rule("activation", _as_it_stands, where=is_softmax),
+                edit_rule("losses", _as_it_stands, where=is_softmax_loss),
             ),
         ),
         applies=_overflows,

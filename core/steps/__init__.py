@@ -21,6 +21,7 @@ from core.steps.changes import (
     Change,
     Where,
     adjust_rule,
+    edit_rule,
     everywhere,
     is_other,
     keep_convention,
@@ -30,13 +31,15 @@ from core.steps.changes import (
 )
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rounding import Rounding
-from core.steps.rules import LocalJacobian, Rule, RuleContext, Structure
+from core.steps.rules import LOSS_DERIVATIVE, SLOPE, LocalJacobian, Rule, RuleContext, Structure, symbol_of
 from core.steps.table import MAX_CACHED_DEPTH, RULES, Step, fill, steps_of, structure_of, structure_with
 
 __all__ = [
     "BACKWARD_RULES",
+    "LOSS_DERIVATIVE",
     "MAX_CACHED_DEPTH",
     "RULES",
+    "SLOPE",
     "Change",
     "LocalJacobian",
     "Rounding",
@@ -46,6 +49,7 @@ __all__ = [
     "Structure",
     "Where",
     "adjust_rule",
+    "edit_rule",
     "evaluate",
     "everywhere",
     "fill",
@@ -58,4 +62,5 @@ __all__ = [
     "steps_of",
     "structure_of",
     "structure_with",
+    "symbol_of",
 ]

@@ -1,11 +1,13 @@
 """Changes of rules: how a mistake, or another convention, computes a step otherwise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 
 from core.arrays import Array
 from core.conventions import Switch
-from core.steps.rules import RuleContext
+from core.formulas import Edit
+from core.steps.rules import Rule, RuleContext
 from core.steps.table import RULES
 
 Where = Callable[[RuleContext], bool]
@@ -46,6 +48,8 @@ class Change:
         Templates of what it takes beside the rule's inputs; they come last.
     switch : Switch or None
         The convention under which it is right.
+    edited : Rule or None
+        The rule with another formula, where the change is an edit of the formula.
     """
 
     rule: str
@@ -56,6 +60,52 @@ class Change:
     reshapes: Where = nowhere
     extra: tuple[str, ...] = ()
     switch: Switch | None = None
+    edited: Rule | None = None
+
+
+def edit_rule(
+    rule: str,
+    edit: Edit,
+    *,
+    where: Where = everywhere,
+    reshapes: Where = nowhere,
+    extra: Mapping[str, str] | None = None,
+    exact: Callable[..., Array] | None = None,
+) -> Change:
+    """Return the change that computes a step by an edited formula.
+
+    Parameters
+    ----------
+    rule, where, reshapes
+        See `Change`.
+    edit : callable
+        What is done to the rule's formula.
+    extra : mapping of str to str, optional
+        Templates of what the edited formula takes beside the rule's inputs, by the symbols that stand for them.
+    exact : callable, optional
+        ``exact(context, *inputs)``: the same in a form that does not overflow where the formula does.
+
+    Returns
+    -------
+    Change
+    """
+    original, extra = RULES[rule], extra or {}
+    edited = replace_fields(
+        original,
+        formula=original.formula and edit(original.formula),
+        inputs={**original.inputs, **extra},
+        exact=exact,
+        is_edited=True,
+    )
+    return Change(
+        rule=rule,
+        apply=lambda exact, context, *inputs: edited.apply(context, *inputs),
+        replaces=True,
+        where=where,
+        reshapes=reshapes,
+        extra=tuple(extra.values()),
+        edited=edited,
+    )
 
 
 def replace_rule(

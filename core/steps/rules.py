@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,17 +13,22 @@ from core.arrays import Array
 from core.conventions import Conventions, Switch
 from core.formulas import (
     NUMBERS,
+    OPERATIONS,
     ZERO,
     Apply,
     BoundRun,
     Expression,
+    Functions,
     Name,
+    Operation,
+    axes_lacking,
     compile_bound,
     compile_formula,
     is_lifted,
     latex_of,
     lift,
     lower,
+    names_in,
     parse_formula,
     parts_of,
     rewrite,
@@ -47,6 +52,7 @@ SPELLED_OUT: Mapping[Expression, Expression] = {
 """What readers see in place of names that only the table has."""
 
 SLOPE = parse_formula("f′(Z)", FUNCTIONS)
+LOSS_DERIVATIVE = parse_formula("loss′(A)", FUNCTIONS)
 GRADIENT = Name("dL/dA")
 
 
@@ -82,6 +88,14 @@ class RuleContext:
     def loss(self) -> Loss:
         """The problem's loss; rules that read it are in the table only where there is one."""
         return LOSSES[str(self.problem.loss)]
+
+
+SIZES: Mapping[str, Callable[[RuleContext], float]] = {
+    "n": lambda context: float(context.problem.n_samples),
+    "D": lambda context: float(context.layer.n_in),
+    "K": lambda context: float(context.problem.n_out),
+}
+"""The numbers of samples, of inputs of the layer, and of outputs of the network, by their symbols in formulas."""
 
 
 def find_activation(name: str, relu_at_zero: float) -> Activation:
@@ -208,6 +222,9 @@ class Rule:
         ``bound(context, rounding, errors, *inputs)`` bounds, entry by entry and to first order, how far the output
         lies off when each input lies off by up to its error, and what is written down on the way is rounded. Without
         it the errors are followed through the formula.
+    is_edited : bool
+        Whether the formula is that of a mistake. Then 0 · ∞ is no number, as NumPy has it, and ``f′`` may be applied to
+        anything.
     """
 
     name: str
@@ -224,6 +241,7 @@ class Rule:
     jacobians: Mapping[str, LocalJacobian] = field(default_factory=dict)
     advice: str = "smaller inputs, weights or targets help"
     bound: Callable[..., Array] | None = None
+    is_edited: bool = False
 
     @property
     def is_repeated(self) -> bool:
@@ -262,6 +280,11 @@ class Rule:
         return None if self.formula is None else self.bound or self.follow_errors
 
     @cached_property
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes of the problem that the formula mentions."""
+        return tuple(name for name in names_in(self.formula) if name in SIZES) if self.formula else ()
+
+    @cached_property
     def is_plain(self) -> bool:
         """Whether the formula is the same whatever the activation and the loss."""
         parts = parts_of(self.formula) if self.formula else ()
@@ -279,7 +302,8 @@ class Rule:
         -------
         ndarray
         """
-        return _compiled(self, self._symbols[len(inputs) :], *self._kinds(context))(*inputs)
+        sizes = [SIZES[name](context) for name in self.sizes] if self.sizes else ()
+        return _compiled(self, self._symbols[len(inputs) :], *self._kinds(context))(*inputs, *sizes)
 
     def follow_errors(self, context: RuleContext, rounding: Rounding, errors: Sequence[Array], *inputs: Array) -> Array:
         """Bound the error of the output by following errors through the formula; see `bound`."""
@@ -330,17 +354,46 @@ def _is_zero(value: Array) -> bool:
 
 @lru_cache(maxsize=512)
 def _compiled(rule: Rule, absent: tuple[str, ...], *kinds: Any) -> Callable[..., Array]:
-    compute, lifted = compile_formula(_filled(rule, absent, *kinds), list(rule.inputs)), _lifted(rule, absent)
-    if not lifted and not is_lifted(rule.symbol):
+    formula = _filled(rule, absent, *kinds)
+    functions = _functions(*kinds[:2]) if rule.is_edited else {}
+    names = [symbol for symbol in rule.inputs if symbol not in absent]
+    compute = compile_formula(formula, [*names, *rule.sizes], functions)
+    mentioned, lacking = names_in(formula), tuple(axes_lacking(formula))
+    lifted = [(place, symbol) for place, symbol in _lifted(rule, absent) if symbol in mentioned]
+    if not lifted and not lacking:
         return compute
 
     def run(*inputs: Array) -> Array:
         values = list(inputs)
         for place, symbol in lifted:
             values[place] = lift(symbol, values[place])
-        return lower(rule.symbol, compute(*values))
+        value = compute(*values)
+        return value.squeeze(lacking) if lacking and value.ndim else value
 
     return run
+
+
+NUMPY_OPERATIONS: Mapping[str, Callable[..., Array]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "negate": np.negative,
+    "product": np.matmul,
+    "scale": np.multiply,
+    "multiply": np.multiply,
+    "divide": np.divide,
+}
+"""What students compute with, by the operations' names."""
+
+
+def _functions(activation: str, relu_at_zero: float) -> Functions:
+    """Give the signs as NumPy has them, the slope of one activation, and those of all others by their names."""
+    found = {name: replace(OPERATIONS[name], value=value) for name, value in NUMPY_OPERATIONS.items()}
+    kinds = {"f": find_activation(activation, relu_at_zero), **ACTIVATIONS}
+    return found | {f"{name}′": _slope(kind) for name, kind in kinds.items()}
+
+
+def _slope(kind: Activation) -> Operation:
+    return replace(OPERATIONS["tanh"], value=lambda z: kind.vjp(z, kind.value(z), np.ones_like(z)))
 
 
 @lru_cache(maxsize=512)
@@ -367,7 +420,7 @@ def _filled(rule: Rule, absent: tuple[str, ...], activation: str, relu_at_zero: 
             return substitute(kind.formula, {Name("Z"): part.operands[0]})
         if part.operation == "loss":
             return LOSSES[loss].formula
-        return LOSSES[loss].derivative if part.operation == "loss′" else part
+        return LOSSES[loss].derivative if part == LOSS_DERIVATIVE else part
 
     # outer parts first: a coupled slope has no value of its own
     zeros: dict[Expression, Expression] = {Name(symbol): ZERO for symbol in absent}

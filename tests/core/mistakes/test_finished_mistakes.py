@@ -282,7 +282,7 @@ def test_every_transform_takes_every_quantity_and_leaves_it_as_it_is(seed: int) 
 def made_of(apply: Callable[[Array], Array | None], accepts: Callable[[float], bool] | None = None) -> Mistake:
     """Make a mistake of one transform, which looks at the value alone."""
     transform = Transform(apply=lambda problem, quantity, value, number: apply(value), accepts=accepts)
-    return Mistake(name="new", family="", produces="", message="", transforms=(transform,))
+    return Mistake(name="new", family="", message="", transforms=(transform,))
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def _operate(name: str) -> Callable[[Value, object], Value]:
     return lambda one, other: Value(getattr(one.array, name)(Value.of(other)))
 
 
-for _name in ("add", "sub", "mul", "truediv", "ge", "radd", "rsub", "rmul", "rtruediv"):
+for _name in ("add", "sub", "mul", "truediv", "ge", "pow", "radd", "rsub", "rmul", "rtruediv"):
     setattr(Value, f"__{_name}__", _operate(f"__{_name}__"))
 
 
@@ -77,6 +77,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "mean_samples": _of(lambda m: m.mean(axis=0, keepdims=True)),
     "max_samples": _of(lambda m: m.max(axis=0, keepdims=True)),
     "sum_outputs": _of(lambda m: m.sum(axis=1, keepdims=True)),
+    "max": lambda m, number: Value(np.maximum(m.array, number)),
     "first": _of(lambda m: m[:1]),
     "last": _of(lambda m: m[-1:]),
     "ones": _of(np.ones_like),
@@ -87,8 +88,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 SPELLINGS = [
-    (r"d([LSZA])/d([SZAWXb])", r"d\1_d\2"), (r"e\^(\w+)", r"exp(\1)"), ("−", "-"), ("·", "@"), ("∘", "*"),
-    ("ᵀ", ".T"), ("′", "_d"), ("₀", "0"), ("₋", "_below"), ("≥", ">="), ("η", "eta"),
+    (r"d([LSZA])/d([SZAWXb])", r"d\1_d\2"), (r"e\^(\w+)", r"exp(\1)"), (r"e\^\(", "exp("), ("−", "-"), ("²", "**2"),
+    ("·", "@"), ("∘", "*"), ("ᵀ", ".T"), ("′", "_d"), ("₀", "0"), ("₋", "_below"), ("≥", ">="), ("η", "eta"),
 ]  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def symbols_of(problem: Problem, layer: int) -> dict[str, object]:
     found |= {name: Value(number) for name, number in numbers.items()}
     return found | {
         "X0": Value(problem.inputs), "Y": Value(y), "Y_d": Value(np.roll(y, 1, axis=1)), "s": Value(s[:, :, None]),
-        "p": Value((s * y).sum(axis=1, keepdims=True)), "f": _of(ACTIVATIONS[own.activation].value),
+        "f": _of(ACTIVATIONS[own.activation].value),
         "f_d": _of(_slope(own.activation)), "by_rows": _of(lambda v: v.reshape(own.weights.shape)),
         "rows_first": _of(_rows_first(own.weights.shape)),
         "columns_first": _of(_rows_first(own.weights.shape[::-1])),

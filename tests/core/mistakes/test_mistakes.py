@@ -31,7 +31,6 @@ SHOWS_ANYWAY = {
     **dict.fromkeys(("losses_not_reduced", "samples_not_summed", "bias_not_summed"), frozenset({"one sample"})),
     # numbers that are no labels
     "label_shifted": frozenset({"distributions", "squared error", "mean over entries"}),
-    "labels_of_whole_batch": frozenset({"distributions"}),
     # a squared error over ln 2
     **dict.fromkeys(("log_base_2", "log_base_10"), frozenset({"squared error", "mean over entries"})),
     # the penalty's gradient where there is no penalty is 0 everywhere
