@@ -7,7 +7,7 @@ reference would, it leaves to the reference, so it accepts nothing else and says
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -59,14 +59,15 @@ class OddBodyError(Exception):
 class Skeleton:
     """A document without its arrays."""
 
-    arrays: list[AnyArray] = field(default_factory=list)
+    arrays: dict[str, AnyArray] = field(default_factory=dict)
     document: object = None
-    taken: set[int] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
 
     def hold(self, array: AnyArray) -> str:
         """Keep an array and return its placeholder."""
-        self.arrays.append(array)
-        return f"{_MARK}{len(self.arrays) - 1}"
+        placeholder = f"{_MARK}{len(self.arrays)}"
+        self.arrays[placeholder] = array
+        return placeholder
 
     def validate(self, adapter: TypeAdapter[Body]) -> Body:
         """Read the document as the class of an adapter; an error only says that the reference has to judge."""
@@ -79,15 +80,13 @@ class Skeleton:
 
     def find(self, value: object) -> AnyArray | None:
         """Return the array that a value stands for, or None if it stands for itself."""
-        if isinstance(value, str) and value.startswith(_MARK):
-            return self.arrays[int(value.removeprefix(_MARK))]
-        return None
+        return self.arrays.get(value) if isinstance(value, str) else None
 
     def take(self, value: object) -> AnyArray | None:
         """Return the same, and note that the array has found its place."""
         array = self.find(value)
         if array is not None:
-            self.taken.add(int(str(value).removeprefix(_MARK)))
+            self.taken.add(cast("str", value))
         return array
 
     def resolve(self, value: object) -> object:
@@ -148,12 +147,12 @@ class _Splitter:
         if level > MOST_LEVELS:
             raise OddBodyError
         if isinstance(value, simdjson.Object):
-            return dict(self._entries(value, level))
+            return self._split_object(value, level)
         if isinstance(value, int) and abs(value) >= FIRST_INEXACT:
             raise OddBodyError
         return self._split_list(value, level) if isinstance(value, simdjson.Array) else value
 
-    def _entries(self, value: Any, level: int) -> Iterator[tuple[str, object]]:
+    def _split_object(self, value: Any, level: int) -> dict[str, object]:
         keys = list(value.keys())
         self.n_keys += len(keys)
         if len(keys) > MOST_KEYS_OF_ONE or self.n_keys > MOST_KEYS:
@@ -162,10 +161,10 @@ class _Splitter:
         if "answers" in keys or len(set(keys)) != len(keys):
             raise OddBodyError
         # every key that is known is a plain word, and of others some are not found again by their text
-        if not all(key.isidentifier() for key in keys):
+        if not all(map(str.isidentifier, keys)):
             raise OddBodyError
         # items() would turn what is inside into Python's lists
-        return ((key, self.split(value[key], level + 1)) for key in keys)
+        return {key: self.split(value[key], level + 1) for key in keys}
 
     def _split_list(self, value: Any, level: int) -> object:
         self.n_lists += 1
@@ -200,7 +199,10 @@ def _read_matrix(value: Any) -> AnyArray:
 
 def _require_exact(numbers: AnyArray) -> AnyArray:
     # a larger one may have been rounded, if it was written as a whole number
-    if numbers.max() >= FIRST_INEXACT or numbers.min() <= -FIRST_INEXACT:
+    if (
+        np.maximum.reduce(numbers, axis=None) >= FIRST_INEXACT
+        or np.minimum.reduce(numbers, axis=None) <= -FIRST_INEXACT
+    ):
         raise OddBodyError
     return numbers
 
