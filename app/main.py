@@ -16,7 +16,7 @@ from app.api.error_handlers import add_error_handlers
 from app.api.openapi import add_openapi
 from app.api.prefix import add_prefix
 from app.api.route import OperationRoute
-from app.api.routes import add_head, make_routes
+from app.api.routes import add_head, add_shortcut, make_routes
 from app.cores import settle
 from app.logs import log_loop_error
 from app.operations import TAGS
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_documentation(app, app.state.settings.root_path)
     add_head(app)
     # the last that is added is the outermost
+    add_shortcut(app)
     add_cors(app, app.state.settings.cors_origins)
     add_prefix(app, app.state.settings.root_path)
     app.add_middleware(Watch, metrics=app.state.metrics)

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import re
+import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from uuid import uuid4
 
 import orjson
 from starlette.types import Scope
@@ -89,7 +89,7 @@ def check_head(version: str, method: bytes, headers: Headers) -> None:
 
 def write_refusal(error: BodyError, more: Headers, *, has_body: bool = True) -> bytes:
     """Write the last reply to a client whose request never gets to the application; replies to HEAD have no body."""
-    request_id = uuid4().hex
+    request_id = secrets.token_hex(16)
     logger.info("refused before there was a request: %s", error.code, extra={"request_id": request_id})
     content = _write_content(error, request_id)
     head = _write_head(error) % (request_id.encode("ascii"), len(content))

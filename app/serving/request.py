@@ -107,6 +107,7 @@ class Request:
     has_begun: bool = False
     is_answered: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _head: bytes = b""  # of a reply whose length is known: it goes out with the beginning of the body
     _is_chunked: bool = False
     _owed: int = 0  # bytes that the head has promised; below 0 where it says nothing of them
 
@@ -150,11 +151,17 @@ class Request:
             return
         if not self.has_begun:
             self.has_begun = True
-            self.outlet.write(self._write_head(message["status"], message.get("headers", ())))
+            self._head = self._write_head(message["status"], message.get("headers", ()))
+            if self._owed < 0:
+                self.outlet.write(self._head)
+                self._head = b""
             return
         body, is_last = message.get("body", b""), not message.get("more_body", False)
-        if self.scope["method"] != "HEAD":
+        if self.scope["method"] == "HEAD":
+            self.outlet.write(self._head)
+        else:
             self._send_body(body, is_last=is_last)
+        self._head = b""
         if is_last:
             self.is_answered = True
             self._news.set()
@@ -187,4 +194,4 @@ class Request:
             self._owed -= len(body)
             if self._owed < 0 or (is_last and self._owed):
                 raise ValueError("a reply's body has another length than its head says")
-        self.outlet.write(body)
+        self.outlet.write(self._head + body if self._head else body)

@@ -1,8 +1,8 @@
 """A request and its reply as they pass, and the ids that came with it."""
 
 import re
+import secrets
 import time
-from uuid import uuid4
 
 from opentelemetry.trace import format_trace_id, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -90,7 +90,7 @@ def _is_met(route: BaseRoute, scope: Scope) -> bool:
 def choose_request_id(scope: Scope) -> str:
     """Choose the id of a request: the one that came with it, where that is one."""
     given = find_header(scope, b"x-request-id")
-    return given.decode("ascii") if REQUEST_ID.fullmatch(given) else uuid4().hex
+    return given.decode("ascii") if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def find_trace_id(scope: Scope) -> str:

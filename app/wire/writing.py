@@ -1,6 +1,9 @@
 """Writing replies: what the core returns to bytes."""
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter
 
 import numpy as np
 import orjson
@@ -17,14 +20,14 @@ def encode(reply: object) -> bytes:
     return content
 
 
-# one entry for each class of a reply; asking a class anew takes as long as writing its fields
-_NAMES: dict[type, tuple[str, ...] | None] = {}
-
-
-def _names_of(kind: type) -> tuple[str, ...] | None:
-    if kind not in _NAMES:
-        _NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
-    return _NAMES[kind]
+@cache
+def _parts_of(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]] | None:
+    """Return the names of a dataclass's fields, and what reads all of them; asked anew, it takes as long as writing."""
+    if not is_dataclass(kind):
+        return None
+    names = tuple(field.name for field in fields(kind))
+    # of a single name it would return the value itself
+    return names, attrgetter(*names, names[0])
 
 
 def require_no_null(content: bytes) -> None:
@@ -45,11 +48,11 @@ def _holds_null(content: bytes) -> bool:
 
 def encode_one(value: object) -> object:
     """Turn what orjson does not know into what it does."""
-    names = _names_of(type(value))
-    if names is not None:
+    found = _parts_of(type(value))
+    if found is not None:
         # __dict__ would hold cached properties as well
-        named = [(name, getattr(value, name)) for name in names]
-        return {name: part for name, part in named if part is not None}
+        names, read = found
+        return {name: part for name, part in zip(names, read(value), strict=False) if part is not None}
     if isinstance(value, np.ndarray):
         # orjson takes arrays in memory order only, and no array without axes
         return np.ascontiguousarray(value) if value.ndim else value.item()
