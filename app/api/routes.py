@@ -34,7 +34,7 @@ def add_shortcut(app: FastAPI) -> None:
             (method, route.path): route
             for route in app.routes
             if isinstance(route, OperationRoute) and not route.param_convertors
-            for method in route.methods
+            for method in route.methods or ()
         },
     )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from functools import cache
 from operator import attrgetter
 
 import numpy as np
@@ -20,14 +19,19 @@ def encode(reply: object) -> bytes:
     return content
 
 
-@cache
-def _parts_of(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]] | None:
-    """Return the names of a dataclass's fields, and what reads all of them; asked anew, it takes as long as writing."""
-    if not is_dataclass(kind):
-        return None
-    names = tuple(field.name for field in fields(kind))
-    # of a single name it would return the value itself
-    return names, attrgetter(*names, names[0])
+Parts = tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]
+"""The names of a dataclass's fields, and what reads all of them."""
+
+# one entry for each class of a reply; asking a class anew takes as long as writing its fields
+_PARTS: dict[type, Parts | None] = {}
+
+
+def _parts_of(kind: type) -> Parts | None:
+    if kind not in _PARTS:
+        names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+        # of a single name it would return the value itself
+        _PARTS[kind] = (names, attrgetter(*names, names[0])) if names else None
+    return _PARTS[kind]
 
 
 def require_no_null(content: bytes) -> None:
