@@ -207,6 +207,7 @@ class Connection(asyncio.Protocol):
         self._received = self._credited = self._content = self._chunks = self._tiny = self._chunk_start = 0
 
     def _feed(self, data: memoryview) -> None:
+        self._seen = data if self.phase is not Phase.HEAD else memoryview(bytes(self._seen) + data)
         if self.phase is not Phase.DONE:
             self._received += len(data)
         try:
@@ -273,6 +274,10 @@ class Connection(asyncio.Protocol):
         if len(self._requests) >= MAX_PIPELINED:
             raise refusal("pipelined")
         check_head(version, method, headers)
+        # the parser takes them as well, and does not say so
+        seen = b"\n" + bytes(self._seen)
+        if any(b"\n%b %b %b/" % (method, self._url, other) in seen for other in (b"RTSP", b"ICE")):
+            raise refusal("syntax", "the request line of another protocol")
         size = len(method) + len(self._url) + len("  HTTP/1.1\r\n\r\n") + measure(headers)
         if not self._is_counted and size > settings.max_header_bytes:
             raise refusal("head", limits=settings)

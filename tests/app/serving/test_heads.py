@@ -111,6 +111,16 @@ def test_another_version_is_400(server: Server, version: bytes) -> None:
     assert_is_refused(send(server, GET.replace(b" HTTP/1.1", version) + b"\r\n"), 400, "not_http")
 
 
+@pytest.mark.parametrize("protocol", [b"RTSP/1.0", b"RTSP/1.1"])
+def test_another_protocol_is_400_however_it_comes(server: Server, protocol: bytes) -> None:
+    request = GET.replace(b"HTTP/1.1", protocol) + b"\r\n"
+    assert_is_refused(send(server, request), 400, "not_http")
+    assert_is_refused(send(server, request[:25], request[25:]), 400, "not_http")
+    assert_is_refused(send(server, request.replace(b"GET", b"SOURCE").replace(b"RTSP", b"ICE")), 400, "not_http")
+    # where a header says it, it is no protocol
+    assert send(server, GET + b"Connection: close\r\nX-Said: %b\r\n\r\n" % request[:30].replace(b"\r\n", b""))[0] == 200
+
+
 LENGTHS = [
     b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
