@@ -155,8 +155,9 @@ async def _fill(file: BinaryIO, request: Request, until_sent: ExitStack) -> None
         in_file.grow(len(chunk))
         if size <= IN_MEMORY:
             in_memory.grow(len(chunk))
-        else:
-            in_memory.release()
+            file.write(chunk)
+            continue
+        in_memory.release()
         try:
             await run_in_threadpool(file.write, chunk)
         except OSError:

@@ -120,6 +120,8 @@ class Connection(asyncio.Protocol):
         self.is_held = self._is_paused = self._is_fresh = self._is_quiet = False
         # what has come and is parsed in the loop's next round; None while nothing waits for that
         self._later: memoryview | None = None
+        # what has come since the head at hand began
+        self._seen = memoryview(b"")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet a client."""
