@@ -10,6 +10,7 @@ from mmap import mmap
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO, NamedTuple, cast
 
 from tqdm import tqdm
@@ -101,7 +102,7 @@ def _mark(terms: Terms, source: BinaryIO, submissions: Path, grades: Path, proce
         grades.open("wb"),
         tempfile.NamedTemporaryFile() as written,
         tqdm(total=size, unit="B", unit_scale=True) as bar,
-        Pool(needed if needed > 1 else 0, import_marking, blas_threads=1) as pool,
+        _start(Pool(needed if needed > 1 else 0, import_marking, blas_threads=1)) as pool,
     ):
         written.write(bytes(NUMBER_BYTES))
         written.flush()
@@ -114,6 +115,18 @@ def _mark(terms: Terms, source: BinaryIO, submissions: Path, grades: Path, proce
             bar.update(source.tell() - bar.n)
         with grades.open("ab") as target:
             target.write(write_summary(summary))
+
+
+@contextmanager
+def _start(pool: Pool) -> Iterator[Pool]:
+    """Start the processes while the first parts are marked here: that they import takes as long as many lines."""
+    thread = Thread(target=pool.start)
+    thread.start()
+    try:
+        yield pool
+    finally:
+        pool.stop()
+        thread.join()
 
 
 class Files(NamedTuple):

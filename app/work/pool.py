@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from itertools import starmap
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Self, TypeVar, TypeVarTuple
 
@@ -119,10 +119,17 @@ class Pool:
             self._give_back(worker)
 
     def map(self, function: Callable[[*Taken], Found], arguments: Iterable[tuple[*Taken]]) -> Iterator[Found]:
-        """Run a function for each tuple of arguments, and yield results in their order; raise errors as `run` does."""
-        if not self.is_started:
-            yield from starmap(function, arguments)
-            return
+        """Run a function for each tuple of arguments, and yield results in their order; raise errors as `run` does.
+
+        Until the workers have started, the function runs here.
+        """
+        arguments = iter(arguments)
+        while not self.is_started:
+            for each in islice(arguments, 1):
+                yield function(*each)
+                break
+            else:
+                return
         count = len(self._workers)
         ahead: deque[Future[Found]] = deque()
         threads = ThreadPoolExecutor(count)

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +44,34 @@ def write_mixed(file: Path, count: int) -> None:
 
 @contextmanager
 def start_grading(source: Path, target: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Start the command with two processes, and wait until something is written."""
+    """Start the command with two processes, and wait until something is written and both are marking."""
     # whoever runs the tests in the background may have them ignore SIGINT, and what is ignored stays so in a child
     signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "app", "grade", str(source), str(target), "--processes", "2"]
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + SECONDS
-            while not target.exists() or target.read_bytes().count(b"\n") < 10:
+            workers: list[int] = []
+            while (
+                not target.exists()
+                or target.read_bytes().count(b"\n") < 10
+                or len(workers) < 2
+                or not all(has_open(worker, target) for worker in workers)
+            ):
                 assert time.monotonic() < deadline
                 assert process.poll() is None
                 time.sleep(0.02)
-            yield process, find_workers(process.pid)
+                workers = find_workers(process.pid)
+            yield process, workers
         finally:
             process.kill()
+
+
+def has_open(process: int, file: Path) -> bool:
+    """Tell whether a process has opened a file."""
+    with suppress(OSError):
+        return any(each.samefile(file) for each in Path(f"/proc/{process}/fd").iterdir() if each.exists())
+    return False
 
 
 def find_workers(parent: int) -> list[int]:
