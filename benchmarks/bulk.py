@@ -36,9 +36,9 @@ GOAL, GOAL_OF_TWO = Goal(12.0, at_least=True), Goal(1.6, at_least=True)
 SHARE_WRONG = 0.3
 
 WHY = (
-    "The 20,000 lines are 7 MB, and the reply is 11. Of some 60 ms over HTTP the marking takes 25. The kernel takes "
-    "16 to copy bytes between processes and into the temporary file. The remaining time goes to the hops to a thread, "
-    "one for each piece that arrives or leaves."
+    "The 20,000 lines are 7 MB, and the reply is 11. Of some 45 ms over HTTP the marking takes 25, and the kernel 16, "
+    "to copy bytes between processes and into the temporary file. The request has arrived before a line is marked, and "
+    "nothing is marked while a reply is sent. Turns of 512 KiB save a fifth against 256; with 1024 replies are cut."
 )
 
 EVERYBODY = Access(Settings.model_construct()).everybody

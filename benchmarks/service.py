@@ -31,9 +31,11 @@ ADDED_GOAL = Goal(0.33)
 GOALS = {(JSON_ROW, FASTAPI): Goal(0.3), (TENSORS_ROW, FASTAPI): Goal(0.06)}
 
 WHY = (
-    "The service adds the reading and checking of the body (55 µs), routing (30) and writing (25). Tried without "
-    "gain: the route's own ASGI application, one flat list of routes, no telemetry hooks, no thread. Fewer garbage "
-    "collections gain 4 %."
+    "An empty request takes our server 31 µs, and uvicorn 37. What is added is Python: admission, media types and the "
+    "budget of memory (50 µs), the log line and the metrics (35), the framework's layers (15), the reply's fields and "
+    "labels (15), the body's checks (5 beside those of the core, which both make). Gained: routing at once, the head "
+    "sent with the body, fields read in one call. Tried without gain: no telemetry hooks, no thread, fewer garbage "
+    "collections."
 )
 
 
