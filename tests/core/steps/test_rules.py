@@ -94,3 +94,8 @@ def test_a_formula_names_its_inputs_and_no_others(rule: Rule) -> None:
     assert rule.formula
     assert set(names_in(rule.formula)) <= set(rule.inputs)
     assert parse_formula(to_text(rule.formula), FUNCTIONS) == rule.formula
+
+
+def test_a_rule_of_conventions_alone_has_no_formula_to_fill_in() -> None:
+    with pytest.raises(ValueError, match="targets has no formula"):
+        RULES["targets"].fill_in(RuleContext(random_problem(0), 1))
