@@ -27,7 +27,10 @@ from core.registry import Registry
 LEAKY_SLOPE = 0.01
 
 MAX_STEEPNESS = 1.0
-"""The largest abs(f″) that an entry may have, away from kinks: rounding bounds leave out ½·f″·e² of an error e."""
+"""The largest abs(f″) that an entry may have where it is more than 2·abs(f′), away from kinks.
+
+Rounding bounds leave out ½·f″·e² of an error e: nothing beside a half unit, or beside the abs(f′)·e that they have.
+"""
 
 MAX_SLOPE_PER_ACTIVATION = 2.0
 """How fast a slope that is written with the activation may change with it, 1 − a² of tanh being the fastest."""
@@ -54,7 +57,7 @@ class Activation:
     vjp : callable
         ``vjp(z, a, grad)``, see the module.
     steepest : float
-        The largest abs(f″): how fast the slope changes with z, which bounds what rounding z does to it. At most
+        The largest abs(f″): how fast the slope changes with z, which bounds what rounding z does to it. See
         `MAX_STEEPNESS`; 0 where outputs are coupled, whose Jacobian is bounded by itself.
     gradient : Expression or None
         dL/dZ in dL/dA and A, where outputs are coupled; without it, it is dL/dA times the derivative.
