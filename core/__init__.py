@@ -18,6 +18,7 @@ What is differentiated
     `nodes`           the table of node symbols: what a network is made of, by its letters
     `quantities`      the ids of all that can be computed, asked for or marked
     `budget`          how much one computation may hold and do
+    `invariants`      what holds of a quantity whatever the numbers
 
 How it is computed
     `steps`           THE TABLE: rules, their bounds of rounding errors, changes of rules, and `evaluate`
@@ -25,6 +26,7 @@ How it is computed
     `jacobians`       products of the table's local Jacobians
     `propagation`     forward pass and gradients: what most callers want
     `descent`         steps of gradient descent
+    `solutions`       worked solutions: each step with its formula, shapes, reason and numbers
     `softmax_layer`   one layer at one sample, the long way and by the shortcut
 
 What goes wrong

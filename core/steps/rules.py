@@ -157,6 +157,8 @@ class LocalJacobian:
         The matrix of one sample, whose inputs are the column x, its pre-activations z, and its softmax s; its columns
         follow weights as column_order says.
     shape : str
+    why : str
+        Why the formula holds, in a sentence for students.
     inputs : tuple of str
         Templates of the quantities it is computed from.
     pull : callable
@@ -176,6 +178,7 @@ class LocalJacobian:
     by: str
     formula: Expression
     shape: str
+    why: str
     inputs: tuple[str, ...]
     pull: Callable[..., Array]
     rounding_bound: Callable[..., Array]

@@ -12,8 +12,9 @@ from core.errors import counted
 from core.exercises import KINDS, draw_exercise
 from core.grade_requests import ExerciseReference, Grader, GradeRequest
 from core.grading import FEWEST_DECIMALS, Tolerance, UsedTolerance, read_asks
-from core.grading.hints import INVARIANTS, TOO_FEW_DECIMALS, TOO_NEAR, TOO_SMALL, find_hints
+from core.grading.hints import TOO_FEW_DECIMALS, TOO_NEAR, TOO_SMALL, find_hints
 from core.grading.shapes import describe_misfit
+from core.invariants import INVARIANTS
 from core.problem import Network, Problem
 from core.quantities import to_quantity
 from core.scenarios import Scenarios
@@ -54,8 +55,8 @@ def test_every_invariant_is_missed_by_some_answer_and_met_by_a_right_one_rounded
         assert find_hints(SOFTMAX_LAYER, quantity, truths[key], 4, used) == ()
         for wrong in (truths[key] + 0.1, truths[key] - 9.0):
             missed |= set(find_hints(SOFTMAX_LAYER, quantity, wrong, 4, used))
-    reason = "every row of dL/dZ = (S − Y)/N does"
-    assert missed == {invariant.message.format(reason=reason) for invariant in INVARIANTS.values()}
+    assert missed == {f"Check: {one.state(SOFTMAX_LAYER)}. {one.denial}" for one in INVARIANTS.values()}
+    assert any("because every row of dL/dZ = (S − Y)/N does. " in hint for hint in missed)
 
 
 @pytest.mark.parametrize(
