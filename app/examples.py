@@ -65,6 +65,7 @@ FORWARD = _shown(
 GRADIENTS = _shown(
     two_layers=("Two layers, checked by complex step", TWO_LAYER_PROBLEM | {"check": True}),
     regression=("A linear layer with half the squared error", REGRESSION_PROBLEM),
+    quantities=("The errors δ of both layers alone", TWO_LAYER_PROBLEM | {"quantities": ["dL_dZ2", "dL_dZ1"]}),
 )
 JACOBIANS = _shown(
     article=(
@@ -75,6 +76,13 @@ JACOBIANS = _shown(
         "From the outputs to the first layer's weights and the inputs",
         {"network": TWO_LAYERS, "inputs": [[1.0, 2.0], [0.5, -1.0]], "jacobians": ["dS_dW1", "dZ2_dX"]},
     ),
+)
+SOLUTIONS = _shown(
+    two_layers=(
+        "The gradient by the first layer's weights, with the derivation of dL/dZ",
+        {"problem": TWO_LAYER_PROBLEM, "quantities": ["dL_dW1"], "entry": {"dL_dW1": [0, 1]}, "derive": True},
+    ),
+    article=("The article's chain, factor by factor", {"problem": ARTICLE_PROBLEM, "quantities": ["dS_dW", "dL_dW"]}),
 )
 STEPS = _shown(
     two_layers=("Ten steps of two layers", TWO_LAYER_PROBLEM | {"learning_rate": 0.5, "count": 10}),

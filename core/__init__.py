@@ -38,6 +38,7 @@ What is handed in
     `grading`         verdicts and credit; its `diagnosis` finds the mistakes that predict an answer
     `exercises`       problems drawn so that no mistake stays hidden, and an audit of a teacher's own
     `grade_requests`  grading on request: the one entry for services
+    `solution_requests`  what of an exercise's solution its holder may read
 
 A newcomer reads `problem`, `steps` and one family of `mistakes` first.
 """

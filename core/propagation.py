@@ -5,13 +5,18 @@ References
 .. [1] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Conventions
+from core.errors import DomainError, NonFiniteError
+from core.nodes import shape_of
 from core.problem import Problem
+from core.quantities import parse_quantities, public_name
 from core.steps import evaluate
 from core.verification import Check, check_gradients
 
@@ -87,6 +92,34 @@ class Gradients:
     grad_inputs: Array
     conventions: Conventions
     check: Check | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NamedValue:
+    """A quantity's value.
+
+    Parameters
+    ----------
+    value : ndarray
+    shape : tuple of int
+    """
+
+    value: Array
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NamedValues:
+    """Quantities under the ids that they were asked by.
+
+    Parameters
+    ----------
+    quantities : mapping of str to NamedValue
+    conventions : Conventions
+    """
+
+    quantities: Mapping[str, NamedValue]
+    conventions: Conventions
 
 
 def compute_forward(problem: Problem, *, budget: Budget | None = None) -> Forward:
@@ -195,3 +228,62 @@ def compute_gradients(problem: Problem, *, check: bool = False, budget: Budget |
         conventions=problem.conventions,
         check=check_gradients(problem, {name: values[name] for name in names}, budget=budget) if check else None,
     )
+
+
+def compute_named(problem: Problem, ids: tuple[str, ...], *, budget: Budget | None = None) -> NamedValues:
+    """Compute forward quantities and derivatives of the loss by name.
+
+    Parameters
+    ----------
+    problem : Problem
+    ids : tuple of str
+        ``"Z1"``, ``"L"``, ``"dL_dZ1"``.
+    budget : Budget, optional
+
+    Returns
+    -------
+    NamedValues
+
+    Raises
+    ------
+    UnknownNameError
+        If the problem has no such quantity.
+    DomainError
+        If one is asked for twice, or is a Jacobian.
+    TooLargeError
+        If they exceed the budget together.
+    NonFiniteError
+        If a number does not fit float64.
+    """
+    budget = budget or Budget()
+    asked = parse_quantities(ids, problem, path=("quantities",))
+    numbers = 0
+    for index, quantity in enumerate(asked.values()):
+        path = ("quantities", index)
+        if quantity.is_jacobian:
+            raise DomainError(
+                f"{public_name(quantity.key, problem)} is a Jacobian; needed a forward quantity or a derivative of L, "
+                "because those have one array for all samples",
+                path=path,
+            )
+        numbers += math.prod(shape_of(quantity.node, problem))
+        budget.require_numbers(numbers, "all quantities asked for so far", path=path)
+    keys = {text: quantity.key for text, quantity in asked.items()}
+    values = _evaluate_all(problem, tuple(keys.values()), budget)
+    return NamedValues(
+        quantities={text: NamedValue(value=values[key], shape=values[key].shape) for text, key in keys.items()},
+        conventions=problem.conventions,
+    )
+
+
+def _evaluate_all(problem: Problem, keys: tuple[str, ...], budget: Budget) -> Mapping[str, Array]:
+    try:
+        return evaluate(problem, keys, budget=budget)
+    except NonFiniteError:
+        for index, key in enumerate(keys):
+            # one after the other, to see which cannot be had
+            try:
+                evaluate(problem, [key], budget=budget)
+            except NonFiniteError as error:
+                raise error.at(("quantities", index)) from None
+        raise

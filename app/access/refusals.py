@@ -3,7 +3,7 @@
 from app.errors import BodyError
 
 SCOPES = {
-    "compute": "forward passes, gradients, Jacobians and descent",
+    "compute": "forward passes, gradients, Jacobians, descent, and worked solutions of problems of one's own",
     "grade": "marking up to the feedback level location within the default tolerance, and reading exercises",
     "author": "audits, reading exercises and minting their tokens; with grade also the level full and any tolerance",
 }
@@ -22,7 +22,8 @@ UNAUTHORIZED_WHERE_OPEN = (
 FORBIDDEN = (
     "this key or token does not allow what was asked: "
     + "".join(f"{scope} allows {what}; " for scope, what in SCOPES.items())
-    + "a token allows reading its exercise and having it marked up to its level, without tolerance and policy"
+    + "a token allows reading its exercise, having it marked up to its level, without tolerance and policy, and "
+    "reading its solution, whose numbers the level full shows"
 )
 
 

@@ -44,8 +44,7 @@ class AuthorisedGrader:
         """Put the exercise in the place of a token, which stands alone."""
         if submission.token is None:
             return submission
-        grant = self._caller.tokens.open(submission.token)
-        exercise = GrantedExercise(kind=grant.kind, seed=grant.seed, version=grant.version, feedback=grant.feedback)
+        exercise = _open(self._caller, submission.token)
         # the line names nothing else to be marked against, so it takes the exercise as it takes what it leaves out
         return submission.over(GradeRequest(exercise=exercise))
 
@@ -71,3 +70,17 @@ class AuthorisedGrader:
             raise forbidden()
         if request.is_widening:
             raise forbidden()
+
+
+def open_solution(caller: Caller, token: str, *, has_entry: bool) -> tuple[GrantedExercise, bool]:
+    """Open a token whose exercise is to be worked out; say whether its level shows numbers, as entries need."""
+    exercise = _open(caller, token)
+    shows_numbers = exercise.feedback == LEVELS[-1]
+    if has_entry and not shows_numbers:
+        raise forbidden()
+    return exercise, shows_numbers
+
+
+def _open(caller: Caller, token: str) -> GrantedExercise:
+    grant = caller.tokens.open(token)
+    return GrantedExercise(kind=grant.kind, seed=grant.seed, version=grant.version, feedback=grant.feedback)

@@ -1,19 +1,46 @@
-"""Forward passes, gradients, Jacobians and descent: pure functions of the body."""
+"""Forward passes, gradients, Jacobians, descent and worked solutions: pure functions of the body."""
 
 from functools import partial
+from typing import Any, cast
 
-from app.examples import FORWARD, GRADIENTS, JACOBIANS, SOFTMAX_LAYER, STEPS
-from app.operations.operation import Operation, Work
-from app.schemas.compute_bodies import ForwardBody, GradientsBody, JacobiansBody, SoftmaxLayerBody, StepsBody
-from app.schemas.compute_replies import ForwardReply, GradientsReply, JacobiansReply, SoftmaxLayerReply, StepsReply
-from core import descent, jacobians, propagation, softmax_layer
+from latex2mathml.converter import convert
+
+from app.access.admission import TOKEN, Caller
+from app.access.refusals import unauthorized
+from app.access.rights import open_solution
+from app.examples import FORWARD, GRADIENTS, JACOBIANS, SOFTMAX_LAYER, SOLUTIONS, STEPS
+from app.operations.operation import BODY_PROBLEMS, Operation, Work
+from app.schemas.compute_bodies import (
+    ConventionsBody,
+    ForwardBody,
+    GradientsBody,
+    JacobiansBody,
+    SoftmaxLayerBody,
+    SolutionBody,
+    StepsBody,
+)
+from app.schemas.compute_replies import (
+    DerivationReply,
+    DerivationStepReply,
+    ForwardReply,
+    GradientsReply,
+    JacobiansReply,
+    SoftmaxLayerReply,
+    SolutionReply,
+    SolutionStepReply,
+    StepsReply,
+)
+from core import descent, jacobians, propagation, softmax_layer, solution_requests, solutions
 from core.budget import CALL_COST, Budget, forward_operations
 from core.errors import CoreError
 from core.quantities import parse_quantities
 
 MOST_ESTIMATED = 20  # more derivatives than this are no small work, whatever they are
 
-TAG = {"name": "compute", "description": "Forward passes, gradients, Jacobians, descent: pure functions of the body."}
+TAG = {
+    "name": "compute",
+    "description": "Forward passes, gradients, Jacobians, descent, worked solutions: pure functions of the body.",
+}
 
 
 def compute_softmax_layer(body: SoftmaxLayerBody, budget: Budget) -> softmax_layer.SoftmaxLayerResult:
@@ -48,19 +75,25 @@ def estimate_forward(body: ForwardBody) -> Work:
     return Work(operations=forward_operations(body.network, body.n_samples), numbers=numbers)
 
 
-def compute_gradients(body: GradientsBody, budget: Budget) -> propagation.Gradients:
+def compute_gradients(body: GradientsBody, budget: Budget) -> propagation.Gradients | propagation.NamedValues:
     """Compute the loss's gradients by every weight, every bias and the inputs, each in the shape of its own.
 
     With `check`, entries are compared with complex steps through the forward pass, which share no code with
     the backward pass. One entry takes one forward pass. Where all entries would exceed the limit of operations,
     a sample is compared, always the same one, spread over all arrays. `entries` says how many of how many.
+    With `quantities` the reply has just those, any forward quantity or derivative of L: dL_dZ of every layer is δ.
     """
+    if body.quantities is not None:
+        return propagation.compute_named(body, body.quantities, budget=budget)
     return propagation.compute_gradients(body, check=body.check, budget=budget)
 
 
 def estimate_gradients(body: GradientsBody) -> Work:
     """Count a forward and a backward pass, and at most a check of every entry where it is asked for."""
     numbers = body.network.n_parameters + body.inputs.size
+    if body.quantities is not None:
+        # each is at most as large as the largest of these
+        numbers = len(body.quantities) * max(numbers, body.n_samples * max(body.network.widths))
     passes = 3 + (numbers if body.check else 0)
     return Work(operations=passes * forward_operations(body.network, body.n_samples), numbers=numbers)
 
@@ -101,6 +134,48 @@ def estimate_steps(body: StepsBody) -> Work:
     return Work(operations=operations, numbers=body.network.n_parameters + body.count)
 
 
+def solve_problem(body: SolutionBody, budget: Budget, caller: Caller) -> SolutionReply:
+    """Work a problem out step by step: each step's formula, shapes, reason, value, checks, and one entry in numbers.
+
+    The steps are those that the quantities need. A Jacobian is multiplied from the left; each local factor is a step.
+    A token in place of the problem gives the solution of its exercise. Below the level full it has no numbers, and
+    its steps go up to the first that the `answers` have not right.
+    """
+    options: dict[str, Any] = {
+        "entry": body.entry,
+        "decimals": body.decimals,
+        "with_derivation": body.derive,
+        "budget": budget,
+    }
+    if body.token is not None:
+        granted, shows_numbers = open_solution(caller, body.token, has_entry=body.entry is not None)
+        options |= {"answers": body.answers, "shows_numbers": shows_numbers}
+        return _reply(solution_requests.solve_exercise(granted, body.quantities, **options))
+    if not caller.may("compute"):
+        raise unauthorized()
+    # without a token the body has a problem
+    return _reply(solutions.solve_problem(cast("ForwardBody", body.problem), body.quantities, **options))
+
+
+def _reply(solution: solutions.WorkedSolution) -> SolutionReply:
+    derivation = solution.derivation
+    return SolutionReply(
+        conventions=cast("ConventionsBody", solution.conventions),
+        steps=tuple(
+            SolutionStepReply(**vars(step), mathml=convert(step.latex, display="block")) for step in solution.steps
+        ),
+        derivation=derivation
+        and DerivationReply(
+            quantity=derivation.quantity,
+            steps=tuple(
+                DerivationStepReply(**vars(step), mathml=convert(step.latex, display="block"))
+                for step in derivation.steps
+            ),
+        ),
+        text=solution.text,
+    )
+
+
 _computation = partial(Operation, tag=TAG["name"], admits=("compute",))
 
 OPERATIONS = (
@@ -138,5 +213,14 @@ OPERATIONS = (
         reply=StepsReply,
         examples=STEPS,
         estimate=estimate_steps,
+    ),
+    # without an estimate a worker process does it: writing formulas holds the GIL
+    _computation(
+        handler=solve_problem,
+        path="/v1/solutions",
+        admits=("compute", TOKEN),
+        reply=SolutionReply,
+        examples=SOLUTIONS,
+        problems=(*BODY_PROBLEMS, 401, 403),
     ),
 )

@@ -8,6 +8,7 @@ from pydantic import Field
 from app.wire.fields import (
     AT_LEAST_ONE,
     ActivationName,
+    Answers,
     AtLeastZero,
     ColumnOrder,
     L2Factor,
@@ -27,8 +28,10 @@ from app.wire.fields import (
 )
 from core.conventions import L2, Conventions
 from core.descent import require_steps
+from core.errors import DomainError
 from core.problem import Layer, Network, Problem
 from core.softmax_layer import SoftmaxLayer
+from core.solutions import DEFAULT_DECIMALS
 
 TARGETS_DESCRIPTION = (
     "Class indices from 0, shape (n_samples,), for softmax outputs (2 or 2.0); or numbers, shape (n_samples, n_out): a "
@@ -118,6 +121,18 @@ class GradientsBody(ProblemBody):
 
     check: bool = False
     """Compare entries with complex steps through the forward pass: all, or a sample where all would take too long."""
+    quantities: LeftOut[QuantityIds] = None
+    """Compute just these in place of all gradients: "Z1", "A2", "S", "L", "dL_dZ1", "dL_dA1"; not with check."""
+
+    def __post_init__(self) -> None:
+        """Check that what is checked is asked for."""
+        super().__post_init__()
+        if self.check and self.quantities is not None:
+            raise DomainError(
+                "found both check and quantities; a check compares the gradients by all parameters and the inputs, so "
+                "leave quantities out",
+                path=("check",),
+            )
 
 
 @wire_class
@@ -157,3 +172,37 @@ class SoftmaxLayerBody(SoftmaxLayer):
     """A class index from 0, or a distribution of shape (n_classes,)."""
     quantities: LeftOut[QuantityIds] = None
     """What to compute; by default all ten: Z, S, dL_dS, dS_dZ, dZ_dW, dS_dW, dL_dZ, dL_dW, dL_db, dL_dX."""
+
+
+EntryIndex = tuple[WholeNumber, ...]
+
+
+@wire_class
+class SolutionBody:
+    """What is worked out: a problem, or the exercise of a token."""
+
+    problem: LeftOut[ForwardBody] = None
+    """This, or a token; targets and loss where a loss is involved."""
+    token: LeftOut[str] = None
+    """In place of the problem: the exercise that it stands for. Below its level full the solution has no numbers."""
+    answers: LeftOut[Answers] = None
+    """With a token below full: steps are shown up to the first that these have not right; as /v1/grades takes them."""
+    quantities: LeftOut[QuantityIds] = None
+    """What is worked out; by default the gradient by every parameter, or what the exercise asks."""
+    entry: LeftOut[dict[str, EntryIndex]] = None
+    """Which entry of a step is written out, from 0, by the step's id; by default its largest in size."""
+    decimals: WholeNumber = DEFAULT_DECIMALS
+    """Those of the numbers that are written out; values keep all their digits."""
+    derive: bool = False
+    """Whether to derive dL_dZ of the last layer from dL_dS and dS_dZ, for a cross-entropy."""
+
+    def __post_init__(self) -> None:
+        """Check that there is one thing to work out, and answers only where they count."""
+        if (self.problem is None) == (self.token is None):
+            found = "neither problem nor token" if self.problem is None else "both problem and token"
+            raise DomainError(f"found {found}; needed one of them to work out", path=("problem",))
+        if self.answers is not None and self.token is None:
+            raise DomainError(
+                "found answers without a token; a problem of your own is worked out whatever the answers are",
+                path=("answers",),
+            )

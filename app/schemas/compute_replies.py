@@ -7,8 +7,9 @@ from app.schemas.grade_replies import KindReply, MistakeReply
 from app.wire.fields import LeftOut, Matrix, Value, Vector, wire_class
 from core.descent import Descent
 from core.jacobians import Jacobian, Jacobians
-from core.propagation import Forward, Gradients, LayerActivations, LayerGradients
+from core.propagation import Forward, LayerActivations, LayerGradients, NamedValue
 from core.softmax_layer import Chain, LayerQuantity, SoftmaxLayerResult
+from core.solutions import Derivation, DerivationStep, SolutionStep, StepCheck, WorkedSolution, WrittenEntry
 from core.verification import Check, CheckedEntries, WorstEntry
 
 
@@ -124,15 +125,28 @@ class CheckReply(Check):
 
 
 @wire_class
-class GradientsReply(Gradients):
-    """The loss and its derivatives."""
+class NamedValueReply(NamedValue):
+    """One quantity."""
 
-    loss: float
-    layers: tuple[LayerGradientsReply, ...]
-    grad_inputs: Matrix
+    value: Value
+    """The numbers."""
+    shape: tuple[int, ...]
+    """The value's shape."""
+
+
+@wire_class
+class GradientsReply:
+    """The loss and its derivatives, or just the quantities asked for."""
+
+    loss: LeftOut[float] = None
+    """Without `quantities`, as all that follows."""
+    layers: LeftOut[tuple[LayerGradientsReply, ...]] = None
+    grad_inputs: LeftOut[Matrix] = None
     """dL/dX, shape (n_samples, n_in)."""
     conventions: ConventionsBody
     check: LeftOut[CheckReply] = None
+    quantities: LeftOut[dict[str, NamedValueReply]] = None
+    """Where asked for: under the ids as asked."""
 
 
 @wire_class
@@ -168,6 +182,93 @@ class StepsReply(Descent):
     network: NetworkBody
     """After the last step, in the form of a request."""
     conventions: ConventionsBody
+
+
+@wire_class
+class StepCheckReply(StepCheck):
+    """A property that holds whatever the numbers."""
+
+    name: str
+    statement: str
+    """For students."""
+    holds: bool
+    """Whether it does here."""
+
+
+@wire_class
+class WrittenEntryReply(WrittenEntry):
+    """One entry of a step, written out with its numbers."""
+
+    index: tuple[int, ...]
+    """From 0."""
+    text: str
+    """Rounded numbers: 1·0.5 + 2·0.3 + 0.1 = 1.2. Where they do not fit float64 on the way, the value alone."""
+    value: float
+    """With all its digits."""
+
+
+@wire_class
+class SolutionStepReply(SolutionStep):
+    """One step; value, checks and entry are left out of a token's solution below the level full."""
+
+    quantity: str
+    """Its id."""
+    title: str
+    """The quantity in words."""
+    inputs: tuple[str, ...]
+    """Ids of the steps that the formula mentions, and the problem's own arrays: X, W1, b1, Y."""
+    rule: str
+    formula: str
+    """The right-hand side; of a Jacobian the matrix of one sample, whose small letters are columns."""
+    latex: str
+    """The whole equation."""
+    mathml: str
+    """The same as MathML."""
+    shape: tuple[int, ...]
+    """The value's shape."""
+    shapes: dict[str, tuple[int, ...]]
+    """Of the formula's factors; of one sample, for a Jacobian."""
+    value: LeftOut[Value] = None
+    why: str
+    """Why the rule holds."""
+    checks: LeftOut[tuple[StepCheckReply, ...]] = None
+    entry: LeftOut[WrittenEntryReply] = None
+
+
+@wire_class
+class DerivationStepReply(DerivationStep):
+    """One step of a derivation."""
+
+    rule: str
+    """The rule of differentiation that is used."""
+    text: str
+    """What it says here."""
+    latex: str
+    """What comes out, as an equation."""
+    mathml: str
+    """The same as MathML."""
+
+
+@wire_class
+class DerivationReply(Derivation):
+    """How the gradient by the last pre-activations comes about."""
+
+    quantity: str
+    """Its id."""
+    steps: tuple[DerivationStepReply, ...]
+
+
+@wire_class
+class SolutionReply(WorkedSolution):
+    """A worked solution."""
+
+    conventions: ConventionsBody
+    steps: tuple[SolutionStepReply, ...]
+    """In the order of the computation, only those needed; Jacobians stand last."""
+    derivation: LeftOut[DerivationReply] = None
+    """Where it was asked for; with a token below full, where the steps reach its quantity."""
+    text: str
+    """All of it, as Markdown with LaTeX between dollar signs."""
 
 
 @wire_class

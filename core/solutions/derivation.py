@@ -18,7 +18,7 @@ from core.steps.loss import divisor_of
 from core.steps.naming import formula_of, symbol_of_quantity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DerivationStep:
     """One step of a derivation.
 
@@ -37,7 +37,7 @@ class DerivationStep:
     latex: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Derivation:
     """How a gradient's short formula comes about.
 

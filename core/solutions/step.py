@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.arrays import Array
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StepCheck:
     """A property that holds whatever the numbers, and whether it does here.
 
@@ -24,7 +24,7 @@ class StepCheck:
     holds: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WrittenEntry:
     """One entry of a step, written out with its numbers.
 
@@ -43,7 +43,7 @@ class WrittenEntry:
     value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SolutionStep:
     """One step of a worked solution; without numbers, value, checks and entry are None.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,8 +66,6 @@ class WorkedSolution:
         Each after those that it is computed from.
     derivation : Derivation or None
         Where it was asked for.
-    decimals : int
-        Those of the numbers in texts.
     text : str
         All of it, as Markdown.
     """
@@ -75,8 +73,7 @@ class WorkedSolution:
     conventions: Conventions
     steps: tuple[SolutionStep, ...]
     derivation: Derivation | None = None
-    text: str = ""
-    decimals: int = field(default=DEFAULT_DECIMALS, repr=False)
+    text: str
 
     def outline(self, right: Collection[str]) -> "WorkedSolution":
         """Return what may be read without the numbers: the steps up to the first that somebody has not right.
@@ -103,8 +100,9 @@ class WorkedSolution:
         derivation = self.derivation
         if derivation is not None and derivation.quantity not in {step.quantity for step in shown}:
             derivation = None
-        text = write_markdown(shown, derivation, self.decimals)
-        return replace(self, steps=tuple(shown), derivation=derivation, text=text)
+        return replace(
+            self, steps=tuple(shown), derivation=derivation, text=write_markdown(shown, derivation, DEFAULT_DECIMALS)
+        )
 
 
 def solve_problem(
@@ -166,7 +164,6 @@ def solve_problem(
         steps=steps,
         derivation=derivation,
         text=write_markdown(steps, derivation, decimals),
-        decimals=decimals,
     )
 
 
