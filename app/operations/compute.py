@@ -158,22 +158,21 @@ def solve_problem(body: SolutionBody, budget: Budget, caller: Caller) -> Solutio
 
 
 def _reply(solution: solutions.WorkedSolution) -> SolutionReply:
-    derivation = solution.derivation
     return SolutionReply(
         conventions=cast("ConventionsBody", solution.conventions),
-        steps=tuple(
-            SolutionStepReply(**vars(step), mathml=convert(step.latex, display="block")) for step in solution.steps
-        ),
-        derivation=derivation
-        and DerivationReply(
-            quantity=derivation.quantity,
-            steps=tuple(
-                DerivationStepReply(**vars(step), mathml=convert(step.latex, display="block"))
-                for step in derivation.steps
-            ),
-        ),
+        steps=tuple(SolutionStepReply(**vars(step), mathml=_to_mathml(step.latex)) for step in solution.steps),
+        derivation=None if solution.derivation is None else _show_derivation(solution.derivation),
         text=solution.text,
     )
+
+
+def _show_derivation(derivation: solutions.Derivation) -> DerivationReply:
+    steps = (DerivationStepReply(**vars(step), mathml=_to_mathml(step.latex)) for step in derivation.steps)
+    return DerivationReply(quantity=derivation.quantity, steps=tuple(steps))
+
+
+def _to_mathml(latex: str) -> str:
+    return str(convert(latex, display="block"))
 
 
 _computation = partial(Operation, tag=TAG["name"], admits=("compute",))

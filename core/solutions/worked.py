@@ -1,7 +1,7 @@
 """Working a problem out: the table of steps, read with formulas, shapes, numbers and reasons."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from core.formulas import (
     write_entry,
 )
 from core.invariants import invariants_of
-from core.jacobians import compute_product, names_behind, path_between, require_room
+from core.jacobians import Link, compute_product, names_behind, path_between, require_room
 from core.nodes import n_components, shape_of
 from core.problem import Problem
 from core.propagation import parameter_gradient_names
@@ -156,7 +156,7 @@ def solve_problem(
     indices = _read_entries(problem, lines, entry or {})
     _require_few_numbers(problem, lines)
     require_room(problem, [to_quantity(line.key) for line in lines], budget, path_of=lambda index: ("problem",))
-    known = _compute(problem, lines, {text: quantity.key for text, quantity in wanted.items()}, quantities, budget)
+    known = _compute(problem, lines, list(wanted.values()) if quantities else [], budget)
     writer = _StepWriter(problem, known, ids, decimals)
     steps = tuple(writer.write(line, indices.get(line.key)) for line in lines)
     return WorkedSolution(
@@ -219,43 +219,28 @@ def _require_few_numbers(problem: Problem, lines: tuple[Line, ...]) -> None:
         )
 
 
-def _compute(
-    problem: Problem,
-    lines: tuple[Line, ...],
-    keys: Mapping[str, str],
-    quantities: tuple[str, ...] | None,
-    budget: Budget,
-) -> dict[str, Array]:
+def _compute(problem: Problem, lines: tuple[Line, ...], asked: Sequence[Quantity], budget: Budget) -> dict[str, Array]:
     """Return the values of all lines, and of what they start from, by numbered ids."""
+    paths = {line.key: _links(problem, to_quantity(line.key)) for line in lines if line.is_in_sample}
     table = [line.key for line in lines if not line.is_in_sample]
-    links = [
-        link
-        for line in lines
-        if line.is_in_sample
-        for link in path_between(problem, to_quantity(line.key).of, str(to_quantity(line.key).by))
-    ]
+    behind = [name for links in paths.values() for name in names_behind(links)]
     try:
-        known = evaluate(problem, dict.fromkeys((*table, *names_behind(links))), budget=budget) | sources_of(problem)
-    except NonFiniteError as error:
-        raise error.at(_find_path(problem, keys, quantities, budget)) from None
-    for line in lines:
-        if line.is_in_sample:
-            quantity = to_quantity(line.key)
-            path = path_between(problem, quantity.of, str(quantity.by))
-            known[line.key] = compute_product(problem, quantity, path, lambda names: dict(known))
+        known = evaluate(problem, dict.fromkeys((*table, *behind)), budget=budget) | sources_of(problem)
+        for key, links in paths.items():
+            known[key] = compute_product(problem, to_quantity(key), links, lambda names: dict(known))
+    except NonFiniteError:
+        # one after the other, to see which cannot be had
+        for index, quantity in enumerate(asked):
+            try:
+                _compute(problem, lines_for(problem, [quantity]), [], budget)
+            except NonFiniteError as own:
+                raise own.at(("quantities", index)) from None
+        raise
     return known
 
 
-def _find_path(problem: Problem, keys: Mapping[str, str], quantities: tuple[str, ...] | None, budget: Budget) -> Path:
-    """Find which of the quantities asked for is the one that does not fit float64."""
-    for index, key in enumerate(keys.values() if quantities else ()):
-        quantity = to_quantity(key)
-        links = path_between(problem, quantity.of, str(quantity.by)) if quantity.is_jacobian else ()
-        try:
-            evaluate(problem, names_behind(links) if links else [key], budget=budget)
-        except NonFiniteError:
-            return ("quantities", index)
-    return ()
+def _links(problem: Problem, quantity: Quantity) -> tuple[Link, ...]:
+    return path_between(problem, quantity.of, str(quantity.by))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,18 @@
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from core.activations import ACTIVATIONS
 from core.arrays import Array
-from core.errors import TooLargeError
+from core.budget import Budget
+from core.conventions import Conventions
+from core.errors import CoreError, DomainError, NonFiniteError, TooLargeError, UnknownNameError
 from core.formulas import (
     Apply,
     Expression,
@@ -22,12 +27,15 @@ from core.formulas import (
     value_of_entry,
     write_entry,
 )
-from core.problem import Problem
+from core.invariants import INVARIANTS
+from core.problem import Layer, Network, Problem
 from core.propagation import gradient_names
-from core.quantities import parse_quantity, public_name
+from core.quantities import parse_quantity, public_name, to_quantity
 from core.solutions import SolutionStep, WorkedSolution, solve_problem
+from core.solutions.lines import lines_for
+from core.solutions.worked import _StepWriter
 from core.steps import evaluate
-from tests.support.problems import random_problem
+from tests.support.problems import random_problem, two_layers
 
 DECIMALS = 4
 Interval = tuple[float, float]
@@ -142,5 +150,204 @@ def test_every_printed_formula_and_number_gives_the_value_again(first: int) -> N
             steps[step.quantity] = step
         truths = evaluate(problem, gradient_names(problem))
         for key, truth in truths.items():
-            np.testing.assert_array_equal(steps[public_name(key, problem)].value, truth)  # type: ignore[arg-type]
+            found = steps[public_name(key, problem)].value
+            assert found is not None
+            np.testing.assert_array_equal(found, truth)
     assert n_bounded > 0.98 * n_entries
+
+
+HAND = Problem(
+    network=Network(
+        layers=(Layer(weights=np.array([[0.5, -1.0], [0.3, 0.25]]), bias=np.array([0.1, 0.0]), activation="softmax"),)
+    ),
+    inputs=np.array([[1.0, 2.0]]),
+    targets=np.array([1]),
+    loss="cross_entropy",
+)
+
+
+def step_of(solution: WorkedSolution, quantity: str) -> SolutionStep:
+    """Find the step of a quantity."""
+    [step] = [step for step in solution.steps if step.quantity == quantity]
+    return step
+
+
+def test_a_step_says_everything_in_this_problems_own_names_and_numbers() -> None:
+    solution = solve_problem(HAND)
+    assert [step.quantity for step in solution.steps] == ["Z", "S", "dL_dZ", "dL_dW", "dL_db"]
+    step = step_of(solution, "Z")
+    assert (step.formula, step.latex) == ("X·W + b", "Z = X W + b")
+    assert (step.inputs, step.rule, step.shape) == (("X", "W", "b"), "affine", (1, 2))
+    assert step.shapes == {"X": (1, 2), "W": (2, 2), "b": (2,)}
+    assert step.entry is not None
+    assert (step.entry.index, step.entry.text) == ((0, 0), "1·0.5 + 2·0.3 + 0.1 = 1.2")
+    gradient = step_of(solution, "dL_dW")
+    assert gradient.formula == "Xᵀ·dL/dZ"
+    assert gradient.shapes == {"Xᵀ": (2, 1), "dL/dZ": (1, 2)}
+    assert gradient.inputs == ("X", "dL_dZ")
+    assert {check.name for check in gradient.checks or ()} == {
+        "shapes",
+        "shape_of_gradient",
+        "weights_gradient_rows_sum_to_zero",
+    }
+
+
+def test_ids_are_spelt_as_asked_and_entries_and_decimals_are_those_stated() -> None:
+    solution = solve_problem(HAND, ("dL_dW1", "S"), entry={"Z1": (0, 1), "dL_dW": (1, 0)}, decimals=2)
+    assert [step.quantity for step in solution.steps] == ["Z", "S", "dL_dZ", "dL_dW1"]
+    assert step_of(solution, "dL_dW1").inputs == ("X", "dL_dZ")
+    written = [step_of(solution, name).entry for name in ("Z", "dL_dW1")]
+    assert [entry and entry.index for entry in written] == [(0, 1), (1, 0)]
+    assert [entry and entry.text for entry in written] == ["1·(−1) + 2·0.25 + 0 = −0.5", "2·0.85 = 1.69"]
+
+
+def test_the_loss_and_a_jacobian_are_steps_like_others() -> None:
+    solution = solve_problem(HAND, ("L", "dS_dW"))
+    assert [step.quantity for step in solution.steps] == ["Z", "S", "L", "dS_dZ", "dZ_dW", "dS_dW"]
+    formulas = {step.quantity: step.formula for step in solution.steps}
+    assert formulas["dS_dZ"] == "diag(s) − s·sᵀ"
+    assert formulas["dZ_dW"] == "I⊗xᵀ"
+    assert formulas["dS_dW"] == "dS/dZ·dZ/dW"
+    loss = step_of(solution, "L").entry
+    assert loss is not None
+    assert (loss.index, loss.text) == ((), "−(0·ln(0.8455) + 1·ln(0.1545)) = 1.8678")
+    by_rows = solve_problem(replace(HAND, conventions=Conventions(column_order="rows_first")), ("dZ_dW",))
+    assert step_of(by_rows, "dZ_dW").formula == "xᵀ⊗I"
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_has_a_local_jacobian_without_functions_that_have_no_name(activation: str) -> None:
+    layer = Layer(weights=np.array([[0.5, -1.0], [0.3, 0.25]]), activation=activation)
+    problem = replace(two_layers(loss=None), network=Network(layers=(layer,)))
+    [*_, step] = solve_problem(problem, ("dA_dZ" if activation != "softmax" else "dS_dZ",)).steps
+    names = set(names_in(parse_formula(step.formula)))
+    assert names <= {"z", "a", "s", "I", "π"}
+
+
+def test_the_text_holds_every_step_with_its_formula_reason_and_entry() -> None:
+    solution = solve_problem(two_layers(l2=0.1), ("dL_dW1", "dS_dX"), with_derivation=True)
+    for step in solution.steps:
+        assert step.entry is not None
+        for part in (f"`{step.quantity}`", step.title, step.latex, step.why, step.entry.text):
+            assert part in solution.text
+    assert solution.derivation is not None
+    for one in solution.derivation.steps:
+        assert one.text in solution.text
+        assert one.latex in solution.text
+    assert "Does not hold" not in solution.text
+
+
+LONG = Problem(network=Network(layers=(Layer(weights=np.ones((150, 2)), activation="tanh"),)), inputs=np.ones((1, 150)))
+DIGITS = Problem(
+    network=Network(layers=(Layer(weights=np.full((95, 1), math.pi), activation="tanh"),)),
+    inputs=np.full((1, 95), -math.pi),
+)
+WIDE = Problem(network=Network(layers=(Layer(weights=np.ones((2, 2)), activation="tanh"),)), inputs=np.ones((9000, 2)))
+DEEP = replace(WIDE, network=Network(layers=WIDE.network.layers * 40), inputs=np.ones((1, 2)))
+TALL = replace(WIDE, network=Network(layers=WIDE.network.layers * 32), inputs=np.ones((1, 2)))
+ALL_JACOBIANS = tuple(f"dA{of}_dW{by}" for of in range(1, 33) for by in range(1, of + 1))
+STEEP = replace(HAND, network=Network(layers=(replace(HAND.network.layers[0], weights=np.diag([900.0, -900.0])),)))
+HUGE = replace(HAND, network=STEEP.network, inputs=np.full((1, 2), 1e307))
+
+
+@pytest.mark.parametrize(
+    ("problem", "options", "error", "path"),
+    [
+        (HAND, {"quantities": ("dL_dW", "Z2")}, UnknownNameError, ("quantities", 1)),
+        (HAND, {"quantities": ("dL_dW", "dL_dW1")}, DomainError, ("quantities", 1)),
+        (two_layers(loss=None), {}, DomainError, ("quantities",)),
+        (HAND, {"decimals": -1}, DomainError, ("decimals",)),
+        (HAND, {"decimals": 11}, DomainError, ("decimals",)),
+        (HAND, {"entry": {"Z": (0, 2)}}, DomainError, ("entry", "Z")),
+        (HAND, {"entry": {"Z": (-1, 0)}}, DomainError, ("entry", "Z")),
+        (HAND, {"entry": {"Z": (0,)}}, DomainError, ("entry", "Z")),
+        (HAND, {"entry": {"dS_dZ": (0, 0, 0)}}, DomainError, ("entry", "dS_dZ")),
+        (HAND, {"entry": {"Z": (0, 0), "Z1": (0, 0)}}, DomainError, ("entry", "Z1")),
+        (HAND, {"entry": {"Q": (0, 0)}}, UnknownNameError, ("entry", "Q")),
+        (two_layers(activation="tanh", loss="squared_error"), {"with_derivation": True}, DomainError, ("derive",)),
+        (two_layers(loss=None), {"quantities": ("Z1",), "with_derivation": True}, DomainError, ("derive",)),
+        (LONG, {"quantities": ("Z",)}, TooLargeError, ("problem",)),
+        (DIGITS, {"quantities": ("Z",), "decimals": 10}, TooLargeError, ("problem",)),
+        (WIDE, {"quantities": ("A",)}, TooLargeError, ("problem",)),
+        (DEEP, {"quantities": ("Z1",)}, TooLargeError, ("problem", "network", "layers")),
+        (TALL, {"quantities": ALL_JACOBIANS}, TooLargeError, ("quantities",)),
+        (HAND, {"budget": Budget(numbers=3)}, TooLargeError, ("problem",)),
+        (STEEP, {"quantities": ("Z", "dL_dS")}, NonFiniteError, ("quantities", 1)),
+        (HUGE, {"quantities": ("Z", "dL_dS", "dS_dZ")}, NonFiniteError, ("quantities", 0)),
+        (HUGE, {}, NonFiniteError, ()),
+    ],
+)
+def test_what_cannot_be_written_out_is_refused_with_its_place(
+    problem: Problem, options: dict[str, object], error: type[CoreError], path: tuple[object, ...]
+) -> None:
+    with pytest.raises(error) as caught:
+        solve_problem(problem, **options)  # type: ignore[arg-type]
+    assert caught.value.path == path
+
+
+def test_a_product_that_overflows_is_refused_with_its_place() -> None:
+    layer = Layer(weights=np.full((2, 2), 1e200), activation="identity")
+    problem = Problem(network=Network(layers=(layer, layer)), inputs=np.full((1, 2), 1e-250))
+    with pytest.raises(NonFiniteError) as caught:
+        solve_problem(problem, ("A1", "dA2_dX"))
+    assert caught.value.path == ("quantities", 1)
+
+
+def test_an_entry_whose_numbers_do_not_fit_on_the_way_is_its_value_alone() -> None:
+    solution = solve_problem(STEEP, ("S", "L"))
+    texts = [entry.text for step in solution.steps if (entry := step.entry)]
+    assert texts[1:] == ["1", "2700.1"]
+    assert all(np.isfinite(step.value).all() for step in solution.steps if step.value is not None)
+
+
+def test_an_entry_gets_as_many_decimals_as_it_takes_to_come_out_near_its_value() -> None:
+    layer = Layer(weights=np.array([[1.0]]), activation="sigmoid")
+    problem = Problem(
+        network=Network(layers=(layer,)),
+        inputs=np.array([[11.0]]),
+        targets=np.array([[0.0]]),
+        loss="binary_cross_entropy",
+    )
+    entry = step_of(solve_problem(problem, ("dL_dA",)), "dL_dA").entry
+    assert entry is not None
+    written, _, value = entry.text.partition(" = ")
+    # 1 − A is 0 to four decimals
+    assert value_of_entry(parse_formula(written)) == pytest.approx(entry.value, rel=0.01)
+    assert float(value) == pytest.approx(math.exp(11.0) + 1.0, rel=1e-8)
+
+
+def test_every_invariant_is_a_check_of_some_step_and_wrong_numbers_do_not_hold() -> None:
+    solution = solve_problem(HAND, ("L", "dL_dW", "dL_db", "dS_dZ"))
+    checks = [check for step in solution.steps for check in step.checks or ()]
+    assert {check.name for check in checks} == set(INVARIANTS) | {"shapes", "shape_of_gradient"}
+    assert all(check.holds for check in checks)
+    known = {step.quantity: step.value for step in solution.steps}
+    wrong = {"Z1": known["Z"], "A1": known["S"], "X": HAND.inputs, "L": known["L"]}
+    wrong |= {"W1": HAND.network.layers[0].weights, "b1": HAND.network.layers[0].bias}
+    wrong |= {f"dL_d{by}1": known[f"dL_d{by}"] for by in "ZWb"} | {"dA1_dZ1": known["dS_dZ"]}
+    # one row too many, and numbers that no step gives
+    changed = {
+        key: np.concatenate([value, value]) - 9.0 for key, value in wrong.items() if value is not None and value.ndim
+    }
+    ids = {line.key: line.key for line in lines_for(HAND, map(to_quantity, ("L", "dL_dW1", "dL_db1", "dA1_dZ1")))}
+    missed = set()
+    for line in lines_for(HAND, map(to_quantity, ("L", "dL_dW1", "dL_db1", "dA1_dZ1"))):
+        shown = wrong | {line.key: changed.get(line.key, np.array(-9.0))}
+        step = _StepWriter(HAND, shown, ids, 4).write(line, None)  # type: ignore[arg-type]
+        missed |= {check.name for check in step.checks or () if not check.holds}
+    assert missed == {check.name for check in checks}
+
+
+@pytest.mark.parametrize("right", [(), ("Z1",), ("S",), ("dL_dW2", "Z1"), ("dL_dW1", "dL_db1", "dL_dW2")])
+def test_an_outline_goes_up_to_the_first_step_that_is_not_right_and_shows_no_number(right: tuple[str, ...]) -> None:
+    solution = solve_problem(two_layers(), with_derivation=True)
+    outline = solution.outline(right)
+    shown = [step.quantity for step in outline.steps]
+    whole = [step.quantity for step in solution.steps]
+    expected = {(): 1, ("Z1",): 2, ("S",): 5, ("dL_dW2", "Z1"): 7, ("dL_dW1", "dL_db1", "dL_dW2"): len(whole)}
+    assert shown == whole[: expected[right]]
+    assert all(step.value is step.checks is step.entry is None for step in outline.steps)
+    assert all(step.formula and step.why and step.shapes for step in outline.steps)
+    assert (outline.derivation is not None) == ("dL_dZ2" in shown)
+    # shapes are all the numbers that there are
+    assert not re.search(r"\d\.\d", outline.text)
