@@ -5,7 +5,6 @@ References
 .. [1] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +13,7 @@ from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError
-from core.nodes import shape_of
+from core.jacobians import evaluate_together, require_room
 from core.problem import Problem
 from core.quantities import parse_quantities, public_name
 from core.steps import evaluate
@@ -257,33 +256,20 @@ def compute_named(problem: Problem, ids: tuple[str, ...], *, budget: Budget | No
     """
     budget = budget or Budget()
     asked = parse_quantities(ids, problem, path=("quantities",))
-    numbers = 0
     for index, quantity in enumerate(asked.values()):
-        path = ("quantities", index)
         if quantity.is_jacobian:
             raise DomainError(
                 f"{public_name(quantity.key, problem)} is a Jacobian; needed a forward quantity or a derivative of L, "
                 "because those have one array for all samples",
-                path=path,
+                path=("quantities", index),
             )
-        numbers += math.prod(shape_of(quantity.node, problem))
-        budget.require_numbers(numbers, "all quantities asked for so far", path=path)
-    keys = {text: quantity.key for text, quantity in asked.items()}
-    values = _evaluate_all(problem, tuple(keys.values()), budget)
-    return NamedValues(
-        quantities={text: NamedValue(value=values[key], shape=values[key].shape) for text, key in keys.items()},
-        conventions=problem.conventions,
-    )
-
-
-def _evaluate_all(problem: Problem, keys: tuple[str, ...], budget: Budget) -> Mapping[str, Array]:
-    try:
-        return evaluate(problem, keys, budget=budget)
-    except NonFiniteError:
-        for index, key in enumerate(keys):
-            # one after the other, to see which cannot be had
-            try:
-                evaluate(problem, [key], budget=budget)
-            except NonFiniteError as error:
-                raise error.at(("quantities", index)) from None
-        raise
+    require_room(problem, list(asked.values()), budget, path_of=lambda index: ("quantities", index))
+    values = evaluate_together(problem, [quantity.key for quantity in asked.values()], budget)
+    found = {}
+    for index, (text, quantity) in enumerate(asked.items()):
+        try:
+            value = values((quantity.key,))[quantity.key]
+        except NonFiniteError as error:
+            raise error.at(("quantities", index)) from None
+        found[text] = NamedValue(value=value, shape=value.shape)
+    return NamedValues(quantities=found, conventions=problem.conventions)

@@ -10,9 +10,9 @@ import pytest
 from core.budget import Budget
 from core.conventions import L2, Conventions
 from core.descent import descend
-from core.errors import NonFiniteError, UnknownNameError
+from core.errors import DomainError, NonFiniteError, TooLargeError, UnknownNameError
 from core.problem import Layer, Network, Problem
-from core.propagation import compute_forward, compute_gradients, gradient_names
+from core.propagation import compute_forward, compute_gradients, compute_named, gradient_names
 from core.steps import evaluate
 from tests.support.problems import random_problem, two_layers
 
@@ -147,3 +147,30 @@ def test_losses_in_another_base_that_do_not_fit_float64_are_refused() -> None:
     )
     with pytest.raises(NonFiniteError):
         compute_forward(problem)
+
+
+def test_quantities_by_name_are_those_of_the_table_under_the_ids_as_asked() -> None:
+    problem = two_layers(l2=0.1)
+    found = compute_named(problem, ("dL_dZ1", "dL_dW", "S", "L"))
+    truths = evaluate(problem, ["dL_dZ1", "dL_dW2", "A2", "L"])
+    assert list(found.quantities) == ["dL_dZ1", "dL_dW", "S", "L"]
+    for one, truth in zip(found.quantities.values(), truths.values(), strict=True):
+        np.testing.assert_array_equal(one.value, truth)
+        assert one.shape == truth.shape
+    assert found.conventions is problem.conventions
+
+
+def test_named_quantities_that_cannot_be_had_are_refused_with_their_place() -> None:
+    layer = Layer(weights=np.diag([900.0, -900.0]), activation="softmax")
+    steep = replace(
+        two_layers(), network=Network(layers=(layer,)), inputs=np.array([[1.0, 2.0]]), targets=np.array([[0.0, 1.0]])
+    )
+    with pytest.raises(NonFiniteError) as overflowing:
+        compute_named(steep, ("dL_dZ", "Z", "dL_dS"))
+    assert overflowing.value.path == ("quantities", 2)
+    with pytest.raises(DomainError) as jacobian:
+        compute_named(steep, ("L", "dS_dZ"))
+    assert jacobian.value.path == ("quantities", 1)
+    with pytest.raises(TooLargeError) as large:
+        compute_named(two_layers(), ("Z2", "A1", "Z1"), budget=Budget(numbers=16))
+    assert large.value.path == ("quantities", 2)
