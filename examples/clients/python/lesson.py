@@ -42,6 +42,7 @@ def main(address: str, key: str) -> None:
         client=client, body=GradientsBody(network=NETWORK, inputs=INPUTS, targets=LABELS, loss=LOSS, check=True)
     )
     assert isinstance(gradients, GradientsReply), gradients
+    assert gradients.layers
     [layer] = gradients.layers
     for row, row_by_hand in zip(layer.grad_weights, by_hand, strict=True):
         for one, other in zip(row, row_by_hand, strict=True):

@@ -29,7 +29,7 @@ const byHand = [0, 1].map((i) =>
 
 const gradients = await service.POST("/v1/gradients", { body: { ...problem, check: true } });
 assert(gradients.data, gradients.error?.detail);
-gradients.data.layers[0]!.grad_weights.forEach((row, i) =>
+gradients.data.layers![0]!.grad_weights.forEach((row, i) =>
   row.forEach((entry, k) => assert(Math.abs(entry - byHand[i]![k]!) < 1e-12)),
 );
 console.log(`by hand as by the service; differences of the loss are within ${gradients.data.check?.max_abs_error}`);

@@ -173,7 +173,20 @@ def forward_bodies(draw: st.DrawFn) -> Json:
 
 @st.composite
 def gradients_bodies(draw: st.DrawFn) -> Json:
-    return draw(problems()) | draw(st.fixed_dictionaries({}, optional={"check": st.booleans()}))
+    problem = draw(problems())
+    if draw(st.booleans()):
+        ids = [name for name in draw(quantity_ids(problem)) if name.startswith("dL")]
+        return problem | {"quantities": ids or ["L"]}
+    return problem | draw(st.fixed_dictionaries({}, optional={"check": st.booleans()}))
+
+
+@st.composite
+def solutions_bodies(draw: st.DrawFn) -> Json:
+    problem = draw(problems())
+    optional = {"quantities": quantity_ids(problem), "decimals": st.integers(0, 6)}
+    if problem["loss"].endswith("cross_entropy"):
+        optional["derive"] = st.booleans()
+    return {"problem": problem} | draw(st.fixed_dictionaries({}, optional=optional))
 
 
 @st.composite
@@ -227,6 +240,7 @@ BODIES = {
     "/v1/gradients": gradients_bodies(),
     "/v1/jacobians": jacobians_bodies(),
     "/v1/steps": steps_bodies(),
+    "/v1/solutions": solutions_bodies(),
     "/v1/grades": grades_bodies(),
     "/v1/exercises/audit": audit_bodies(),
 }
