@@ -7,24 +7,28 @@ of its own, and so is every product of two.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
 from core.arrays import Array
 from core.errors import TooLargeError
-from core.formulas import NUMBERS, ONE, Apply, Expression, Name, names_in, rewrite, simplify, substitute
+from core.formulas import CONSTANTS, ONE, Apply, Expression, Name, names_in, rewrite, simplify, substitute
 from core.jacobians import Link, path_between
-from core.nodes import activations_node, n_components
+from core.nodes import activations_node
 from core.problem import Problem
-from core.quantities import Quantity, is_quantity_template, nodes_in, public_name
+from core.quantities import Quantity, is_quantity_template, parse_quantity, public_name
 from core.steps import Rule, RuleContext, steps_of, structure_of
-from core.steps.naming import formula_of, symbol_of_quantity, values_of_names
+from core.steps.naming import COUNT, TARGETS, formula_of, symbol_of_quantity
 
 MAX_DEPTH = 32
 MAX_LINES = 300
 """The most layers of a network that is written out, and the most lines: nobody reads more."""
 
 IDENTITY = "I"
+
+STEPS_WITHOUT_ID: Mapping[str, str] = MappingProxyType({TARGETS: "y", COUNT: "divisor"})
+"""What the table calls what formulas mention beside quantities and parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +43,10 @@ class Line:
         The rule's name.
     formula : Expression
     sources : mapping of str to str
-        The numbered ids of what its names stand for; of a Jacobian's line columns of one sample, and matrices.
+        What its names stand for, as the table of steps calls it.
     why : str
     is_in_sample : bool
-        Whether the formula is that of one sample's matrix.
+        Whether the formula is that of one sample's matrix, in which small letters stand for columns.
     """
 
     key: str
@@ -52,24 +56,22 @@ class Line:
     why: str
     is_in_sample: bool = False
 
-    def values(self, problem: Problem, known: Mapping[str, Array]) -> dict[str, Array]:
+    def values(self, known: Mapping[str, Array]) -> dict[str, Array]:
         """Return what the names of the formula stand for, Jacobians and columns with the samples first.
 
         Parameters
         ----------
-        problem : Problem
         known : mapping of str to ndarray
             Values by numbered ids.
         """
-        if not self.is_in_sample:
-            return dict(values_of_names(problem, self.formula, known))
         found = {}
         for name in names_in(self.formula):
             if name == IDENTITY:
-                found[name] = np.eye(n_components(nodes_in(self.key)[0], problem), dtype=problem.dtype)
+                # as many outputs as the Jacobian has rows
+                found[name] = np.eye(known[self.key].shape[-2])
             elif name in self.sources:
                 value = known[self.sources[name]]
-                found[name] = value[..., None] if name.islower() else value
+                found[name] = value[..., None] if self.is_in_sample and name.islower() else value
         return found
 
 
@@ -127,18 +129,19 @@ def _require_few(count: int) -> None:
 
 def _table_line(problem: Problem, key: str, rule: Rule) -> Line:
     formula = formula_of(problem, key)
-    keys = {
-        symbol_of_quantity(problem, step.output): step.output
-        for step in steps_of(structure_of(problem))
-        if is_quantity_template(step.rule.output)
-    }
-    sources = {name: keys.get(name, _numbered(problem, name)) for name in names_in(formula) if name not in NUMBERS}
+    sources = {name: _source_of(problem, name) for name in names_in(formula) if name not in CONSTANTS}
     return Line(key=key, rule=rule.name, formula=formula, sources=sources, why=rule.why)
 
 
-def _numbered(problem: Problem, name: str) -> str:
-    # of one layer, W is W1
-    return f"{name}1" if problem.network.depth == 1 and name in {"W", "b"} else name
+def _source_of(problem: Problem, name: str) -> str:
+    if name in STEPS_WITHOUT_ID:
+        return STEPS_WITHOUT_ID[name]
+    if name == "X":
+        return name
+    if name[0] in "Wb":
+        # of one layer, W is W1
+        return name if problem.network.depth > 1 else f"{name}1"
+    return parse_quantity(name.replace("/d", "_d"), problem).key
 
 
 def _jacobian_lines(problem: Problem, links: Sequence[Link]) -> list[Line]:

@@ -33,11 +33,11 @@ from core.problem import Problem
 from core.propagation import parameter_gradient_names
 from core.quantities import Quantity, parse_quantities, parse_quantity, public_name, title_of, to_quantity
 from core.solutions.derivation import Derivation, derive
-from core.solutions.lines import Line, lines_for
+from core.solutions.lines import STEPS_WITHOUT_ID, Line, lines_for
 from core.solutions.markdown import write_markdown
 from core.solutions.step import SolutionStep, StepCheck, WrittenEntry
 from core.steps import evaluate, sources_of
-from core.steps.naming import symbol_of_quantity
+from core.steps.naming import TARGETS, symbol_of_quantity
 
 MAX_NUMBERS = 20_000
 """The most numbers of all steps together: nobody reads more."""
@@ -45,8 +45,8 @@ MAX_NUMBERS = 20_000
 MAX_DECIMALS = 10
 DEFAULT_DECIMALS = 4
 
-MOST_DECIMALS = 17
-"""From here on more decimals change nothing."""
+MORE_DECIMALS = (0, 1, 2, 4, 8, 16)
+"""How many decimals more an entry gets, one after the other, until its rounded numbers give its value."""
 
 CLOSE = 0.01
 """How near, as a part of itself, the value of an entry has to be to what its rounded numbers give."""
@@ -223,6 +223,7 @@ def _compute(problem: Problem, lines: tuple[Line, ...], asked: Sequence[Quantity
     """Return the values of all lines, and of what they start from, by numbered ids."""
     paths = {line.key: _links(problem, to_quantity(line.key)) for line in lines if line.is_in_sample}
     table = [line.key for line in lines if not line.is_in_sample]
+    table += [key for line in lines for key in line.sources.values() if key in STEPS_WITHOUT_ID.values()]
     behind = [name for links in paths.values() for name in names_behind(links)]
     try:
         known = evaluate(problem, dict.fromkeys((*table, *behind)), budget=budget) | sources_of(problem)
@@ -253,13 +254,13 @@ class _StepWriter:
     def write(self, line: Line, index: tuple[int, ...] | None) -> SolutionStep:
         problem, quantity = self.problem, to_quantity(line.key)
         value = self.known[line.key]
-        values = line.values(problem, self.known)
+        values = line.values(self.known)
         if index is None:
             index = as_index(int(np.abs(value).argmax()), value.shape)
         return SolutionStep(
             quantity=self.ids[line.key],
             title=title_of(quantity, problem),
-            inputs=tuple(self.ids.get(key, public_name(key, problem)) for key in line.sources.values()),
+            inputs=tuple(self._id(key) for name, key in line.sources.items() if name not in NUMBERS),
             rule=line.rule,
             formula=to_text(line.formula),
             latex=f"{latex_of(symbol_of_quantity(problem, line.key))} = {to_latex(line.formula)}",
@@ -270,6 +271,9 @@ class _StepWriter:
             checks=tuple(self._check(line, quantity, value, values)),
             entry=self._write_entry(line, index, float(value[index]), values),
         )
+
+    def _id(self, key: str) -> str:
+        return TARGETS if key == STEPS_WITHOUT_ID[TARGETS] else self.ids.get(key, public_name(key, self.problem))
 
     def _shapes(self, line: Line, values: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
         found = {}
@@ -332,7 +336,8 @@ class _StepWriter:
     ) -> str | None:
         """Write an entry with as many decimals as asked, or as it takes to come out near its value; None if none do."""
         allowed = max(10.0**-self.decimals, CLOSE * abs(value))
-        for decimals in range(self.decimals, MOST_DECIMALS):
+        for more in MORE_DECIMALS:
+            decimals = self.decimals + more
             written = write_entry(formula, place, values, decimals)
             text = to_text(written)
             if len(text) > MAX_LENGTH:

@@ -146,6 +146,16 @@ REFUSED = [
         ("samples by outputs", MANY | {"learning_rate": 0.1, "count": 0}),
     ),
     *of_json(
+        "solutions",
+        ("outputs by outputs", {"problem": WIDE, "quantities": ["dS_dZ"]}),
+        ("samples by outputs", {"problem": MANY}),
+        ("many layers", {"problem": DEEP}),
+        ("many ids of many layers", {"problem": problem(*[1] * 33, loss=False), "quantities": jacobian_ids(31)}),
+        ("a wide layer on the way", {"problem": problem(1, 7_000, 2), "quantities": ["dA1_dX"]}),
+        ("an entry of many numbers", {"problem": problem(1, 4_000)}),
+        ("many entries", {"problem": SMALL, "entry": {f"Z{n}": [0] for n in range(4_000)}}),
+    ),
+    *of_json(
         "grades",
         ("outputs by outputs", {"problem": WIDE, "asks": ["dS_dZ"], "answers": {}}),
         ("an answer of outputs by outputs", {"problem": WIDE, "answers": {"dS_dW": "0"}}),
@@ -234,6 +244,12 @@ FOLLOWING = problem(5, 500, 5, n_samples=500, hidden="identity", last="identity"
 }
 
 HARMLESS = [
+    *of_json(
+        "solutions",
+        ("many narrow layers", {"problem": problem(*[3] * 33), "decimals": 10, "derive": True}),
+        ("many numbers", {"problem": problem(3, 3, n_samples=90, hidden="softmax"), "quantities": ["S", "dL_dX"]}),
+        status=200,
+    ),
     *of_json(
         "gradients",
         ("a check of a wide layer", WIDE | {"check": True}),

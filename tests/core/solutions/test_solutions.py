@@ -322,7 +322,7 @@ def test_every_invariant_is_a_check_of_some_step_and_wrong_numbers_do_not_hold()
     assert {check.name for check in checks} == set(INVARIANTS) | {"shapes", "shape_of_gradient"}
     assert all(check.holds for check in checks)
     known = {step.quantity: step.value for step in solution.steps}
-    wrong = {"Z1": known["Z"], "A1": known["S"], "X": HAND.inputs, "L": known["L"]}
+    wrong = {"Z1": known["Z"], "A1": known["S"], "X": HAND.inputs, "L": known["L"], "y": np.array([[0.0, 1.0]])}
     wrong |= {"W1": HAND.network.layers[0].weights, "b1": HAND.network.layers[0].bias}
     wrong |= {f"dL_d{by}1": known[f"dL_d{by}"] for by in "ZWb"} | {"dA1_dZ1": known["dS_dZ"]}
     # one row too many, and numbers that no step gives
