@@ -23,7 +23,7 @@ def test_every_exercise_can_be_solved_and_outlined(kind: str, seed: int) -> None
     assert all(check.holds for step in solution.steps for check in step.checks or ())
     outline = solve_exercise(reference, shows_numbers=False)
     assert [step.quantity for step in outline.steps] == shown[:1]
-    assert all(step.value is step.checks is step.entry is None for step in outline.steps)
+    assert all((step.value, step.checks, step.entry) == (None, None, None) for step in outline.steps)
     # every answer right: the whole way, and still no number
     answers = {step.quantity: step.value.tolist() for step in solution.steps if step.value is not None}
     whole = solve_exercise(reference, shows_numbers=False, answers=answers)

@@ -346,7 +346,7 @@ def test_an_outline_goes_up_to_the_first_step_that_is_not_right_and_shows_no_num
     whole = [step.quantity for step in solution.steps]
     expected = {(): 1, ("Z1",): 2, ("S",): 5, ("dL_dW2", "Z1"): 7, ("dL_dW1", "dL_db1", "dL_dW2"): len(whole)}
     assert shown == whole[: expected[right]]
-    assert all(step.value is step.checks is step.entry is None for step in outline.steps)
+    assert all((step.value, step.checks, step.entry) == (None, None, None) for step in outline.steps)
     assert all(step.formula and step.why and step.shapes for step in outline.steps)
     assert (outline.derivation is not None) == ("dL_dZ2" in shown)
     # shapes are all the numbers that there are
