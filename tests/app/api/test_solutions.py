@@ -5,9 +5,16 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
+import orjson
 import pytest
 
+from app.access.admission import Caller
+from app.access.tokens import Tokens
+from app.errors import BodyError
 from app.examples import ARTICLE_PROBLEM, REGRESSION_PROBLEM, SOLUTIONS, TWO_LAYER_PROBLEM
+from app.operations import OPERATIONS
+from app.wire.reading import parse_body
+from core.budget import Budget
 from core.formulas import parse_formula, value_of_entry
 from core.grading import LEVELS
 from tests.support.keyed import EXERCISE, client_of, keyed_app, mint
@@ -132,14 +139,21 @@ async def test_who_may_have_what_solved() -> None:
     assert (await solve(token=at_full, entry={"Z": [0, 0]})).status_code == 200
 
 
+def test_a_problem_needs_the_scope_whatever_else_let_its_sender_in() -> None:
+    nobody = Caller(scopes=frozenset(), tokens=Tokens(("s" * 32,), 3600))
+    body = parse_body(OPERATIONS["solve_problem"].adapter, orjson.dumps({"problem": REGRESSION_PROBLEM}))
+    with pytest.raises(BodyError) as caught:
+        OPERATIONS["solve_problem"].run({"body": body, "budget": Budget(), "caller": nobody})
+    assert caught.value.status == 401
+
+
 async def test_a_problem_beside_a_token_in_an_answer_is_not_solved_for_somebody_without_a_key() -> None:
     token = await mint(APP)
     # what opens the door is looked for anywhere in the body, what is solved is the problem
-    reply = await solve(problem=REGRESSION_PROBLEM, entry={"token": token})
-    assert reply.status_code in {401, 422}
-    assert "steps" not in reply.json()
-    nested = await solve(problem=REGRESSION_PROBLEM | {"token": token})
-    assert nested.status_code in {401, 422}
+    for hidden in ({"entry": {"token": token}}, {"answers": {"token": token}}, {"problem": {"token": token}}):
+        reply = await solve(**{"problem": REGRESSION_PROBLEM} | hidden)
+        assert reply.status_code == 422
+        assert "steps" not in reply.json()
 
 
 @pytest.mark.parametrize(
