@@ -9,13 +9,14 @@ from core.formulas.entries import MAX_NUMBERS, round_number, value_of_entry, wri
 from core.formulas.expression import Apply, Edit, Expression, Name, Number, names_in, parts_of, rewrite, substitute
 from core.formulas.operations import OPERATIONS, Operation
 from core.formulas.printing import number_to_text, to_latex, to_text
-from core.formulas.reading import MAX_LENGTH, parse_formula
+from core.formulas.reading import MAX_HEIGHT, MAX_LENGTH, parse_formula
 from core.formulas.simplification import ONE, ZERO, simplify
 from core.formulas.symbols import CONSTANTS, NUMBERS, axes_lacking, is_lifted, is_number, latex_of
 from core.formulas.values import BoundRun, Functions, compile_bound, compile_formula, lift, lower
 
 __all__ = [
     "CONSTANTS",
+    "MAX_HEIGHT",
     "MAX_LENGTH",
     "MAX_NUMBERS",
     "NUMBERS",

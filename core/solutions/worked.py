@@ -11,6 +11,7 @@ from core.budget import Budget
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError, Path, TooLargeError, counted
 from core.formulas import (
+    MAX_HEIGHT,
     MAX_LENGTH,
     NUMBERS,
     Apply,
@@ -340,10 +341,10 @@ class _StepWriter:
             decimals = self.decimals + more
             written = write_entry(formula, place, values, decimals)
             text = to_text(written)
-            if len(text) > MAX_LENGTH:
+            if len(text) > MAX_LENGTH or written.height > MAX_HEIGHT:
                 raise TooLargeError(
-                    f"one entry written out has {len(text)} characters; needed at most {MAX_LENGTH}: fewer decimals "
-                    "or samples help"
+                    f"one entry written out has {len(text)} characters and {written.height} operations in one another; "
+                    f"needed at most {MAX_LENGTH} and {MAX_HEIGHT}: fewer decimals, samples or inputs help"
                 )
             if abs(value_of_entry(written) - value) <= allowed:
                 return text

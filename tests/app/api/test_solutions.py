@@ -190,8 +190,10 @@ async def test_gradients_give_just_the_quantities_asked_for(client: httpx.AsyncC
     assert set(reply) == {"quantities", "conventions"}
     assert list(reply["quantities"]) == ids
     whole = (await client.post("/v1/gradients", json=TWO_LAYER_PROBLEM)).json()
-    assert reply["quantities"]["L"] == {"value": whole["loss"], "shape": []}
-    assert reply["quantities"]["dL_dX"] == {"value": whole["grad_inputs"], "shape": [3, 2]}
+    assert reply["quantities"]["L"] == {"value": pytest.approx(whole["loss"], rel=1e-14), "shape": []}
+    assert reply["quantities"]["dL_dX"]["shape"] == [3, 2]
+    for row, expected in zip(reply["quantities"]["dL_dX"]["value"], whole["grad_inputs"], strict=True):
+        assert row == pytest.approx(expected, rel=1e-13)
     deltas = reply["quantities"]["dL_dZ2"]["value"]
     sums = [sum(row[k] for row in deltas) for k in range(2)]
     assert sums == pytest.approx(whole["layers"][1]["grad_bias"], abs=1e-15)

@@ -3,17 +3,21 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.activations import ACTIVATIONS
+from core.conventions import Conventions
 from core.formulas import OPERATIONS, Name, latex_of, parse_formula, to_latex
 from core.losses import LOSSES
+from core.quantities import public_name
+from core.solutions import DERIVATIONS, derive, solve_problem
 from core.steps import RULES, steps_of, structure_of
 from core.steps.naming import formula_of, symbol_of_quantity
 from tests.support.formulas import ARRAYS, COUNTS, small_formulas
-from tests.support.problems import random_problem
+from tests.support.problems import random_problem, two_layers
 
 PROGRAM = Path(__file__).parents[2] / "support" / "katex"
 NPM = shutil.which("npm") or ""
@@ -45,6 +49,20 @@ def formulas_of_problems() -> list[str]:
     ]
 
 
+def solutions() -> list[str]:
+    """List the LaTeX of worked solutions, Jacobians among them, and of the derivations."""
+    solved = [
+        solve_problem(problem, (public_name(f"dA{problem.network.depth}_dW1", problem), "dL_dW1"))
+        for problem in map(random_problem, range(50))
+    ]
+    derived = [
+        derive(replace(two_layers(activation=str(LOSSES[loss].output_activation), loss=loss), conventions=conventions))
+        for loss in DERIVATIONS
+        for conventions in (Conventions(), Conventions(reduction="sum"), Conventions(log_base=2))
+    ]
+    return [step.latex for one in solved for step in one.steps] + [step.latex for one in derived for step in one.steps]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not NPM, reason="there is no npm here")
 def test_katex_parses_all_latex_without_a_warning(tmp_path: Path) -> None:
@@ -53,7 +71,7 @@ def test_katex_parses_all_latex_without_a_warning(tmp_path: Path) -> None:
     symbols = [latex_of(name) for name in (*ARRAYS, *COUNTS, "no_number", "x1₀", "dA2/dZ1")]
     numbers = [to_latex(parse_formula(text)) for text in ("1e-5·X", "2.5e300²", "−0.5")]
     small = [to_latex(formula) for formula in small_formulas([Name("X")])]
-    latex = [*entries(), *formulas_of_problems(), *symbols, *numbers, *small]
+    latex = [*entries(), *formulas_of_problems(), *solutions(), *symbols, *numbers, *small]
     assert len(latex) > 1_000 + len(OPERATIONS)
 
     ran = subprocess.run(
