@@ -5,6 +5,8 @@ BIN = $(VENV)/bin
 BENCH_VENV ?= .venv-bench
 BENCH_BIN = $(BENCH_VENV)/bin
 ARGS ?=
+# a process for each core; the tests of one file share what the file sets up
+PARALLEL = --numprocesses=auto --dist=loadfile
 LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras --no-header --no-annotate --quiet
 
 # what a link points to is somebody else's
@@ -30,17 +32,17 @@ serve: $(VENV)/.ready ## start the service on port 8000
 	$(BIN)/python -m app serve
 
 test: $(VENV)/.ready ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 quick: $(VENV)/.ready ## run the core's tests without the long ones, in less than a minute
-	$(BIN)/pytest tests/core -m "not slow and not long"
+	$(BIN)/pytest $(PARALLEL) tests/core -m "not slow and not long"
 
 check: $(VENV)/.ready ## the full gate: format, lint, types, import contracts, tests with coverage
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --cov --cov-report=term-missing
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term-missing
 
 quality: $(VENV)/.ready ## measure how often marking is right, on simulated students
 	$(BIN)/python -m benchmarks.quality $(ARGS)

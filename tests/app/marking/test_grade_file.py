@@ -18,7 +18,7 @@ import pytest
 
 from app.command_line import main
 from app.marking.grade_command import BYTES_EACH
-from app.marking.lines import is_too_long, read_chunk, split_lines
+from app.marking.lines import CHUNK_BYTES, is_too_long, read_chunk, split_lines
 from tests.support.bulk_lines import dump_lines, read_lines, slow_submissions, submissions
 from tests.support.server import ROOT, environment
 
@@ -293,3 +293,9 @@ def test_every_line_is_in_one_chunk_whatever_their_size(content: bytes) -> None:
             assert [line[:longest] for line in found] == [line[:longest] for line in lines]
             assert [is_too_long(line, longest) for line in found] == [is_too_long(line, longest) for line in lines]
             assert all(len(chunk) <= max(size, longest + 1) for chunk in chunks)
+
+
+def test_of_a_line_that_is_far_too_long_little_is_kept_and_the_next_one_is_read() -> None:
+    file = io.BytesIO(b"x" * (3 * CHUNK_BYTES) + b"\n{}\n")
+    assert is_too_long(read_chunk(file, longest=100), 100)
+    assert read_chunk(file, longest=100) == b"{}\n"
