@@ -5,15 +5,17 @@ References
 .. [1] Nielsen, Neural Networks and Deep Learning, 2015, chapter 2, equations BP1 to BP4.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from core.arrays import Array
 from core.budget import Budget
 from core.conventions import Conventions
 from core.errors import DomainError, NonFiniteError
-from core.jacobians import evaluate_together, require_room
+from core.jacobians import derivative_numbers, describe_size
 from core.problem import Problem
 from core.quantities import parse_quantities, public_name
 from core.steps import evaluate
@@ -263,13 +265,33 @@ def compute_named(problem: Problem, ids: tuple[str, ...], *, budget: Budget | No
                 "because those have one array for all samples",
                 path=("quantities", index),
             )
-    require_room(problem, list(asked.values()), budget, path_of=lambda index: ("quantities", index))
-    values = evaluate_together(problem, [quantity.key for quantity in asked.values()], budget)
-    found = {}
-    for index, (text, quantity) in enumerate(asked.items()):
-        try:
-            value = values((quantity.key,))[quantity.key]
-        except NonFiniteError as error:
-            raise error.at(("quantities", index)) from None
-        found[text] = NamedValue(value=value, shape=value.shape)
+    numbers = 0
+    for index, quantity in enumerate(asked.values()):
+        numbers += derivative_numbers(problem, quantity)
+        what = f"{describe_size(problem, quantity)}, all asked for so far together"
+        budget.require_numbers(numbers, what, path=("quantities", index))
+    keys = [quantity.key for quantity in asked.values()]
+    try:
+        # one pass has them all, however many they are
+        values = evaluate(problem, keys, budget=budget)
+    except NonFiniteError:
+        raise _first_refusal(problem, keys, budget) from None
+    found = {
+        text: NamedValue(value=values[key], shape=values[key].shape) for text, key in zip(asked, keys, strict=True)
+    }
     return NamedValues(quantities=found, conventions=problem.conventions)
+
+
+def _first_refusal(problem: Problem, keys: Sequence[str], budget: Budget) -> NonFiniteError:
+    """Return why the first of quantities that cannot be had together cannot be had, in few passes."""
+
+    def refusal_of(some: Sequence[str]) -> NonFiniteError | None:
+        try:
+            evaluate(problem, some, budget=budget)
+        except NonFiniteError as error:
+            return error
+        return None
+
+    # as soon as it is among those asked, they are refused
+    index = bisect_left(range(len(keys)), 1, key=lambda last: refusal_of(keys[: last + 1]) is not None)
+    return cast("NonFiniteError", refusal_of(keys[: index + 1])).at(("quantities", index))

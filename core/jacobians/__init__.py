@@ -19,7 +19,7 @@ from core.jacobians.derivatives import (
 )
 from core.jacobians.labels import labels_of
 from core.jacobians.paths import Link, multiply_path, names_behind, path_between
-from core.jacobians.sizes import measure_derivatives, require_room
+from core.jacobians.sizes import derivative_numbers, describe_size, measure_derivatives, require_room
 
 __all__ = [
     "Jacobian",
@@ -28,6 +28,8 @@ __all__ = [
     "Values",
     "compute_jacobians",
     "compute_product",
+    "derivative_numbers",
+    "describe_size",
     "evaluate_together",
     "labels_of",
     "measure_derivatives",

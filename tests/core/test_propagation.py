@@ -174,3 +174,20 @@ def test_named_quantities_that_cannot_be_had_are_refused_with_their_place() -> N
     with pytest.raises(TooLargeError) as large:
         compute_named(two_layers(), ("Z2", "A1", "Z1"), budget=Budget(numbers=16))
     assert large.value.path == ("quantities", 2)
+
+
+def test_all_quantities_of_a_deep_network_are_to_be_had_together_as_they_take_one_pass() -> None:
+    rng = np.random.default_rng(3)
+    layers = tuple(
+        Layer(weights=rng.normal(size=(1, 1)), bias=rng.normal(size=1), activation="tanh") for _ in range(100)
+    )
+    problem = Problem(
+        network=Network(layers=layers), inputs=np.ones((2, 1)), targets=np.ones((2, 1)), loss="squared_error"
+    )
+    kinds = ("Z{}", "A{}", "dL_dA{}", "dL_dZ{}", "dL_dW{}", "dL_db{}")
+    ids = tuple(kind.format(layer) for kind in kinds for layer in range(1, 101))
+    found = compute_named(problem, ids).quantities
+    assert tuple(found) == ids
+    for number, gradients in enumerate(compute_gradients(problem).layers, start=1):
+        np.testing.assert_array_equal(found[f"dL_dW{number}"].value, gradients.grad_weights)
+        np.testing.assert_array_equal(found[f"dL_db{number}"].value, gradients.grad_bias)
