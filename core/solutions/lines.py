@@ -19,6 +19,7 @@ from core.nodes import activations_node
 from core.problem import Problem
 from core.quantities import Quantity, is_quantity_template, parse_quantity, public_name
 from core.steps import Rule, RuleContext, steps_of, structure_of
+from core.steps.loss import divisor_of
 from core.steps.naming import COUNT, TARGETS, formula_of, symbol_of_quantity
 
 MAX_DEPTH = 32
@@ -130,7 +131,11 @@ def _require_few(count: int) -> None:
 def _table_line(problem: Problem, key: str, rule: Rule) -> Line:
     formula = formula_of(problem, key)
     sources = {name: _source_of(problem, name) for name in names_in(formula) if name not in CONSTANTS}
-    return Line(key=key, rule=rule.name, formula=formula, sources=sources, why=rule.why)
+    why = rule.why
+    if COUNT in sources:
+        # which mean it is says what is counted, and it is not always the samples
+        why += f" Here N is {float(divisor_of(RuleContext(problem, problem.network.depth))):.0f}."
+    return Line(key=key, rule=rule.name, formula=formula, sources=sources, why=why)
 
 
 def _source_of(problem: Problem, name: str) -> str:

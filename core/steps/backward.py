@@ -55,7 +55,8 @@ BACKWARD_RULES = (
         quantity="grad_pre_activations",
         formula=parse_formula("dL/dA∘f′(Z)", FUNCTIONS),
         shape="(n_samples, n_out)",
-        why="The chain rule: what comes from above is multiplied by the slope of the activation at Z.",
+        why="The chain rule: what comes from above is multiplied by the slope of the activation at Z; in a softmax "
+        "every output of a sample counts, each by how it moves with this pre-activation.",
         exact=lambda context, grad, z, a: context.activation.vjp(z, a, grad),
         passes_outputs=True,
         applies=lambda structure, layer: not structure.is_fused(layer),
@@ -68,7 +69,8 @@ BACKWARD_RULES = (
         quantity="grad_weights",
         formula=parse_formula("Xᵀ·dL/dZ + c·W"),
         shape="(n_in, n_out)",
-        why="A weight's gradient is its input times the gradient of its output, added over the samples.",
+        why="A weight's gradient is its input times the gradient of its output, added over the samples; a penalty, "
+        "where there is one, adds its own derivative.",
         exact=lambda context, inputs, grad, weights, l2_coefficient: _grad_parameter(
             inputs.mT @ grad, weights, l2_coefficient
         ),
@@ -80,7 +82,8 @@ BACKWARD_RULES = (
         quantity="grad_bias",
         formula=parse_formula("sum_samples(dL/dZ) + c·b"),
         shape="(n_out,)",
-        why="The bias is added to every sample's pre-activation, so its gradient is the sum over the samples.",
+        why="The bias is added to every sample's pre-activation, so its gradient is the sum over the samples; a "
+        "penalty on biases, where there is one, adds its own derivative.",
         exact=lambda context, grad, bias, l2_coefficient: _grad_parameter(grad.sum(axis=-2), bias, l2_coefficient),
         applies=lambda structure, layer: structure.biases[layer - 1],
     ),

@@ -70,7 +70,7 @@ FORWARD_RULES = (
         # every layer of every call has it: the formula takes twice as long where arrays are small
         exact=_affine,
         shape="(n_samples, n_out)",
-        why="Each output adds up the sample's inputs, each times its weight, and the bias.",
+        why="Each output adds up the sample's inputs, each times its weight, and its bias where it has one.",
         jacobians={
             "A{l-1}": LocalJacobian(
                 by="inputs",

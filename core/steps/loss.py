@@ -159,7 +159,8 @@ LOSS_RULES = (
         quantity="loss",
         formula=parse_formula("sum(losses)/N + weights_penalty + bias_penalty"),
         shape="()",
-        why="The loss of the batch is the sum of the samples' losses, divided by N for a mean.",
+        why="The loss of the batch is the sum of the samples' losses, divided by N for a mean; a penalty, where there "
+        "is one, is added.",
         exact=_reduce,
     ),
 )

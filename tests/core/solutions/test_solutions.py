@@ -354,3 +354,18 @@ def test_an_outline_goes_up_to_the_first_step_that_is_not_right_and_shows_no_num
     assert (outline.derivation is not None) == ("dL_dZ2" in shown)
     # shapes are all the numbers that there are
     assert not re.search(r"\d\.\d", outline.text)
+
+
+@pytest.mark.parametrize(("reduction", "count"), [("sum", None), ("mean", 3), ("mean_over_entries", 6)])
+def test_a_step_that_divides_by_n_says_how_many_that_are(reduction: str, count: int | None) -> None:
+    problem = Problem(
+        network=Network(layers=(Layer(weights=np.array([[0.5, -1.0]]), activation="tanh"),)),
+        inputs=np.array([[1.0], [2.0], [-1.0]]),
+        targets=np.zeros((3, 2)),
+        loss="squared_error",
+        conventions=Conventions(reduction=reduction),
+    )
+    steps = solve_problem(problem, ("L", "dL_dW")).steps
+    said = {step.quantity: step.why for step in steps if re.search(r"\bN is \d", step.why)}
+    assert set(said) == (set() if count is None else {"L", "dL_dA"})
+    assert all(f"N is {count}." in why for why in said.values())
