@@ -33,7 +33,8 @@ class WrittenEntry:
     index : tuple of int
         From 0; empty for the loss.
     text : str
-        ``"1·0.5 + 2·0.3 + 0.1 = 1.2"``: rounded numbers. Where they do not fit float64 on the way, the value alone.
+        ``"1·0.5 + 2·0.3 + 0.1 = 1.2"``: rounded numbers. Where they do not fit float64 on the way, or give
+        the value only with more digits than can be read again, the value alone.
     value : float
         With all its digits.
     """

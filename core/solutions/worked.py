@@ -343,6 +343,9 @@ class _StepWriter:
             written = write_entry(formula, place, values, decimals)
             text = to_text(written)
             if len(text) > MAX_LENGTH or written.height > MAX_HEIGHT:
+                if more:
+                    # as many digits as nobody asked for are no reason to refuse
+                    return None
                 raise TooLargeError(
                     f"one entry written out has {len(text)} characters and {written.height} operations in one another; "
                     f"needed at most {MAX_LENGTH} and {MAX_HEIGHT}: fewer decimals, samples or inputs help"

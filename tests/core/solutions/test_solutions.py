@@ -369,3 +369,16 @@ def test_a_step_that_divides_by_n_says_how_many_that_are(reduction: str, count: 
     said = {step.quantity: step.why for step in steps if re.search(r"\bN is \d", step.why)}
     assert set(said) == (set() if count is None else {"L", "dL_dA"})
     assert all(f"N is {count}." in why for why in said.values())
+
+
+def test_an_entry_that_takes_more_digits_than_can_be_read_again_is_its_value_alone() -> None:
+    rng = np.random.default_rng(99)
+    inputs = rng.normal(size=(1, 99)) * 1e8
+    weights = rng.normal(size=(99, 1))
+    # large terms that nearly cancel
+    weights += inputs.T * (1.0 - (inputs @ weights).item()) / (inputs @ inputs.T).item()
+    problem = Problem(network=Network(layers=(Layer(weights=weights, activation="identity"),)), inputs=inputs)
+    for decimals in (0, 2):
+        [step] = solve_problem(problem, ("Z",), decimals=decimals).steps
+        assert step.entry is not None
+        assert step.entry.text == "1"
