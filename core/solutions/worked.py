@@ -202,9 +202,9 @@ def _read_entries(
             )
         shape = _shape(problem, quantity)
         if len(index) != len(shape) or not all(0 <= place < length for place, length in zip(index, shape, strict=True)):
-            said = index if len(index) == len(shape) else f"an index of {counted(len(index), 'number')}"
+            given = str(index) if len(index) == len(shape) else f"an index of {counted(len(index), 'number')}"
             raise DomainError(
-                f"found {said}; needed an index of {len(shape)}, from 0 and below {shape}, because that is the shape "
+                f"found {given}; needed an index of {len(shape)}, from 0 and below {shape}, because that is the shape "
                 f"of {public_name(quantity.key, problem)}",
                 path=path,
             )
