@@ -139,11 +139,6 @@ def _spread(error: Array, value: Array) -> Array:
     )
 
 
-def _follow(slope: Callable[[Array, Array], Array]) -> ErrorBound:
-    """Return the bound of a function of one operand from ``slope(operand, value)``."""
-    return lambda at, errors: _multiply(np.abs(slope(at(0), at(-1))), errors[0])
-
-
 def _do_same(rearrange: Callable[[Array], Array]) -> ErrorBound:
     """Return the bound of what picks, reorders or adds up entries: the same of their errors."""
     return lambda at, errors: rearrange(_spread(errors[0], at(0)))
@@ -165,6 +160,19 @@ def _bound_place(at: At, errors: Errors) -> Array:
     return np.zeros(())
 
 
+def _function(
+    name: str, value: Callable[[Array], Array], slope: Callable[[Array, Array], Any], latex: str, *spellings: str
+) -> Operation:
+    """Return a function of each entry from its slope, ``slope(operand, value)``."""
+
+    def bound(at: At, errors: Errors) -> Array:
+        return _multiply(np.abs(slope(at(0), at(-1))), errors[0])
+
+    return Operation(
+        name=name, value=value, error=bound, latex=latex, spellings=spellings, groups=True, is_entrywise=True
+    )
+
+
 def _adding(name: str, latex: str, *axes: int, average: bool = False) -> Operation:
     reduce = np.mean if average else np.add.reduce
 
@@ -179,6 +187,13 @@ def _largest(name: str, latex: str, *axes: int) -> Operation:
         return np.asarray(np.maximum.reduce(a, axis=axes, keepdims=True))
 
     return Operation(name=name, value=collect, error=_shift(collect), latex=latex, axes=axes)
+
+
+def _picking(name: str, latex: str, rows: slice) -> Operation:
+    def pick(a: Array) -> Array:
+        return a[..., rows, :]
+
+    return Operation(name=name, value=pick, error=_do_same(pick), latex=latex, groups=True, axes=(-2,))
 
 
 def _mark_largest(a: Array) -> Array:
@@ -337,55 +352,17 @@ OPERATIONS: Registry[Operation] = Registry(
         latex=r"\operatorname{{diag}}\left({0}\right)",
         groups=True,
     ),
-    Operation(
-        name="abs",
-        value=np.abs,
-        error=lambda at, errors: errors[0],
-        latex=r"\left|{0}\right|",
-        groups=True,
-        is_entrywise=True,
+    _function("abs", np.abs, lambda a, value: 1.0, r"\left|{0}\right|"),
+    _function("exp", np.exp, lambda a, value: value, r"e^{{{0}}}"),
+    _function("ln", np.log, lambda a, value: 1.0 / a, r"\ln\left({0}\right)", "log"),
+    _function("tanh", np.tanh, lambda a, value: 1.0 - value**2, r"\tanh\left({0}\right)"),
+    _function(
+        "erf",
+        lambda a: np.asarray(_ERF(a), dtype=a.dtype),
+        lambda a, value: 2.0 / math.sqrt(math.pi) * np.exp(-a * a),
+        r"\operatorname{{erf}}\left({0}\right)",
     ),
-    Operation(
-        name="exp",
-        value=np.exp,
-        error=_follow(lambda a, value: value),
-        latex=r"e^{{{0}}}",
-        groups=True,
-        is_entrywise=True,
-    ),
-    Operation(
-        name="ln",
-        value=np.log,
-        error=_follow(lambda a, value: 1.0 / a),
-        latex=r"\ln\left({0}\right)",
-        groups=True,
-        is_entrywise=True,
-        spellings=("log",),
-    ),
-    Operation(
-        name="tanh",
-        value=np.tanh,
-        error=_follow(lambda a, value: 1.0 - value**2),
-        latex=r"\tanh\left({0}\right)",
-        groups=True,
-        is_entrywise=True,
-    ),
-    Operation(
-        name="erf",
-        value=lambda a: np.asarray(_ERF(a), dtype=a.dtype),
-        error=_follow(lambda a, value: 2.0 / math.sqrt(math.pi) * np.exp(-a * a)),
-        latex=r"\operatorname{{erf}}\left({0}\right)",
-        groups=True,
-        is_entrywise=True,
-    ),
-    Operation(
-        name="sqrt",
-        value=np.sqrt,
-        error=_follow(lambda a, value: 0.5 / value),
-        latex=r"\sqrt{{{0}}}",
-        groups=True,
-        is_entrywise=True,
-    ),
+    _function("sqrt", np.sqrt, lambda a, value: 0.5 / value, r"\sqrt{{{0}}}"),
     Operation(
         name="max",
         n_operands=2,
@@ -404,22 +381,8 @@ OPERATIONS: Registry[Operation] = Registry(
     _adding("mean", r"\operatorname{{mean}} {0}", -2, -1, average=True),
     _largest("max_samples", r"\max_{{\text{{samples}}}} {0}", -2),
     _largest("max_outputs", r"\max_{{\text{{outputs}}}} {0}", -1),
-    Operation(
-        name="first",
-        value=lambda a: a[..., :1, :],
-        error=_do_same(lambda a: a[..., :1, :]),
-        latex=r"\operatorname{{first}}\left({0}\right)",
-        groups=True,
-        axes=(-2,),
-    ),
-    Operation(
-        name="last",
-        value=lambda a: a[..., -1:, :],
-        error=_do_same(lambda a: a[..., -1:, :]),
-        latex=r"\operatorname{{last}}\left({0}\right)",
-        groups=True,
-        axes=(-2,),
-    ),
+    _picking("first", r"\operatorname{{first}}\left({0}\right)", slice(None, 1)),
+    _picking("last", r"\operatorname{{last}}\left({0}\right)", slice(-1, None)),
     Operation(
         name="ones",
         value=np.ones_like,

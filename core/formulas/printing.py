@@ -1,7 +1,5 @@
 """From a formula to text and to LaTeX, with no more parentheses than reading it back needs."""
 
-from collections.abc import Mapping
-
 from core.formulas.expression import Apply, Expression, Name, Number
 from core.formulas.operations import OPERATIONS, Operation, Precedence
 from core.formulas.symbols import latex_of
@@ -39,50 +37,41 @@ def to_text(expression: Expression) -> str:
         return operation.sign + _enclosed(operands[0], Precedence.PRODUCT)
     if name == "power":
         return f"{_enclosed(operands[0], Precedence.POSTFIX)}^{_enclosed(operands[1], Precedence.ATOM)}"
-    left, right = map(_enclosed, operands, _needed(operation, 2))
+    left, right = map(_enclosed, operands, _needed(operation))
     is_spaced = operation.precedence <= Precedence.SUM
     return f"{left} {operation.sign} {right}" if is_spaced else f"{left}{operation.sign}{right}"
 
 
-def to_latex(expression: Expression, functions: Mapping[str, str] | None = None) -> str:
+def to_latex(expression: Expression) -> str:
     """Write an expression as LaTeX.
 
     Parameters
     ----------
     expression : Expression
-    functions : mapping of str to str, optional
-        The LaTeX of functions that are no operations, by name; of others the name is set upright.
 
     Returns
     -------
     str
     """
-    functions = functions or {}
-
-    def write(part: Expression) -> str:
-        if isinstance(part, Name):
-            return latex_of(part.text)
-        if isinstance(part, Number):
-            return _number_to_latex(part.value)
-        operation = OPERATIONS.get(part.operation)
-        if operation is None:
-            function = functions.get(part.operation) or _upright(part.operation)
-            return rf"{function}\left({', '.join(map(write, part.operands))}\right)"
-        return operation.latex.format(
-            *(
-                rf"\left({write(operand)}\right)" if _is_enclosed(operation, place, operand) else write(operand)
-                for place, operand in enumerate(part.operands)
-            )
-        )
-
-    return write(expression)
+    if isinstance(expression, Name):
+        return latex_of(expression.text)
+    if isinstance(expression, Number):
+        return _number_to_latex(expression.value)
+    written = [to_latex(operand) for operand in expression.operands]
+    operation = OPERATIONS.get(expression.operation)
+    if operation is None:
+        return rf"{_upright(expression.operation)}\left({', '.join(written)}\right)"
+    for place, operand in enumerate(expression.operands):
+        if _is_enclosed(operation, place, operand):
+            written[place] = rf"\left({written[place]}\right)"
+    return operation.latex.format(*written)
 
 
 def _is_enclosed(operation: Operation, place: int, operand: Expression) -> bool:
     """Tell whether the LaTeX has parentheses around an operand."""
     if operation.groups:
         return False
-    least = _needed(operation, operation.n_operands)[place]
+    least = _needed(operation)[place]
     if not _is_safe(operand, least):
         return True
     # what follows a sum would seem to be part of it
@@ -134,13 +123,13 @@ def _number_to_latex(value: float) -> str:
     return f"{factor}10^{{{exponent}}}" if e else mantissa
 
 
-def _needed(operation: Operation, n_operands: int) -> tuple[Precedence, ...]:
+def _needed(operation: Operation) -> tuple[Precedence, ...]:
     if not operation.sign:
         # a sum's sign reaches over products
-        return (Precedence.PRODUCT,) * n_operands
+        return (Precedence.PRODUCT,) * operation.n_operands
     if operation.precedence is Precedence.POSTFIX or operation.name == "power":
-        return (Precedence.ATOM, Precedence.COMPARISON)[:n_operands]
-    if n_operands == 1:
+        return (Precedence.ATOM, Precedence.COMPARISON)[: operation.n_operands]
+    if operation.n_operands == 1:
         return (Precedence.PRODUCT,)
     if operation.precedence is Precedence.COMPARISON:
         return (Precedence.SUM, Precedence.SUM)

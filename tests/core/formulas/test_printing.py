@@ -70,12 +70,6 @@ def test_latex_is_as_it_is_written_by_hand(text: str, latex: str) -> None:
     assert to_latex(parse_formula(text, FUNCTIONS)) == latex
 
 
-def test_a_function_may_have_latex_of_its_own() -> None:
-    assert to_latex(parse_formula("f(Z) + loss(A)", FUNCTIONS), {"f": r"\sigma"}) == (
-        r"\sigma\left(Z\right) + \operatorname{loss}\left(A\right)"
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "printed"),
     [
