@@ -12,7 +12,7 @@ from core.formulas.printing import number_to_text, to_latex, to_text
 from core.formulas.reading import MAX_HEIGHT, MAX_LENGTH, parse_formula
 from core.formulas.simplification import ONE, ZERO, simplify
 from core.formulas.symbols import CONSTANTS, NUMBERS, axes_lacking, is_lifted, is_number, latex_of
-from core.formulas.values import BoundRun, Functions, compile_bound, compile_formula, lift, lower
+from core.formulas.values import BoundRun, Functions, compile_bound, compile_formula, lift
 
 __all__ = [
     "CONSTANTS",
@@ -39,7 +39,6 @@ __all__ = [
     "is_number",
     "latex_of",
     "lift",
-    "lower",
     "names_in",
     "number_to_text",
     "parse_formula",

@@ -137,21 +137,3 @@ def lift(name: str, value: Array) -> Array:
         return value.reshape(-1, 1, 1) if value.ndim else value
     axis = axes_of(name)
     return value if axis is None else value[..., None] if axis == -1 else value[..., None, :]
-
-
-def lower(name: str, value: Array) -> Array:
-    """Take away the axes that a symbol's array lacks.
-
-    Parameters
-    ----------
-    name : str
-    value : ndarray
-
-    Returns
-    -------
-    ndarray
-    """
-    if name in NUMBERS:
-        return value[..., 0, 0] if value.ndim else value
-    axis = axes_of(name)
-    return value if axis is None else value.squeeze(axis)

@@ -201,7 +201,7 @@ def _write(rule: Rule) -> str:
     }
     formula = substitute(rule.formula or ZERO, outputs)
     usual = simplify(substitute(formula, {Name("ln_B"): ONE, Name("c"): ZERO}))
-    output = symbol_of(rule.output.replace("A{n}", "S").replace("A{l-1}", "X"))
+    output = symbol_of(rule.output.replace("A{n}", "S"))
     return f"{output} = {to_text(formula if usual == ZERO else usual)}"
 
 

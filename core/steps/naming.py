@@ -11,10 +11,9 @@ from core.arrays import Array
 from core.conventions import LOG_BASES
 from core.errors import TooLargeError, UnknownNameError
 from core.formulas import ONE, ZERO, Apply, Expression, Name, Number, names_in, simplify, substitute
-from core.nodes import parameters_of
 from core.problem import Problem
 from core.quantities import public_name
-from core.steps.evaluation import LOSS_OUTPUTS, evaluate
+from core.steps.evaluation import LOSS_OUTPUTS, evaluate, sources_of
 from core.steps.loss import bias_l2_coefficient_of, divisor_of, l2_coefficient_of
 from core.steps.rules import RuleContext
 from core.steps.table import Step, fill, steps_of, structure_of
@@ -73,8 +72,7 @@ def values_of_names(problem: Problem, formula: Expression) -> Mapping[str, Array
     mapping of str to ndarray
     """
     keys = {symbol_of_quantity(problem, step.output): step.output for step in steps_of(structure_of(problem))}
-    sources = {"X": problem.inputs, **parameters_of(problem.network)}
-    named = {symbol_of_quantity(problem, key): value for key, value in sources.items()}
+    named = {symbol_of_quantity(problem, key): value for key, value in sources_of(problem).items()}
     computed = [name for name in names_in(formula) if name in keys and name not in {TARGETS, COUNT}]
     values = evaluate(problem, [keys[name] for name in computed])
     found = {name: values[keys[name]] for name in computed}
@@ -89,48 +87,26 @@ def values_of_names(problem: Problem, formula: Expression) -> Mapping[str, Array
 
 
 def _fill_in(problem: Problem, steps: Mapping[str, Step], step: Step) -> Expression:
-    context = RuleContext(problem, step.number)
-    formula = step.rule.fill_in(context, _count_inputs(step))
-    several = _several(problem, step)
-    if several:
-        symbol, names = several
-        rest: dict[Expression, Expression] = {
-            Name(one): _written(problem, steps, name) for one, name in _single_inputs(problem, step)
-        }
-        formula = simplify(substitute(formula, rest))
-        if formula == ZERO or not names:
-            return ZERO
-        if len(names) > MAX_TERMS:
-            raise TooLargeError(f"the penalty of {len(names)} layers is not written out: needed at most {MAX_TERMS}")
-        terms = [substitute(formula, {Name(symbol): _written(problem, steps, name)}) for name in names]
-        return reduce(lambda left, right: Apply("add", (left, right)), terms)
-    return substitute(
-        formula, {Name(symbol): _written(problem, steps, name) for symbol, name in _single_inputs(problem, step)}
-    )
-
-
-def _count_inputs(step: Step) -> int | None:
-    # what a layer lacks is the last of the inputs
-    return len(step.inputs) if len(step.inputs) < len(step.rule.inputs) else None
-
-
-def _several(problem: Problem, step: Step) -> tuple[str, list[str]] | None:
-    """Return the symbol that stands for the parameters of all layers, and their names; None where no symbol does."""
     structure = structure_of(problem)
-    for symbol, template in step.rule.inputs.items():
-        if "{*}" in template:
-            return symbol, fill(template, step.number, structure)
-    return None
-
-
-def _single_inputs(problem: Problem, step: Step) -> list[tuple[str, str]]:
-    structure = structure_of(problem)
-    return [
-        (symbol, name)
-        for symbol, template in step.rule.inputs.items()
-        if "{*}" not in template
-        for name in fill(template, step.number, structure)
-    ]
+    named = {symbol: fill(template, step.number, structure) for symbol, template in step.rule.inputs.items()}
+    several = next((symbol for symbol, template in step.rule.inputs.items() if "{*}" in template), None)
+    single: dict[Expression, Expression] = {
+        Name(symbol): _written(problem, steps, name)
+        for symbol, names in named.items()
+        if symbol != several
+        for name in names
+    }
+    formula = substitute(step.rule.fill_in(RuleContext(problem, step.number), len(step.inputs)), single)
+    if several is None:
+        return formula
+    # a penalty: one term for each layer
+    names = named[several]
+    if not names or simplify(formula) == ZERO:
+        return ZERO
+    if len(names) > MAX_TERMS:
+        raise TooLargeError(f"the penalty of {len(names)} layers is not written out: needed at most {MAX_TERMS}")
+    terms = [substitute(formula, {Name(several): _written(problem, steps, name)}) for name in names]
+    return reduce(lambda left, right: Apply("add", (left, right)), terms)
 
 
 def _written(problem: Problem, steps: Mapping[str, Step], name: str) -> Expression:

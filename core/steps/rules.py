@@ -1,5 +1,6 @@
 """What a rule of the table is, and what it may know beside its inputs."""
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,6 @@ from core.formulas import (
     is_lifted,
     latex_of,
     lift,
-    lower,
     names_in,
     parse_formula,
     parts_of,
@@ -285,13 +285,14 @@ class Rule:
     @cached_property
     def sizes(self) -> tuple[str, ...]:
         """The sizes of the problem that the formula mentions."""
-        return tuple(name for name in names_in(self.formula) if name in SIZES) if self.formula else ()
+        return tuple(name for name in names_in(self.formula or ZERO) if name in SIZES)
 
     @cached_property
     def is_plain(self) -> bool:
         """Whether the formula is the same whatever the activation and the loss."""
-        parts = parts_of(self.formula) if self.formula else ()
-        return not any(isinstance(part, Apply) and part.operation in FUNCTIONS for part in parts)
+        return not any(
+            isinstance(part, Apply) and part.operation in FUNCTIONS for part in parts_of(self.formula or ZERO)
+        )
 
     def by_formula(self, context: RuleContext, *inputs: Array) -> Array:
         """Compute the formula as it stands.
@@ -305,7 +306,7 @@ class Rule:
         -------
         ndarray
         """
-        sizes = [SIZES[name](context) for name in self.sizes] if self.sizes else ()
+        sizes = [SIZES[name](context) for name in self.sizes]
         return _compiled(self, self._symbols[len(inputs) :], *self._kinds(context))(*inputs, *sizes)
 
     def follow_errors(self, context: RuleContext, rounding: Rounding, errors: Sequence[Array], *inputs: Array) -> Array:
@@ -313,28 +314,28 @@ class Rule:
         # a penalty without strength is no term, of which something would be written down
         absent = [self._symbols[place] for place in self._numbers if place < len(inputs) and _is_zero(inputs[place])]
         absent += self._symbols[len(inputs) :]
-        follow, lifted = _compiled_bound(self, tuple(absent), *self._kinds(context))
+        follow, lifted, lacking = _compiled_bound(self, tuple(absent), *self._kinds(context))
         values, found = list(inputs), [error if np.count_nonzero(error) else None for error in errors]
         for place, symbol in lifted:
             values[place], error = lift(symbol, inputs[place]), found[place]
             found[place] = None if error is None else lift(symbol, error)
         bound = follow(rounding.of, values, found)
-        return np.zeros(()) if bound is None else lower(self.symbol, bound)
+        return np.zeros(()) if bound is None else _without_axes(lacking, bound)
 
-    def fill_in(self, context: RuleContext, n_inputs: int | None = None) -> Expression:
+    def fill_in(self, context: RuleContext, n_inputs: int) -> Expression:
         """Write the formula with the layer's activation and the problem's loss, without what the layer lacks.
 
         Parameters
         ----------
         context : RuleContext
-        n_inputs : int, optional
-            How many of the inputs there are, from the first; by default all.
+        n_inputs : int
+            How many of the inputs there are, from the first.
 
         Returns
         -------
         Expression
         """
-        return _filled(self, self._symbols[n_inputs:] if n_inputs else (), *self._kinds(context))
+        return _filled(self, self._symbols[n_inputs:], *self._kinds(context))
 
     def _kinds(self, context: RuleContext) -> tuple[str, float, str]:
         problem = context.problem
@@ -361,8 +362,7 @@ def _compiled(rule: Rule, absent: tuple[str, ...], *kinds: Any) -> Callable[...,
     functions = _functions(*kinds[:2]) if rule.is_edited else {}
     names = [symbol for symbol in rule.inputs if symbol not in absent]
     compute = compile_formula(formula, [*names, *rule.sizes], functions)
-    mentioned, lacking = names_in(formula), tuple(axes_lacking(formula))
-    lifted = [(place, symbol) for place, symbol in _lifted(rule, absent) if symbol in mentioned]
+    lifted, lacking = _lifted(rule, formula), tuple(axes_lacking(formula))
     if not lifted and not lacking:
         return compute
 
@@ -370,29 +370,16 @@ def _compiled(rule: Rule, absent: tuple[str, ...], *kinds: Any) -> Callable[...,
         values = list(inputs)
         for place, symbol in lifted:
             values[place] = lift(symbol, values[place])
-        value = compute(*values)
-        return value.squeeze(lacking) if lacking and value.ndim else value
+        return _without_axes(lacking, compute(*values))
 
     return run
 
 
-NUMPY_OPERATIONS: Mapping[str, Callable[..., Array]] = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "negate": np.negative,
-    "product": np.matmul,
-    "scale": np.multiply,
-    "multiply": np.multiply,
-    "divide": np.divide,
-}
-"""What students compute with, by the operations' names."""
-
-
 def _functions(activation: str, relu_at_zero: float) -> Functions:
-    """Give the signs as NumPy has them, the slope of one activation, and those of all others by their names."""
-    found = {name: replace(OPERATIONS[name], value=value) for name, value in NUMPY_OPERATIONS.items()}
+    """Give products as NumPy has them, the slope of one activation, and those of all others by their names."""
+    products = {name: replace(OPERATIONS[name], value=operator.mul) for name in ("scale", "multiply")}
     kinds = {"f": find_activation(activation, relu_at_zero), **ACTIVATIONS}
-    return found | {f"{name}′": _slope(kind) for name, kind in kinds.items()}
+    return products | {f"{name}′": _slope(kind) for name, kind in kinds.items()}
 
 
 def _slope(kind: Activation) -> Operation:
@@ -400,12 +387,20 @@ def _slope(kind: Activation) -> Operation:
 
 
 @lru_cache(maxsize=512)
-def _compiled_bound(rule: Rule, absent: tuple[str, ...], *kinds: Any) -> tuple[BoundRun, list[tuple[int, str]]]:
-    return compile_bound(_filled(rule, absent, *kinds), list(rule.inputs)), _lifted(rule, absent)
+def _compiled_bound(
+    rule: Rule, absent: tuple[str, ...], *kinds: Any
+) -> tuple[BoundRun, list[tuple[int, str]], tuple[int, ...]]:
+    formula = _filled(rule, absent, *kinds)
+    return compile_bound(formula, list(rule.inputs)), _lifted(rule, formula), tuple(axes_lacking(formula))
 
 
-def _lifted(rule: Rule, absent: tuple[str, ...]) -> list[tuple[int, str]]:
-    return [(place, symbol) for place, symbol in enumerate(rule.inputs) if is_lifted(symbol) and symbol not in absent]
+def _lifted(rule: Rule, formula: Expression) -> list[tuple[int, str]]:
+    mentioned = names_in(formula)
+    return [(place, symbol) for place, symbol in enumerate(rule.inputs) if symbol in mentioned and is_lifted(symbol)]
+
+
+def _without_axes(axes: tuple[int, ...], value: Array) -> Array:
+    return value.squeeze(axes) if axes and value.ndim else value
 
 
 @lru_cache(maxsize=512)

@@ -11,10 +11,10 @@ from core.conventions import L2, Conventions
 from core.errors import TooLargeError, UnknownNameError
 from core.formulas import (
     Expression,
+    axes_lacking,
     compile_bound,
     compile_formula,
     lift,
-    lower,
     names_in,
     parse_formula,
     to_text,
@@ -34,14 +34,14 @@ def named_steps(problem: Problem) -> list[Step]:
 
 def compute(problem: Problem, key: str, formula: Expression) -> tuple[Array, Array]:
     """Compute a formula from what its names stand for, and follow float64's rounding of them."""
-    symbol, values = symbol_of_quantity(problem, key), values_of_names(problem, formula)
+    values, axes = values_of_names(problem, formula), tuple(axes_lacking(formula))
     assert set(values) == set(names_in(formula)) - set(CONSTANTS)
     lifted = [lift(name, value) for name, value in values.items()]
     errors = [lift(name, FLOAT.of(value)) for name, value in values.items()]
     with np.errstate(all="ignore"):
-        value = np.asarray(compile_formula(formula, list(values))(*lifted))
+        value = compile_formula(formula, list(values))(*lifted)
         followed = compile_bound(formula, list(values))(FLOAT.of, lifted, errors)
-    return lower(symbol, value), np.zeros(()) if followed is None else lower(symbol, np.asarray(followed))
+    return np.atleast_2d(value).squeeze(axes), np.atleast_2d(0.0 if followed is None else followed).squeeze(axes)
 
 
 @pytest.mark.long

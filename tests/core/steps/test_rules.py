@@ -98,4 +98,4 @@ def test_a_formula_names_its_inputs_and_no_others(rule: Rule) -> None:
 
 def test_a_rule_of_conventions_alone_has_no_formula_to_fill_in() -> None:
     with pytest.raises(ValueError, match="targets has no formula"):
-        RULES["targets"].fill_in(RuleContext(random_problem(0), 1))
+        RULES["targets"].fill_in(RuleContext(random_problem(0), 1), 0)
