@@ -1,8 +1,12 @@
 """The table of steps: the whole of back-propagation, written once, as data.
 
-Each rule computes one quantity from earlier ones. Everything else is a reading of this table: gradients
-run it with the exact rules; another convention or a student's mistake runs it with a rule replaced;
-follow-through runs it with given values; the long way multiplies the local Jacobians along a path.
+Each rule computes one quantity from earlier ones, and is a formula written once. Its value, text, LaTeX, rounding bound
+and worked solution are read from the formula. A mistake edits it, or puts another rule in its place. Beside the formula
+may stand an exact form, which keeps more digits or takes less time; tests compare the two.
+
+Everything else is a reading of the table: gradients run it with the exact rules; another convention or a student's
+mistake runs it with a rule changed; follow-through runs it with given values; the long way multiplies the local
+Jacobians along a path.
 
 Names in the table are templates: ``{l}`` is the layer at hand, ``{n}`` the last one, ``{*}`` all layers;
 ``?`` marks what a layer may lack. ``A0`` is X. Beside the quantities of the grammar there are ``y`` (the
