@@ -88,8 +88,15 @@ def edit_rule(
     Returns
     -------
     Change
+
+    Raises
+    ------
+    ValueError
+        If `extra` comes after inputs that a layer may lack: they are told apart by their places.
     """
     original, extra = RULES[rule], extra or {}
+    if extra and any("?" in template or "{*}" in template for template in original.inputs.values()):
+        raise ValueError(f"{rule} has not the same number of inputs everywhere: an edit of it can take no others")
     edited = replace_fields(
         original,
         formula=original.formula and edit(original.formula),

@@ -63,3 +63,8 @@ def test_an_edit_changes_the_part_that_it_names(rule: str, edit: Edit, formula: 
     edited = edit_rule(rule, edit).edited
     assert edited
     assert edited.formula == parse_formula(formula)
+
+
+def test_an_edit_takes_nothing_more_where_a_layer_may_lack_an_input() -> None:
+    with pytest.raises(ValueError, match="affine"):
+        edit_rule("affine", replace_part("b", "Z₋"), extra={"Z₋": "Z{l-1}"})
