@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from core.errors import DomainError, counted
 from core.formulas.expression import Apply, Expression, Name, Number
-from core.formulas.operations import OPERATIONS, SPELLINGS
+from core.formulas.operations import OPERATIONS, SPELLINGS, Precedence
 from core.formulas.printing import SQUARE
 from core.formulas.symbols import is_number
 
@@ -34,6 +34,10 @@ _TOKEN = re.compile(
     r"|(?P<name>(?:(?:np|numpy)\.(?=[A-Za-z0-9_]+\s*\())?[A-Za-zΑ-Ωα-ω][A-Za-z0-9_]*[′₀₋]*)"
     r"|(?P<sign>\*\*|>=|\.mT|\.T|[-−+·@∘*⊙⊗/^ᵀ²>≥(),=]))"
 )
+_SIGNS = {
+    precedence: [spelling for spelling, name in SPELLINGS.items() if OPERATIONS[name].precedence is precedence]
+    for precedence in Precedence
+}
 _SUPERSCRIPT = "²"
 _AXES = {"0": "_samples", "-2": "_samples", "1": "_outputs", "-1": "_outputs"}
 
@@ -134,19 +138,19 @@ class _Reader:
 
     def _comparison(self) -> Expression:
         left = self._sum()
-        if sign := self._take(">", "≥", ">="):
+        if sign := self._take(*_SIGNS[Precedence.COMPARISON]):
             left = self._apply(SPELLINGS[sign], left, self._sum())
         return left
 
     def _sum(self) -> Expression:
         left = self._apply("negate", self._product()) if self._take("−", "-") else self._product()
-        while sign := self._take("+", "−", "-"):
-            left = self._apply("add" if sign == "+" else "subtract", left, self._product())
+        while sign := self._take(*_SIGNS[Precedence.SUM]):
+            left = self._apply(SPELLINGS[sign], left, self._product())
         return left
 
     def _product(self) -> Expression:
         left = self._factor()
-        while sign := self._take("·", "@", "∘", "*", "⊙", "⊗", "/"):
+        while sign := self._take(*_SIGNS[Precedence.PRODUCT]):
             right = self._factor()
             is_multiple = sign in {"·", "@", "*"} and (is_number(left) or is_number(right))
             left = self._apply("scale" if is_multiple else SPELLINGS[sign], left, right)
@@ -156,7 +160,7 @@ class _Reader:
         if self._take("−", "-"):
             return self._apply("negate", self._deeper(self._factor))
         base = self._operand()
-        if not self._take("^", "**"):
+        if not self._take(*_SIGNS[Precedence.POWER]):
             return base
         exponent = self._exponent()
         return self._apply("exp", exponent) if base == Name("e") else self._apply("power", base, exponent)
@@ -182,7 +186,7 @@ class _Reader:
             self._require(")")
         else:
             self._refuse(position, self._found, "; needed a number, a name, or a parenthesis")
-        while sign := self._take("ᵀ", ".T", ".mT", _SUPERSCRIPT):
+        while sign := self._take(*_SIGNS[Precedence.POSTFIX], _SUPERSCRIPT):
             found = self._apply("power", found, SQUARE) if sign == _SUPERSCRIPT else self._apply("transpose", found)
         return found
 
