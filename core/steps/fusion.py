@@ -37,8 +37,8 @@ MAX_ACCURATE_LOSS = 80.0
 
 LOGS_OF_BASES = {name: math.log(base) for name, base in LOG_BASES.items()}
 
-WANTED = ""
-"""Who takes what is wanted itself, among the names of those that take something."""
+CALLER = ""
+"""Stands among the names of the steps that take a quantity, where the caller wants the quantity itself."""
 
 Found = Mapping[str, Array] | None
 
@@ -116,7 +116,7 @@ def fuse(traits: Traits, structure: Structure, steps: Sequence[Step], wanted: Co
         No two of which compute the same.
     """
     by_output, found = {step.output: step for step in steps}, list[FusedStep]()
-    takers = defaultdict[str, set[str]](set, {name: {WANTED} for name in wanted})
+    takers = defaultdict[str, set[str]](set, {name: {CALLER} for name in wanted})
     for step in steps:
         for name in step.inputs:
             takers[name].add(step.output)
@@ -164,6 +164,7 @@ def _is_labelled(traits: Traits) -> bool:
     return traits.loss == "cross_entropy" and traits.has_labels
 
 
+LOSS_TEMPLATES = frozenset({"losses", "L"})
 GRADIENT_PRODUCTS = ("dL_dW{l}", "dL_db{l}?", "dL_dA{l-1}")
 
 
@@ -198,7 +199,7 @@ def _few_logits(
         return None
     grad, own, others = made
     found = dict[str, Array]()
-    if not wanted.isdisjoint(LOSSES):
+    if not wanted.isdisjoint(LOSS_TEMPLATES):
         # ln(1/p) = ln(1 + others/own), of which a sure prediction keeps every digit
         losses = np.log1p(np.divide(others, own)).astype(grad.dtype).reshape(-1)
         numbers = losses.tolist()
@@ -216,9 +217,6 @@ def _few_logits(
     return found
 
 
-LOSSES = frozenset({"losses", "L"})
-
-
 def _many_logits(
     wanted: frozenset[str], problem: Problem, inputs: Array, weights: Array, bias: Array | None
 ) -> dict[str, Array] | None:
@@ -227,7 +225,7 @@ def _many_logits(
     largest = find_largest_size(logits)
     if not math.isfinite(largest):
         return None
-    target_shifts = None if wanted.isdisjoint(LOSSES) else np.empty(len(logits), logits.dtype)
+    target_shifts = None if wanted.isdisjoint(LOSS_TEMPLATES) else np.empty(len(logits), logits.dtype)
     sums = to_unscaled_gradient(logits, labels, target_shifts, is_shifted=largest > MAX_PLAIN_EXPONENT)
     found = dict[str, Array]()
     if target_shifts is not None:

@@ -10,7 +10,7 @@ from core.conventions import LOG_BASES, REDUCTIONS
 from core.formulas import parse_formula
 from core.steps.rounding import Rounding
 from core.steps.rounding_bounds import bound_losses
-from core.steps.rules import FUNCTIONS, Rule, RuleContext
+from core.steps.rules import BIAS_PENALTY, FUNCTIONS, WEIGHTS_PENALTY, Rule, RuleContext
 
 
 def _number(context: RuleContext, value: float) -> Array:
@@ -132,7 +132,7 @@ LOSS_RULES = (
         inputs={"c": "l2_coefficient", "W": "W{*}"},
         exact=_penalty,
         quantity="weights_penalty",
-        formula=parse_formula("c·sum(W²)/2"),
+        formula=WEIGHTS_PENALTY,
         shape="()",
         advice="a smaller strength of l2, or smaller weights, help",
         bound=_bound_penalty,
@@ -143,7 +143,7 @@ LOSS_RULES = (
         inputs={"c": "bias_l2_coefficient", "b": "b{*}?"},
         exact=_penalty,
         quantity="bias_penalty",
-        formula=parse_formula("c·sum(b²)/2"),
+        formula=BIAS_PENALTY,
         shape="()",
         bound=_bound_penalty,
     ),

@@ -44,10 +44,12 @@ from core.steps.rounding import Rounding
 FUNCTIONS = ("f", "f′", "loss", "loss′")
 """What stands in formulas for the layer's activation, its slope, the problem's loss, and its derivative by A."""
 
+WEIGHTS_PENALTY, BIAS_PENALTY = parse_formula("c·sum(W²)/2"), parse_formula("c·sum(b²)/2")
+
 SPELLED_OUT: Mapping[Expression, Expression] = {
     Name("ln_B"): parse_formula("ln(B)"),
-    Name("weights_penalty"): parse_formula("c·sum(W²)/2"),
-    Name("bias_penalty"): parse_formula("c·sum(b²)/2"),
+    Name("weights_penalty"): WEIGHTS_PENALTY,
+    Name("bias_penalty"): BIAS_PENALTY,
 }
 """What readers see in place of names that only the table has."""
 
