@@ -383,14 +383,7 @@ OPERATIONS: Registry[Operation] = Registry(
     _largest("max_outputs", r"\max_{{\text{{outputs}}}} {0}", -1),
     _picking("first", r"\operatorname{{first}}\left({0}\right)", slice(None, 1)),
     _picking("last", r"\operatorname{{last}}\left({0}\right)", slice(-1, None)),
-    Operation(
-        name="ones",
-        value=np.ones_like,
-        error=_bound_place,
-        latex=r"\operatorname{{ones}}\left({0}\right)",
-        groups=True,
-        is_entrywise=True,
-    ),
+    _function("ones", np.ones_like, lambda a, value: 0.0, r"\operatorname{{ones}}\left({0}\right)"),
     Operation(
         name="onehot",
         value=_mark_largest,
