@@ -12,7 +12,7 @@ from core.formulas import ONE, ZERO, Expression, Name, simplify, substitute, to_
 from core.nodes import n_components, shape_of
 from core.problem import Layer, Network, Problem
 from core.quantities import Quantity, to_quantity
-from core.steps import Change, Rule, symbol_of
+from core.steps import Change, Rule, formula_symbol
 
 Variant = tuple[Change, ...]
 
@@ -201,7 +201,7 @@ def _write(rule: Rule) -> str:
     }
     formula = substitute(rule.formula or ZERO, outputs)
     usual = simplify(substitute(formula, {Name("ln_B"): ONE, Name("c"): ZERO}))
-    output = symbol_of(rule.output.replace("A{n}", "S"))
+    output = formula_symbol(rule.output.replace("A{n}", "S"))
     return f"{output} = {to_text(formula if usual == ZERO else usual)}"
 
 

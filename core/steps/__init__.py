@@ -33,9 +33,10 @@ from core.steps.changes import (
     replace_rule,
     scale_rule,
 )
+from core.steps.context import RuleContext, Structure
 from core.steps.evaluation import evaluate, sources_of
 from core.steps.rounding import Rounding
-from core.steps.rules import LOSS_DERIVATIVE, SLOPE, LocalJacobian, Rule, RuleContext, Structure, symbol_of
+from core.steps.rules import LOSS_DERIVATIVE, SLOPE, LocalJacobian, Rule, formula_symbol
 from core.steps.table import MAX_CACHED_DEPTH, RULES, Step, fill, steps_of, structure_of, structure_with
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "evaluate",
     "everywhere",
     "fill",
+    "formula_symbol",
     "is_other",
     "keep_convention",
     "nowhere",
@@ -66,5 +68,4 @@ __all__ = [
     "steps_of",
     "structure_of",
     "structure_with",
-    "symbol_of",
 ]

@@ -7,8 +7,9 @@ import numpy as np
 from core.arrays import Array
 from core.formulas import parse_formula
 from core.losses import Logits
+from core.steps.context import RuleContext, Structure
 from core.steps.rounding_bounds import bound_activation_gradient, bound_loss_gradient
-from core.steps.rules import FUNCTIONS, Rule, RuleContext, Structure
+from core.steps.rules import FUNCTIONS, Rule
 
 
 def _grad_parameter(grad: Array, parameter: Array, l2_coefficient: Array) -> Array:

@@ -7,7 +7,8 @@ from dataclasses import replace as replace_fields
 from core.arrays import Array
 from core.conventions import Switch
 from core.formulas import Edit
-from core.steps.rules import Rule, RuleContext
+from core.steps.context import RuleContext
+from core.steps.rules import Rule
 from core.steps.table import RULES
 
 Where = Callable[[RuleContext], bool]

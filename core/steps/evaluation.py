@@ -18,9 +18,9 @@ from core.errors import NonFiniteError, ShapeError, counted
 from core.nodes import parameters_of, shape_of
 from core.problem import Problem
 from core.quantities import public_name, to_quantity
+from core.steps.context import RuleContext
 from core.steps.loss import LOSS_RULES
 from core.steps.plan import Call, Plan, plan_of
-from core.steps.rules import RuleContext
 from core.steps.table import Step
 
 LOSS_OUTPUTS = frozenset(rule.output for rule in LOSS_RULES)

@@ -6,9 +6,10 @@ import numpy as np
 
 from core.arrays import Array
 from core.formulas import parse_formula
+from core.steps.context import RuleContext
 from core.steps.rounding import Rounding
 from core.steps.rounding_bounds import bound_activation, bound_local_activation
-from core.steps.rules import FUNCTIONS, LocalJacobian, Rule, RuleContext
+from core.steps.rules import FUNCTIONS, LocalJacobian, Rule
 
 
 def _affine(context: RuleContext, inputs: Array, weights: Array, bias: Array | None = None) -> Array:

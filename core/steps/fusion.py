@@ -25,8 +25,8 @@ from core.kernels.softmax_cross_entropy import (
     to_unscaled_gradient,
 )
 from core.problem import Problem, Traits
+from core.steps.context import RuleContext, Structure
 from core.steps.loss import bias_l2_coefficient_of, l2_coefficient_of
-from core.steps.rules import RuleContext, Structure
 from core.steps.table import Step, fill
 
 MIN_LOGITS_FOR_PASSES = 256

@@ -8,9 +8,10 @@ import numpy as np
 from core.arrays import Array
 from core.conventions import LOG_BASES, REDUCTIONS
 from core.formulas import parse_formula
+from core.steps.context import RuleContext
 from core.steps.rounding import Rounding
 from core.steps.rounding_bounds import bound_losses
-from core.steps.rules import BIAS_PENALTY, FUNCTIONS, WEIGHTS_PENALTY, Rule, RuleContext
+from core.steps.rules import BIAS_PENALTY, FUNCTIONS, WEIGHTS_PENALTY, Rule
 
 
 def _number(context: RuleContext, value: float) -> Array:

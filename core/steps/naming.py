@@ -13,9 +13,9 @@ from core.errors import TooLargeError, UnknownNameError
 from core.formulas import ONE, ZERO, Apply, Expression, Name, Number, names_in, simplify, substitute
 from core.problem import Problem
 from core.quantities import public_name
+from core.steps.context import RuleContext
 from core.steps.evaluation import LOSS_OUTPUTS, evaluate, sources_of
 from core.steps.loss import bias_l2_coefficient_of, divisor_of, l2_coefficient_of
-from core.steps.rules import RuleContext
 from core.steps.table import Step, fill, steps_of, structure_of
 
 TARGETS = "Y"

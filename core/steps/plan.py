@@ -166,13 +166,23 @@ def _calls(
         kept.update(row.inputs)
         if isinstance(row, FusedStep):
             fused = partial(row.rule.apply, frozenset(row.outputs))
-            call = Call(fused, row.number, row.inputs, None, tuple(row.outputs.items()), True, used_up)  # noqa: FBT003
+            calls.append(
+                Call(
+                    apply=fused,
+                    number=row.number,
+                    inputs=row.inputs,
+                    step=None,
+                    outputs=tuple(row.outputs.items()),
+                    is_checked=True,
+                    used_up=used_up,
+                )
+            )
         else:
             from_outputs = row.rule.from_outputs if activations_node(row.number) in given else None
             # what comes from conventions and targets alone has been checked with them
             is_checked = bool(row.inputs) and row.output not in unchecked
-            call = Call(from_outputs or row.rule.apply, row.number, row.inputs, row, (), is_checked, used_up)
-        calls.append(call)
+            apply = from_outputs or row.rule.apply
+            calls.append(Call(apply, row.number, row.inputs, row, (), is_checked, used_up))
     return tuple(reversed(calls))
 
 

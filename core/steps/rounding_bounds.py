@@ -16,8 +16,8 @@ import numpy as np
 
 from core.activations import MAX_SLOPE_PER_ACTIVATION
 from core.arrays import Array
+from core.steps.context import RuleContext
 from core.steps.rounding import Rounding
-from core.steps.rules import RuleContext
 
 Errors = Sequence[Array]
 

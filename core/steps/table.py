@@ -8,9 +8,10 @@ from core.losses import LOSSES
 from core.problem import Problem, Traits
 from core.registry import Registry
 from core.steps.backward import BACKWARD_RULES
+from core.steps.context import Structure
 from core.steps.forward import FORWARD_RULES
 from core.steps.loss import LOSS_RULES
-from core.steps.rules import Rule, Structure
+from core.steps.rules import Rule
 
 MAX_CACHED_DEPTH = 32
 """Tables up to this depth are kept by the hundred; of deeper ones only the last two, which are large."""

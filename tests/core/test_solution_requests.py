@@ -1,6 +1,7 @@
 """Solutions of exercises: whole ones, and outlines that go as far as somebody has come."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -87,8 +88,8 @@ def test_quantities_entries_and_decimals_are_those_of_the_request() -> None:
     ],
 )
 def test_what_an_exercise_does_not_have_is_refused_with_its_place(
-    reference: ExerciseReference, options: dict[str, object], error: type[CoreError], path: tuple[object, ...]
+    reference: ExerciseReference, options: dict[str, Any], error: type[CoreError], path: tuple[object, ...]
 ) -> None:
     with pytest.raises(error) as caught:
-        solve_exercise(reference, shows_numbers=False, **options)  # type: ignore[arg-type]
+        solve_exercise(reference, shows_numbers=False, **options)
     assert caught.value.path == path

@@ -68,7 +68,7 @@ async def test_mathml_is_well_formed_and_written_entries_give_their_values(name:
     formulas = [*found["steps"], *found.get("derivation", {}).get("steps", ())]
     assert len(formulas) >= 6
     for one in formulas:
-        assert ET.fromstring(one["mathml"]).tag == "{http://www.w3.org/1998/Math/MathML}math"  # noqa: S314 - our own
+        assert ET.fromstring(one["mathml"]).tag == "{http://www.w3.org/1998/Math/MathML}math"  # noqa: S314 - the service wrote it
     for step in found["steps"]:
         text, _, value = step["entry"]["text"].partition(" = ")
         assert value_of_entry(parse_formula(text)) == pytest.approx(step["entry"]["value"], abs=2e-4)

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -281,10 +282,10 @@ HUGE = replace(HAND, network=STEEP.network, inputs=np.full((1, 2), 1e307))
     ],
 )
 def test_what_cannot_be_written_out_is_refused_with_its_place(
-    problem: Problem, options: dict[str, object], error: type[CoreError], path: tuple[object, ...]
+    problem: Problem, options: dict[str, Any], error: type[CoreError], path: tuple[object, ...]
 ) -> None:
     with pytest.raises(error) as caught:
-        solve_problem(problem, **options)  # type: ignore[arg-type]
+        solve_problem(problem, **options)
     assert caught.value.path == path
 
 
@@ -335,8 +336,8 @@ def test_every_invariant_is_a_check_of_some_step_and_wrong_numbers_do_not_hold()
     ids = {line.key: line.key for line in lines_for(HAND, map(to_quantity, ("L", "dL_dW1", "dL_db1", "dA1_dZ1")))}
     missed = set()
     for line in lines_for(HAND, map(to_quantity, ("L", "dL_dW1", "dL_db1", "dA1_dZ1"))):
-        shown = wrong | {line.key: changed.get(line.key, np.array(-9.0))}
-        step = _StepWriter(HAND, shown, ids, 4).write(line, None)  # type: ignore[arg-type]
+        shown: dict[str, Any] = wrong | {line.key: changed.get(line.key, np.array(-9.0))}
+        step = _StepWriter(HAND, shown, ids, 4).write(line, None)
         missed |= {check.name for check in step.checks or () if not check.holds}
     assert missed == {check.name for check in checks}
 
