@@ -12,7 +12,6 @@ import numpy as np
 from core.activations import ACTIVATIONS, Activation
 from core.arrays import Array
 from core.formulas import (
-    NUMBERS,
     OPERATIONS,
     ZERO,
     Apply,
@@ -236,10 +235,7 @@ class Rule:
 
     def follow_errors(self, context: RuleContext, rounding: Rounding, errors: Sequence[Array], *inputs: Array) -> Array:
         """Bound the error of the output by following errors through the formula; see `bound`."""
-        # a penalty without strength is no term, of which something would be written down
-        absent = [self._symbols[place] for place in self._numbers if place < len(inputs) and _is_zero(inputs[place])]
-        absent += self._symbols[len(inputs) :]
-        follow, lifted, lacking = _compiled_bound(self, tuple(absent), *self._kinds(context))
+        follow, lifted, lacking = _compiled_bound(self, self._symbols[len(inputs) :], *self._kinds(context))
         values, found = list(inputs), [error if np.count_nonzero(error) else None for error in errors]
         for place, symbol in lifted:
             values[place], error = lift(symbol, inputs[place]), found[place]
@@ -271,14 +267,6 @@ class Rule:
     @cached_property
     def _symbols(self) -> tuple[str, ...]:
         return tuple(self.inputs)
-
-    @cached_property
-    def _numbers(self) -> tuple[int, ...]:
-        return tuple(place for place, symbol in enumerate(self.inputs) if symbol in NUMBERS)
-
-
-def _is_zero(value: Array) -> bool:
-    return value.ndim == 0 and not value
 
 
 @lru_cache(maxsize=512)
